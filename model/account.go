@@ -1,0 +1,57 @@
+package model
+
+import "time"
+
+// AccountState is the sync state of one account at one target.
+type AccountState string
+
+// The states of an account.
+const (
+	StatePending  AccountState = "pending"  // desired differs from applied, will be worked on
+	StateInSync   AccountState = "in_sync"  // applied equals desired
+	StateFailed   AccountState = "failed"   // the last attempt failed; retried at NextAttempt
+	StateHeld     AccountState = "held"     // a guard, mode or approval holds the change
+	StateDrifted  AccountState = "drifted"  // observed differs from applied though nobody told the hub
+	StateDisabled AccountState = "disabled" // no longer due, inactive at the target
+	StateDeleted  AccountState = "deleted"  // no longer due, gone from the target
+	StateUnknown  AccountState = "unknown"  // there but not ours
+)
+
+// Account is one user at one target: as desired, as applied or as observed;
+// one type for all three, so that they can be compared. Attrs holds the owned
+// SCIM User attributes by path ("name.familyName", `emails[type eq "work"].value`,
+// "urn:…:User:department"), canonical for the target's profile; never userName,
+// active or groups, which have fields.
+type Account struct {
+	UserName string         `json:"userName"`
+	Active   bool           `json:"active"`
+	Attrs    map[string]any `json:"attrs,omitempty"`
+	Groups   []string       `json:"groups,omitempty"` // names of groups at the target, sorted
+}
+
+// AccountRow is all the hub knows of one identity at one target.
+type AccountRow struct {
+	Target   string
+	Identity string // for unknown accounts: "?"+remote id
+	RemoteID string // empty: none known
+	Owned    string // "created", "adopted", or empty where it is not ours
+
+	Desired    *Account            // nil: no account is due
+	Applied    *Account            // what the hub last wrote (or adopted); nil: nothing
+	Observed   *Account            // what the target last showed; nil: never read, or absent at the last look
+	Because    map[string][]Reason // entitlement key ("" the account, else the group) -> reasons
+	Leaver     bool                // no longer due because the person left: the urgent lane
+	LeaverAt   *time.Time          // when the fact was received
+	LeaverHeld bool                // more leavers at the source than its guard allows
+
+	State       AccountState
+	Drift       string // "", "changed", "missing", "unknown"
+	DisabledAt  *time.Time
+	Generation  int64 // raised with each change of Desired
+	Attempts    int
+	NextAttempt time.Time
+	LastError   string
+	ErrorClass  string
+	VerifiedAt  *time.Time // last time the target showed what was applied
+	UpdatedAt   time.Time
+}

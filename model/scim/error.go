@@ -1,0 +1,54 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+
+	scimerrors "github.com/elimity-com/scim/errors"
+)
+
+// The scimType words of RFC 7644 table 9 and RFC 9865 §2.1.
+const (
+	InvalidFilter = string(scimerrors.ScimTypeInvalidFilter)
+	TooMany       = string(scimerrors.ScimTypeTooMany)
+	Uniqueness    = string(scimerrors.ScimTypeUniqueness)
+	Mutability    = string(scimerrors.ScimTypeMutability)
+	InvalidSyntax = string(scimerrors.ScimTypeInvalidSyntax)
+	InvalidPath   = string(scimerrors.ScimTypeInvalidPath)
+	NoTarget      = string(scimerrors.ScimTypeNoTarget)
+	InvalidValue  = string(scimerrors.ScimTypeInvalidValue)
+)
+
+// Error is a SCIM protocol error (RFC 7644 §3.12) as a value: what the client
+// did wrong, in words that name the attribute and the rule. Err is the cause for
+// the operator's log; it never reaches the client.
+type Error struct {
+	Status int    // HTTP status
+	Type   string // scimType, may be empty
+	Detail string
+	Err    error
+}
+
+// Error renders the message for logs.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("scim %d %s: %s", e.Status, e.Type, e.Detail)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error; the arguments must hold nothing secret.
+func Errorf(status int, scimType, format string, args ...any) *Error {
+	return &Error{Status: status, Type: scimType, Detail: fmt.Sprintf(format, args...)}
+}
+
+// AsError finds the Error in err's chain.
+func AsError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}

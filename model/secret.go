@@ -1,0 +1,72 @@
+package model
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// Secret is a reference to a secret: ${env:NAME} or ${file:PATH}. The value is
+// read when used and never stored; every rendering of a Secret shows only that
+// there is one.
+type Secret struct{ ref string }
+
+// NewSecret makes a Secret from a reference. An empty reference is no secret.
+func NewSecret(ref string) Secret { return Secret{ref: ref} }
+
+// IsZero reports whether no secret is configured.
+func (s Secret) IsZero() bool { return s.ref == "" }
+
+// Reference returns the reference text, which is itself not secret.
+func (s Secret) Reference() string {
+	if _, _, ok := s.parse(); ok {
+		return s.ref
+	}
+	return "[redacted]"
+}
+
+// Reveal reads the value. The message of an error names the reference, never a value.
+func (s Secret) Reveal() (string, error) {
+	kind, name, ok := s.parse()
+	if !ok {
+		return s.ref, nil
+	}
+	if kind == "env" {
+		v, found := os.LookupEnv(name)
+		if !found || v == "" {
+			return "", Fail(Invalid, "environment variable "+name+" is not set", nil)
+		}
+		return v, nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", Fail(Invalid, "secret file cannot be read", err)
+	}
+	v := strings.TrimRight(string(b), "\r\n")
+	if v == "" {
+		return "", Fail(Invalid, "secret file "+name+" is empty", nil)
+	}
+	return v, nil
+}
+
+func (s Secret) parse() (kind, name string, ok bool) {
+	inner, found := strings.CutPrefix(s.ref, "${")
+	if !found || !strings.HasSuffix(inner, "}") {
+		return "", "", false
+	}
+	kind, name, ok = strings.Cut(strings.TrimSuffix(inner, "}"), ":")
+	return kind, name, ok && name != "" && (kind == "env" || kind == "file")
+}
+
+// String keeps the secret out of texts.
+func (s Secret) String() string { return "[redacted]" }
+
+// Format keeps the secret out of every fmt verb, %#v included.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]")) }
+
+// MarshalText keeps the secret out of JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// LogValue keeps the secret out of logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
