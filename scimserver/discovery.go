@@ -1,0 +1,190 @@
+package scimserver
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// Numbers that ServiceProviderConfig must carry even though bulk is not offered
+// (RFC 7643 §5). Some clients split their work by them, and stall on a zero.
+const bulkOperationsHint = 100
+
+// mountDiscovery adds the read-only endpoints of RFC 7644 §4. Only
+// ServiceProviderConfig is for everybody: a client learns there how to authenticate
+// (RFC 7643 §5).
+func (h *Handler) mountDiscovery(route func(path, resource string, m methods) *endpoint) {
+	catalogue := h.catalogue()
+	one := func(a action) methods { return methods{http.MethodGet: unfiltered(a)} }
+	route("/ServiceProviderConfig", "ServiceProviderConfig", one(h.serviceProviderConfig)).anonymous = true
+	route("/ResourceTypes", "ResourceTypes", one(allOf(h.renderTypes)))
+	route("/ResourceTypes/{id:[^/]+}", "ResourceTypes", one(oneOf("resource type", h.renderTypes)))
+	schemas := func(base string) []any { return renderSchemas(catalogue, base) }
+	route("/Schemas", "Schemas", one(allOf(schemas)))
+	route("/Schemas/{id:[^/]+}", "Schemas", one(oneOf("schema", schemas)))
+}
+
+// unfiltered refuses a filter on discovery, and ignores every other parameter
+// (RFC 7644 §4).
+func unfiltered(a action) action {
+	return func(x *exchange) (reply, error) {
+		p, err := parseParams(x.r.URL.RawQuery)
+		if p.filter != "" || err != nil && p.filterFault(err) {
+			return reply{}, scim.Errorf(http.StatusForbidden, "", "filter: discovery endpoints cannot be filtered")
+		}
+		return a(x)
+	}
+}
+
+// filterFault reports whether a query could not be read because of its filter.
+func (params) filterFault(err error) bool {
+	e, ok := scim.AsError(err)
+	return ok && e.Type == scim.InvalidFilter
+}
+
+func allOf(render func(base string) []any) action {
+	return func(x *exchange) (reply, error) {
+		return reply{status: http.StatusOK, body: listOf(render(x.base))}, nil
+	}
+}
+
+// oneOf finds a discovery object by id, without regard to case: schema URNs
+// compare so (RFC 7644 §3.10). Proxies and clients percent-encode their colons,
+// some of them twice.
+func oneOf(what string, render func(base string) []any) action {
+	return func(x *exchange) (reply, error) {
+		id := mux.Vars(x.r)["id"]
+		if plain, err := url.PathUnescape(id); err == nil {
+			id = plain
+		}
+		for _, o := range render(x.base) {
+			if m := o.(map[string]any); strings.EqualFold(m["id"].(string), id) {
+				return reply{status: http.StatusOK, body: m}, nil
+			}
+		}
+		return reply{}, scim.Errorf(http.StatusNotFound, "", "there is no %s %q", what, clip(id))
+	}
+}
+
+// serviceProviderConfig says what works here and what does not (RFC 7643 §5).
+func (h *Handler) serviceProviderConfig(x *exchange) (reply, error) {
+	off := map[string]any{"supported": false}
+	on := map[string]any{"supported": true}
+	patching := on
+	if h.NoPatch {
+		patching = off
+	}
+	return reply{status: http.StatusOK, body: map[string]any{
+		"schemas":        []string{scim.URNServiceProviderCfg},
+		"patch":          patching,
+		"bulk":           map[string]any{"supported": false, "maxOperations": bulkOperationsHint, "maxPayloadSize": h.MaxBody},
+		"filter":         map[string]any{"supported": true, "maxResults": h.MaxPage},
+		"changePassword": map[string]any{"supported": h.StoresPasswords},
+		"sort":           off,
+		"etag":           on,
+		"authenticationSchemes": []any{map[string]any{
+			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
+			"description": "A bearer token in the Authorization header (RFC 6750)",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+		}},
+		"meta": discoveryMeta("ServiceProviderConfig", x.base+"/ServiceProviderConfig"),
+	}}, nil
+}
+
+func discoveryMeta(kind, location string) map[string]any {
+	return map[string]any{"resourceType": kind, "location": location}
+}
+
+// renderTypes lists the resource types in the form of RFC 7643 §6.
+func (h *Handler) renderTypes(base string) []any {
+	var out []any
+	for _, t := range h.Registry.Types {
+		m := map[string]any{
+			"schemas": []string{scim.URNResourceType}, "id": t.Name, "name": t.Name,
+			"endpoint": t.Endpoint, "schema": t.Schema.ID,
+			"meta": discoveryMeta("ResourceType", base+"/ResourceTypes/"+t.Name),
+		}
+		if t.Description != "" {
+			m["description"] = t.Description
+		}
+		var extensions []any
+		for _, e := range t.Extensions {
+			extensions = append(extensions, map[string]any{"schema": e.Schema.ID, "required": e.Required})
+		}
+		if len(extensions) > 0 {
+			m["schemaExtensions"] = extensions
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// catalogue is every schema a client can meet: those of the resource types, each
+// once, and those of the discovery endpoints themselves (RFC 7643 §8.7.2).
+func (h *Handler) catalogue() []*scim.Schema {
+	var all []*scim.Schema
+	known := map[string]bool{}
+	add := func(s *scim.Schema) {
+		if key := strings.ToLower(s.ID); !known[key] {
+			known[key] = true
+			all = append(all, s)
+		}
+	}
+	for _, t := range h.Registry.Types {
+		add(t.Schema)
+		for _, e := range t.Extensions {
+			add(e.Schema)
+		}
+	}
+	for _, s := range serviceSchemas() {
+		add(s)
+	}
+	return all
+}
+
+func renderSchemas(schemas []*scim.Schema, base string) []any {
+	out := make([]any, 0, len(schemas))
+	for _, s := range schemas {
+		m := map[string]any{
+			"schemas": []string{scim.URNSchema}, "id": s.ID, "name": s.Name,
+			"attributes": renderAttributes(s.Attributes),
+			"meta":       discoveryMeta("Schema", base+"/Schemas/"+s.ID),
+		}
+		if s.Description != "" {
+			m["description"] = s.Description
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// renderAttributes writes attribute definitions as RFC 7643 §7 has them: every
+// characteristic spelt out, no empty keys.
+func renderAttributes(attrs []*scim.Attribute) []any {
+	out := make([]any, 0, len(attrs))
+	for _, a := range attrs {
+		m := map[string]any{
+			"name": a.Name, "type": a.Type, "multiValued": a.MultiValued, "required": a.Required,
+			"caseExact": a.CaseExact, "mutability": a.Mutability, "returned": a.Returned,
+			"uniqueness": a.Uniqueness, "description": a.Description,
+		}
+		if a.Description == "" {
+			m["description"] = a.Name
+		}
+		if len(a.CanonicalValues) > 0 {
+			m["canonicalValues"] = a.CanonicalValues
+		}
+		if len(a.ReferenceTypes) > 0 {
+			m["referenceTypes"] = a.ReferenceTypes
+		}
+		if len(a.Sub) > 0 {
+			m["subAttributes"] = renderAttributes(a.Sub)
+		}
+		out = append(out, m)
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// List returns a page in order of creation.
+func (s *Store) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	tb, err := s.table(t)
+	if err != nil {
+		return scim.Page{}, err
+	}
+	page := scim.Page{StartIndex: max(1, q.StartIndex)}
+	matches := tb.order
+	if q.Filter != nil {
+		if matches, err = s.search(ctx, tb, q.Filter); err != nil {
+			return scim.Page{}, err
+		}
+	}
+	page.Total = len(matches)
+	if page.StartIndex > page.Total {
+		return page, nil
+	}
+	matches = matches[page.StartIndex-1:]
+	matches = matches[:min(max(0, q.Count), len(matches))]
+	for _, rec := range matches {
+		page.Resources = append(page.Resources, s.complete(rec, q.Fields))
+	}
+	return page, nil
+}
+
+// search returns the records that match, in order.
+func (s *Store) search(ctx context.Context, tb *table, f scim.Filter) ([]*record, error) {
+	var out []*record
+	for i, rec := range tb.candidates(f) {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if f.Match(s.document(tb, rec)) {
+			out = append(out, rec)
+		}
+	}
+	return out, nil
+}
+
+// document is the search document of a record with its computed attributes.
+func (s *Store) document(tb *table, rec *record) map[string]any {
+	if doc := rec.doc.Load(); doc != nil {
+		return *doc
+	}
+	doc := tb.kind.SearchDoc(s.complete(rec, scim.Fields{}))
+	rec.doc.Store(&doc)
+	return doc
+}
+
+// candidates narrows a search down to what an index says may match: all records,
+// or those with the value of one equality that every match must satisfy.
+func (tb *table) candidates(f scim.Filter) []*record {
+	switch f := f.(type) {
+	case scim.Compare:
+		if found, ok := tb.equal(f); ok {
+			return found
+		}
+	case scim.And:
+		for _, term := range f.Terms {
+			if c, ok := term.(scim.Compare); ok {
+				if found, ok := tb.equal(c); ok {
+					return found
+				}
+			}
+		}
+	}
+	return tb.order
+}
+
+func (tb *table) equal(c scim.Compare) ([]*record, bool) {
+	if c.Op != scim.Eq || c.Value == nil || c.Path.URI != "" || c.Path.Sub != "" || c.Path.Filter != nil {
+		return nil, false
+	}
+	if c.Path.Attr == "id" {
+		id, _ := c.Value.(string)
+		if rec, ok := tb.byID[id]; ok {
+			return []*record{rec}, true
+		}
+		return nil, true
+	}
+	for _, k := range tb.keys {
+		if k.name == c.Path.Attr {
+			found := slices.Clone(tb.lookup[k.name][c.Value])
+			slices.SortFunc(found, func(a, b *record) int { return cmp.Compare(a.seq, b.seq) })
+			return found, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,157 @@
+package scimserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// mediaType is exactly what answers carry; strict clients refuse parameters.
+const mediaType = "application/scim+json"
+
+// Retry wraps an error whose cause will pass: the answer carries Retry-After.
+type Retry struct {
+	After time.Duration // rounded up to whole seconds, at least one
+	Err   error         // usually a *scim.Error with status 429 or 503
+}
+
+// Error renders the wrapped error.
+func (e *Retry) Error() string { return e.Err.Error() }
+
+// Unwrap returns the wrapped error.
+func (e *Retry) Unwrap() error { return e.Err }
+
+// Seconds is the value of the Retry-After header (RFC 9110 §10.2.3).
+func (e *Retry) Seconds() int {
+	return max(1, int((e.After+time.Second-1)/time.Second))
+}
+
+// reply is an answer before it is encoded. A nil body sends none.
+type reply struct {
+	status int
+	header [][2]string
+	body   any
+}
+
+func (r reply) with(name, value string) reply {
+	r.header = append(r.header, [2]string{name, value})
+	return r
+}
+
+// errorBody is the Error message of RFC 7644 §3.12; status is a string.
+type errorBody struct {
+	Schemas []string `json:"schemas"`
+	Status  string   `json:"status"`
+	Type    string   `json:"scimType,omitempty"`
+	Detail  string   `json:"detail"`
+}
+
+// failure turns an error into its answer. Only a *scim.Error's Detail is shown to
+// the client; anything else is told to the operator alone.
+func (x *exchange) failure(err error) reply {
+	e := x.classify(err)
+	rep := reply{status: e.Status, body: errorBody{
+		Schemas: []string{scim.URNError}, Status: strconv.Itoa(e.Status), Type: e.Type, Detail: e.Detail,
+	}}
+	if e.Status == http.StatusUnauthorized {
+		rep = rep.with("WWW-Authenticate", x.challenge())
+	}
+	var retry *Retry
+	if errors.As(err, &retry) {
+		rep = rep.with("Retry-After", strconv.Itoa(retry.Seconds()))
+	}
+	return rep
+}
+
+func (x *exchange) classify(err error) *scim.Error {
+	var tooBig *http.MaxBytesError
+	e, ok := scim.AsError(err)
+	switch {
+	case ok && e.Status >= 400 && e.Status < 600:
+		if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+			x.report(err, e.Status)
+		}
+		if e.Detail == "" {
+			c := *e
+			c.Detail = http.StatusText(e.Status)
+			return &c
+		}
+		return e
+	case errors.As(err, &tooBig):
+		return scim.Errorf(http.StatusRequestEntityTooLarge, "", "the body is larger than the %d bytes this service accepts", tooBig.Limit)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		x.report(err, http.StatusServiceUnavailable)
+		return scim.Errorf(http.StatusServiceUnavailable, "", "the request could not be finished in time")
+	}
+	x.report(err, http.StatusInternalServerError)
+	return scim.Errorf(http.StatusInternalServerError, "", "something went wrong here; the operator finds the cause in the log")
+}
+
+// report tells the operator. The query is left out: filters hold personal data.
+func (x *exchange) report(err error, status int) {
+	x.Log.LogAttrs(x.ctx, slog.LevelError, "scim request failed",
+		slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.r.Method)),
+		slog.String("path", x.r.URL.Path), slog.Int("status", status), slog.Any("error", err))
+}
+
+// challenge is the WWW-Authenticate value (RFC 6750 §3).
+func (x *exchange) challenge() string {
+	if x.r.Header.Get("Authorization") == "" {
+		return `Bearer realm="scim"`
+	}
+	return `Bearer realm="scim", error="invalid_token"`
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// pooledMost keeps the buffer of one huge group from staying in memory for ever.
+const pooledMost = 256 << 10
+
+// write sends the answer and returns its status. The body is complete before the
+// header goes out, so an encoding failure still becomes a proper 500.
+func (x *exchange) write(rep reply) int {
+	buf := buffers.Get().(*bytes.Buffer)
+	buf.Reset()
+	defer func() {
+		if buf.Cap() <= pooledMost {
+			buffers.Put(buf)
+		}
+	}()
+	if rep.body != nil {
+		if err := encode(buf, rep.body); err != nil {
+			rep = x.failure(err)
+			buf.Reset()
+			_ = encode(buf, rep.body) // strings only: cannot fail
+		}
+	}
+	header := x.w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	for _, h := range rep.header {
+		header.Set(h[0], h[1])
+	}
+	if rep.body != nil {
+		header.Set("Content-Type", mediaType)
+		header.Set("Content-Length", strconv.Itoa(buf.Len()))
+	}
+	x.w.WriteHeader(rep.status)
+	if rep.body != nil && x.r.Method != http.MethodHead {
+		// A failure means that the client has gone; there is nobody to tell.
+		_, _ = x.w.Write(buf.Bytes())
+	}
+	return rep.status
+}
+
+func encode(buf *bytes.Buffer, body any) error {
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(body)
+}
