@@ -20,74 +20,19 @@ func (f Fields) Wants(attr string) bool { return true }
 // Render is the JSON object a client sees: projection applied, id, schemas, meta with location = base+endpoint+"/"+id added, $ref of members and groups filled in.
 func (t *ResourceType) Render(r Resource, base string, f Fields) map[string]any { return nil }
 
-func ParseFilter(s string) (Filter, error)                       { return nil, errTodo }
-func ParsePath(s string) (Path, error)                           { return Path{}, errTodo }
 func Bind(f Filter, t *ResourceType) (Filter, error)             { return nil, errTodo }
-func (p Path) String() string                                    { return "" }
 func (And) Match(map[string]any) bool                            { return false }
 func (Or) Match(map[string]any) bool                             { return false }
 func (Not) Match(map[string]any) bool                            { return false }
 func (Compare) Match(map[string]any) bool                        { return false }
 func (Present) Match(map[string]any) bool                        { return false }
 func (ValuePath) Match(map[string]any) bool                      { return false }
-func (And) String() string                                       { return "" }
-func (Or) String() string                                        { return "" }
-func (Not) String() string                                       { return "" }
-func (Compare) String() string                                   { return "" }
-func (Present) String() string                                   { return "" }
-func (ValuePath) String() string                                 { return "" }
-func (t *ResourceType) Resolve(p Path) (Path, *Attribute, error) { return p, nil, errTodo }
 
 // SearchDoc is the normalised form that filters are evaluated against; see the specification.
 func (t *ResourceType) SearchDoc(r Resource) map[string]any { return nil }
 
 // Fold is the form in which case-insensitive strings are compared: width-folded, lower-cased, NFC.
 func Fold(s string) string { return s }
-
-type Attribute struct {
-	Name            string
-	Type            string // string, boolean, decimal, integer, dateTime, binary, reference, complex
-	MultiValued     bool
-	Description     string
-	Required        bool
-	CaseExact       bool
-	Mutability      string // readOnly, readWrite, immutable, writeOnly
-	Returned        string // always, never, default, request
-	Uniqueness      string // none, server, global
-	CanonicalValues []string
-	ReferenceTypes  []string
-	Sub             []*Attribute
-}
-
-type Schema struct {
-	ID, Name, Description string
-	Attributes            []*Attribute
-}
-
-type Extension struct {
-	Schema   *Schema
-	Required bool
-}
-
-type ResourceType struct {
-	Name        string // "User"
-	Endpoint    string // "/Users"
-	Description string
-	Schema      *Schema
-	Extensions  []Extension
-}
-
-// Registry is the set of resource types a server offers.
-type Registry struct{ Types []*ResourceType }
-
-func DefaultRegistry() *Registry                           { return nil }
-func (r *Registry) Type(name string) (*ResourceType, bool) { return nil, false }
-func (r *Registry) Schema(urn string) (*Schema, bool)      { return nil, false }
-
-// Dialect is the set of tolerances of one connection, each a named flag; see the specification.
-type Dialect struct{ Name string }
-
-func DialectNamed(name string) (Dialect, bool) { return Dialect{}, false }
 
 // Decode reads the body of a POST or PUT.
 func (t *ResourceType) Decode(body []byte, d Dialect) (map[string]any, error) { return nil, errTodo }
