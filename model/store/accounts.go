@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+type accountRow struct {
+	Target     string `gorm:"primaryKey"`
+	IdentityID string `gorm:"primaryKey"`
+	UserName   string
+	RemoteID   string
+	Owned      string
+	Desired    *string
+	Applied    *string
+	Observed   *string
+	Because    string
+	Leaver     bool
+	LeaverAt   *int64
+	LeaverHeld bool
+	State      string
+	Drift      string
+	Due        bool
+	Enabled    bool
+	DisabledAt *int64
+	Generation int64
+	Attempts   int
+	NextAt     int64
+	LastError  string
+	ErrorClass string
+	VerifiedAt *int64
+	UpdatedAt  int64 `gorm:"autoUpdateTime:false"`
+}
+
+func (accountRow) TableName() string { return "accounts" }
+
+func encodeAccount(a *model.Account) (*string, error) {
+	if a == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(a)
+	s := string(b)
+	return &s, err
+}
+
+func decodeAccount(s *string) (*model.Account, error) {
+	if s == nil {
+		return nil, nil
+	}
+	var a model.Account
+	if err := json.Unmarshal([]byte(*s), &a); err != nil {
+		return nil, err
+	}
+	for k, v := range a.Attrs {
+		if f, ok := v.(float64); ok && f == float64(int64(f)) {
+			a.Attrs[k] = int64(f)
+		}
+	}
+	return &a, nil
+}
+
+func toRow(a model.AccountRow) (accountRow, error) {
+	desired, err1 := encodeAccount(a.Desired)
+	applied, err2 := encodeAccount(a.Applied)
+	observed, err3 := encodeAccount(a.Observed)
+	because, err4 := json.Marshal(a.Because)
+	r := accountRow{Target: a.Target, IdentityID: a.Identity, UserName: nameOf(a), RemoteID: a.RemoteID, Owned: a.Owned,
+		Desired: desired, Applied: applied, Observed: observed, Because: string(because), Leaver: a.Leaver, LeaverAt: microsPtr(a.LeaverAt),
+		LeaverHeld: a.LeaverHeld, State: string(a.State), Drift: a.Drift, Due: a.Due, Enabled: a.Applied != nil && a.Applied.Active,
+		DisabledAt: microsPtr(a.DisabledAt), Generation: a.Generation, Attempts: a.Attempts, NextAt: micros(a.NextAttempt),
+		LastError: a.LastError, ErrorClass: a.ErrorClass, VerifiedAt: microsPtr(a.VerifiedAt), UpdatedAt: micros(a.UpdatedAt)}
+	if a.NextAttempt.IsZero() {
+		r.NextAt = 0
+	}
+	return r, errors.Join(err1, err2, err3, err4)
+}
+
+// nameOf is the best user name known for the account.
+func nameOf(a model.AccountRow) string {
+	for _, x := range []*model.Account{a.Desired, a.Applied, a.Observed} {
+		if x != nil && x.UserName != "" {
+			return x.UserName
+		}
+	}
+	return ""
+}
+
+func (r accountRow) plain() (model.AccountRow, error) {
+	desired, err1 := decodeAccount(r.Desired)
+	applied, err2 := decodeAccount(r.Applied)
+	observed, err3 := decodeAccount(r.Observed)
+	a := model.AccountRow{Target: r.Target, Identity: r.IdentityID, RemoteID: r.RemoteID, Owned: r.Owned, Desired: desired,
+		Applied: applied, Observed: observed, Leaver: r.Leaver, LeaverAt: timePtr(r.LeaverAt), LeaverHeld: r.LeaverHeld,
+		State: model.AccountState(r.State), Drift: r.Drift, Due: r.Due, DisabledAt: timePtr(r.DisabledAt), Generation: r.Generation,
+		Attempts: r.Attempts, NextAttempt: fromMicros(r.NextAt), LastError: r.LastError, ErrorClass: r.ErrorClass,
+		VerifiedAt: timePtr(r.VerifiedAt), UpdatedAt: fromMicros(r.UpdatedAt)}
+	err4 := json.Unmarshal([]byte(r.Because), &a.Because)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return a, fmt.Errorf("account %s at %s: %w", r.IdentityID, r.Target, err)
+	}
+	return a, nil
+}
+
+func plainAll(rows []accountRow) ([]model.AccountRow, error) {
+	out := make([]model.AccountRow, 0, len(rows))
+	for _, r := range rows {
+		a, err := r.plain()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// Lane narrows DueAccounts.
+type Lane int
+
+// The lanes: everything, only leavers, all but leavers.
+const (
+	LaneAll Lane = iota
+	LaneUrgent
+	LaneNormal
+)
+
+// DueAccounts lists accounts with something to do now: leavers first, then the
+// longest waiting.
+func (s *Store) DueAccounts(ctx context.Context, target string, lane Lane, limit int) ([]model.AccountRow, error) {
+	q := s.read.WithContext(ctx).Where("target = ? AND due AND next_at <= ?", target, micros(s.Now()))
+	switch lane {
+	case LaneUrgent:
+		q = q.Where("leaver")
+	case LaneNormal:
+		q = q.Where("NOT leaver")
+	case LaneAll:
+	}
+	var rows []accountRow
+	if err := q.Order("leaver DESC, next_at, identity_id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}
+
+// NextDue is the moment at which the next account of the target is due; false if none is.
+func (s *Store) NextDue(ctx context.Context, target string) (time.Time, bool, error) {
+	var at *int64
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT min(next_at) FROM accounts WHERE target = ? AND due`, target).Scan(&at)
+	})
+	if at == nil {
+		return time.Time{}, false, err
+	}
+	return fromMicros(*at), true, err
+}
+
+// Accounts streams the accounts of a target in order of identity.
+func (s *Store) Accounts(ctx context.Context, target, after string, limit int) ([]model.AccountRow, error) {
+	var rows []accountRow
+	if err := s.read.WithContext(ctx).Where("target = ? AND identity_id > ?", target, after).Order("identity_id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}
+
+// AccountsByRemote finds accounts by their ids at the target.
+func (s *Store) AccountsByRemote(ctx context.Context, target string, remoteIDs []string) ([]model.AccountRow, error) {
+	if len(remoteIDs) == 0 {
+		return nil, nil
+	}
+	var rows []accountRow
+	if err := s.read.WithContext(ctx).Where("target = ? AND remote_id IN ?", target, remoteIDs).Order("identity_id").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}
+
+// AccountsOf lists the accounts of identities at all targets.
+func (t *Tx) AccountsOf(identities []string) ([]model.AccountRow, error) {
+	if len(identities) == 0 {
+		return nil, nil
+	}
+	var rows []accountRow
+	if err := t.db.Where("identity_id IN ?", identities).Order("identity_id, target").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}
+
+// SetDesired stores what an account should be: a new generation, due at once.
+// Facts about what is at the target stay as they are.
+func (t *Tx) SetDesired(a model.AccountRow) error {
+	r, err := toRow(a)
+	if err != nil {
+		return err
+	}
+	now := micros(t.Now)
+	_, err = t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
+VALUES (?,?,?,'','',?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)
+ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held,
+state = excluded.state, due = excluded.due, generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`,
+		r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.State, r.Due, now, now)
+	return err
+}
+
+// SetBecause stores new reasons for an account that stays as it is.
+func (t *Tx) SetBecause(a model.AccountRow) error {
+	because, err := json.Marshal(a.Because)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE accounts SET because = ? WHERE target = ? AND identity_id = ?`, string(because), a.Target, a.Identity)
+	return err
+}
+
+// SaveIntents records that accounts are about to be created, so that one found
+// after a crash is known as ours.
+func (s *Store) SaveIntents(ctx context.Context, target string, identities []string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		for start := 0; start < len(identities); start += 500 {
+			chunk := identities[start:min(start+500, len(identities))]
+			if _, err := tx.exec(`UPDATE accounts SET owned = ? WHERE target = ? AND owned = '' AND identity_id IN `+list(len(chunk)),
+				append([]any{model.OwnedCreating, target}, anys(chunk)...)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// StateCounts counts the accounts of each target by state.
+func (s *Store) StateCounts(ctx context.Context) (map[string]map[model.AccountState]int, error) {
+	out := map[string]map[model.AccountState]int{}
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		rows, err := tx.query(`SELECT target, state, count(*) FROM accounts GROUP BY target, state`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var target, state string
+			var n int
+			if err := rows.Scan(&target, &state, &n); err != nil {
+				return err
+			}
+			if out[target] == nil {
+				out[target] = map[model.AccountState]int{}
+			}
+			out[target][model.AccountState(state)] = n
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// ErrorCounts counts the failed accounts of a target by class.
+func (s *Store) ErrorCounts(ctx context.Context, target string) (map[string]int, error) {
+	type line struct {
+		ErrorClass string
+		N          int
+	}
+	var lines []line
+	err := s.read.WithContext(ctx).Raw(`SELECT error_class, count(*) AS n FROM accounts WHERE target = ? AND error_class <> '' GROUP BY error_class`, target).Scan(&lines).Error
+	out := map[string]int{}
+	for _, l := range lines {
+		out[l.ErrorClass] = l.N
+	}
+	return out, err
+}

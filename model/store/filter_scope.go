@@ -1,0 +1,186 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// rootScope is a row of resources: columns where there are some, else the search document.
+type rootScope struct{ b *filterSQL }
+
+// nested is a complex attribute with a single value, seen as an element.
+type nested struct {
+	scope
+	at scim.Path
+}
+
+func (n nested) single(p scim.Path, kind sqlKind) string {
+	return n.scope.single(scim.Path{URI: n.at.URI, Attr: n.at.Attr, Sub: p.Attr}, kind)
+}
+
+func (n nested) elements(scim.Path) (string, scope, bool) { return "", nil, false }
+
+func (s rootScope) single(p scim.Path, kind sqlKind) string {
+	if p.URI == "" {
+		switch strings.ToLower(p.Attr) {
+		case "id":
+			return "r.id"
+		case "externalid":
+			return "NULLIF(r.external_id, '')"
+		case "meta":
+			return s.meta(p.Sub)
+		}
+	}
+	return s.b.extract("r.search", keys(p), kind)
+}
+
+// keys is where a path's value stands in the search document.
+func keys(p scim.Path) []string {
+	var out []string
+	for _, k := range []string{p.URI, p.Attr, p.Sub} {
+		if k != "" {
+			out = append(out, strings.ToLower(k))
+		}
+	}
+	return out
+}
+
+func (s rootScope) meta(sub string) string {
+	switch strings.ToLower(sub) {
+	case "created":
+		return "r.created_at"
+	case "lastmodified":
+		return "r.modified_at"
+	case "version":
+		return `('W/"' || CAST(r.version AS text) || '"')`
+	case "resourcetype":
+		return "r.kind"
+	case "": // meta is always there
+		return "r.kind"
+	}
+	return s.b.null() // location depends on who asks
+}
+
+func (b *filterSQL) null() string {
+	if b.pg {
+		return "NULL::text"
+	}
+	return "NULL"
+}
+
+// extract reads a value out of a JSON column or element.
+func (b *filterSQL) extract(from string, path []string, kind sqlKind) string {
+	if !b.pg {
+		if len(path) == 0 {
+			return from + ".value" // json_each gives plain values as they are
+		}
+		quoted := make([]string, len(path))
+		for i, k := range path {
+			quoted[i] = `"` + strings.ReplaceAll(k, "'", "''") + `"`
+		}
+		return "json_extract(" + from + ", '$." + strings.Join(quoted, ".") + "')"
+	}
+	quoted := make([]string, len(path))
+	for i, k := range path {
+		quoted[i] = "'" + strings.ReplaceAll(k, "'", "''") + "'"
+	}
+	array := "ARRAY[" + strings.Join(quoted, ",") + "]::text[]"
+	switch kind {
+	case kindAny:
+		return "(" + from + " #> " + array + ")"
+	case kindInt:
+		return "(" + from + " #>> " + array + ")::bigint"
+	case kindFloat:
+		return "(" + from + " #>> " + array + ")::float8"
+	case kindBool:
+		return "(" + from + " #>> " + array + ")::boolean"
+	}
+	return `((` + from + ` #>> ` + array + `) COLLATE "C")`
+}
+
+func (s rootScope) elements(p scim.Path) (string, scope, bool) {
+	if p.URI == "" {
+		switch strings.ToLower(p.Attr) {
+		case "members":
+			return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": "m.member_id",
+				"type": "NULLIF(lower(m.type), '')", "display": "NULLIF(m.fold, '')"}, s.b}, true
+		case "groups":
+			display := s.b.extract("g.search", []string{"displayname"}, kindText)
+			return "group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = r.id",
+				rowScope{map[string]string{"value": "g.id", "type": "'direct'", "display": display}, s.b}, true
+		}
+	}
+	if !s.b.multi(p) {
+		return "", nil, false
+	}
+	path := keys(scim.Path{URI: p.URI, Attr: p.Attr})
+	s.b.alias++
+	name := fmt.Sprintf("e%d", s.b.alias)
+	if s.b.pg {
+		array := s.b.extract("r.search", path, kindAny)
+		return "jsonb_array_elements(" + array + ") AS " + name + "(value)", elementScope{name, s.b}, true
+	}
+	value := s.b.extract("r.search", path, kindAny)
+	at := strings.TrimSuffix(strings.TrimPrefix(value, "json_extract(r.search, "), ")")
+	return "json_each(r.search, " + at + ") AS " + name, elementScope{name, s.b}, true
+}
+
+// multi reports whether the attribute that the path starts at has many values.
+func (b *filterSQL) multi(p scim.Path) bool {
+	_, a, err := b.rt.Resolve(scim.Path{URI: p.URI, Attr: p.Attr})
+	return err == nil && a != nil && a.MultiValued
+}
+
+// elementScope is one element of a multi-valued attribute in the search document.
+type elementScope struct {
+	name string
+	b    *filterSQL
+}
+
+func (e elementScope) single(p scim.Path, kind sqlKind) string {
+	if p.Attr == "" {
+		if kind == kindAny || !e.b.pg {
+			return e.name + ".value"
+		}
+		return e.b.extract(e.name+".value", nil, kind)
+	}
+	return e.b.element(e.name, p, kind)
+}
+
+// element reads a sub-attribute; "value" of an element that is no object is the element itself.
+func (b *filterSQL) element(name string, p scim.Path, kind sqlKind) string {
+	k := strings.ToLower(p.Attr)
+	if k != "value" {
+		return b.extract(name+".value", []string{k}, kind)
+	}
+	if b.pg {
+		whole, part := b.extract(name+".value", nil, kind), b.extract(name+".value", []string{k}, kind)
+		return "(CASE jsonb_typeof(" + name + ".value) WHEN 'object' THEN " + part + " ELSE " + whole + " END)"
+	}
+	return "(CASE " + name + ".type WHEN 'object' THEN " + b.extract(name+".value", []string{k}, kind) + " ELSE " + name + ".value END)"
+}
+
+func (elementScope) elements(scim.Path) (string, scope, bool) {
+	return "", nil, false // a sub-attribute has one value here
+}
+
+// rowScope is an element kept as a row: members of a group, groups of a user.
+type rowScope struct {
+	columns map[string]string
+	b       *filterSQL
+}
+
+func (r rowScope) single(p scim.Path, _ sqlKind) string {
+	k := strings.ToLower(p.Attr)
+	if k == "" {
+		k = "value"
+	}
+	if c, ok := r.columns[k]; ok {
+		return c
+	}
+	return r.b.null()
+}
+
+func (rowScope) elements(scim.Path) (string, scope, bool) { return "", nil, false }

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// SourceUser is one User resource that belongs to an identity.
+type SourceUser struct {
+	Source   string
+	ID       string
+	Attrs    map[string]any
+	Modified time.Time
+}
+
+// IdentityRow is what the hub last worked out of a person.
+type IdentityRow struct {
+	ID          string
+	Name        string
+	Stage       model.Stage
+	User        map[string]any
+	Origin      map[string]string
+	Version     int64
+	CreatedAt   time.Time
+	EvaluatedAt *time.Time
+	NextAt      *time.Time // when a date changes the stage by itself
+	LeftAt      *time.Time
+	LeftSource  string
+	OverGuard   bool // left beyond the source's limit of leavers
+	ErasedAt    *time.Time
+	Findings    []string // rules that could not be decided, in words
+}
+
+type identityRow struct {
+	ID          string `gorm:"primaryKey"`
+	Name        string
+	Stage       string
+	UserDoc     string
+	Origin      string
+	Version     int64
+	CreatedAt   int64 `gorm:"autoCreateTime:false"`
+	EvaluatedAt *int64
+	NextAt      *int64
+	LeftAt      *int64
+	LeftSource  string
+	OverGuard   bool
+	ErasedAt    *int64
+	Findings    string
+}
+
+func (identityRow) TableName() string { return "identities" }
+
+func (r identityRow) plain() (IdentityRow, error) {
+	out := IdentityRow{ID: r.ID, Name: r.Name, Stage: model.Stage(r.Stage), Version: r.Version, CreatedAt: fromMicros(r.CreatedAt),
+		EvaluatedAt: timePtr(r.EvaluatedAt), NextAt: timePtr(r.NextAt), LeftAt: timePtr(r.LeftAt), LeftSource: r.LeftSource,
+		OverGuard: r.OverGuard, ErasedAt: timePtr(r.ErasedAt)}
+	user, err := decodeDoc([]byte(r.UserDoc))
+	if err != nil {
+		return out, fmt.Errorf("identity %s: %w", r.ID, err)
+	}
+	out.User = user
+	err = errors.Join(json.Unmarshal([]byte(r.Origin), &out.Origin), json.Unmarshal([]byte(r.Findings), &out.Findings))
+	return out, err
+}
+
+// Identity reads what was last worked out of a person.
+func (t *Tx) Identity(id string) (IdentityRow, error) {
+	var r identityRow
+	if err := t.db.Where("id = ?", id).Take(&r).Error; err != nil {
+		return IdentityRow{}, errNoIdentity(id)
+	}
+	return r.plain()
+}
+
+// SaveIdentity stores what was worked out. Name, stage, merged record and dates
+// are replaced; created_at stays.
+func (t *Tx) SaveIdentity(i IdentityRow) error {
+	user, err := json.Marshal(i.User)
+	if err != nil {
+		return fmt.Errorf("identity %s: %w", i.ID, err)
+	}
+	origin, _ := json.Marshal(i.Origin)
+	if i.Findings == nil {
+		i.Findings = []string{}
+	}
+	findings, _ := json.Marshal(i.Findings)
+	_, err = t.exec(`UPDATE identities SET name = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = ?, findings = ? WHERE id = ?`,
+		i.Name, string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
+		microsPtr(i.LeftAt), i.LeftSource, i.OverGuard, string(findings), i.ID)
+	return err
+}
+
+// FindIdentity finds a person by id, userName (as merged) or name, without regard to case.
+func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
+	var rows []identityRow
+	if err := t.db.Where("id = ? OR name = ? OR lower(name) = lower(?)", name, name, name).Order("id").Limit(2).Find(&rows).Error; err != nil {
+		return IdentityRow{}, err
+	}
+	switch len(rows) {
+	case 0:
+		return IdentityRow{}, errNoIdentity(name)
+	case 1:
+		return rows[0].plain()
+	}
+	return IdentityRow{}, model.Fail(model.Conflict, fmt.Sprintf("%q names more than one person: use the id (%s, %s, …)", name, rows[0].ID, rows[1].ID), nil)
+}
+
+// Identities lists people by name, after the cursor of the previous page.
+func (s *Store) Identities(ctx context.Context, prefix, after string, limit int) (out []IdentityRow, next string, err error) {
+	q := s.read.WithContext(ctx).Order("name, id").Limit(limit + 1)
+	if prefix != "" {
+		q = q.Where("lower(name) >= lower(?) AND lower(name) < lower(?)", prefix, prefix+"\U0010FFFF")
+	}
+	if after != "" {
+		var name, id string
+		if err := json.Unmarshal([]byte(after), &[]any{&name, &id}); err != nil {
+			return nil, "", model.Fail(model.Invalid, "the cursor is not one of this listing", err)
+		}
+		q = q.Where("(name, id) > (?, ?)", name, id)
+	}
+	var rows []identityRow
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, "", err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last, _ := json.Marshal([]string{rows[limit-1].Name, rows[limit-1].ID})
+		next = string(last)
+	}
+	for _, r := range rows {
+		p, err := r.plain()
+		if err != nil {
+			return nil, "", err
+		}
+		out = append(out, p)
+	}
+	return out, next, nil
+}
+
+// IdentityIDs streams ids in order, for work over everybody.
+func (s *Store) IdentityIDs(ctx context.Context, after string, limit int) ([]string, error) {
+	var out []string
+	err := s.read.WithContext(ctx).Raw(`SELECT id FROM identities WHERE id > ? AND erased_at IS NULL ORDER BY id LIMIT ?`, after, limit).Scan(&out).Error
+	return out, err
+}
+
+// Facts is everything that is known of a set of people, read together.
+type Facts struct {
+	Rows   map[string]IdentityRow
+	Users  map[string][]SourceUser       // identity -> resources, by source
+	Groups map[string][]model.Membership // identity -> groups of the sources, sorted
+}
+
+// Facts reads rows, resources and source groups of up to a few hundred identities.
+func (t *Tx) Facts(ids []string) (Facts, error) {
+	f := Facts{Rows: map[string]IdentityRow{}, Users: map[string][]SourceUser{}, Groups: map[string][]model.Membership{}}
+	if len(ids) == 0 {
+		return f, nil
+	}
+	var rows []identityRow
+	if err := t.db.Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		return f, err
+	}
+	for _, r := range rows {
+		p, err := r.plain()
+		if err != nil {
+			return f, err
+		}
+		f.Rows[r.ID] = p
+	}
+	if err := t.factUsers(ids, f.Users); err != nil {
+		return f, err
+	}
+	return f, t.factGroups(ids, f.Groups)
+}
+
+func (t *Tx) factUsers(ids []string, into map[string][]SourceUser) error {
+	rows, err := t.query(`SELECT identity_id, source, id, doc, modified_at FROM resources WHERE identity_id IN `+list(len(ids))+` ORDER BY identity_id, source, id`, anys(ids)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var identity string
+		var u SourceUser
+		var doc []byte
+		var modified int64
+		if err := rows.Scan(&identity, &u.Source, &u.ID, &doc, &modified); err != nil {
+			return err
+		}
+		if u.Attrs, err = decodeDoc(doc); err != nil {
+			return fmt.Errorf("resource %s: %w", u.ID, err)
+		}
+		u.Modified = fromMicros(modified)
+		into[identity] = append(into[identity], u)
+	}
+	return rows.Err()
+}
+
+func (t *Tx) factGroups(ids []string, into map[string][]model.Membership) error {
+	rows, err := t.query(`SELECT r.identity_id, g.source, g.id, g.display FROM resources r
+JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source
+WHERE r.identity_id IN `+list(len(ids)), anys(ids)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var identity string
+		var m model.Membership
+		if err := rows.Scan(&identity, &m.Source, &m.GroupID, &m.Display); err != nil {
+			return err
+		}
+		into[identity] = append(into[identity], m)
+	}
+	for _, list := range into {
+		sort.Slice(list, func(i, j int) bool {
+			if list[i].Display != list[j].Display {
+				return list[i].Display < list[j].Display
+			}
+			return list[i].GroupID < list[j].GroupID
+		})
+	}
+	return rows.Err()
+}
+
+// Left counts the leavers of a source since a moment, and the people it has.
+func (t *Tx) Left(source string, since time.Time) (left, people int, err error) {
+	if err := t.row(`SELECT count(*) FROM identities WHERE left_source = ? AND left_at > ?`, source, micros(since)).Scan(&left); err != nil {
+		return 0, 0, err
+	}
+	err = t.row(`SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = 'User'`, source).Scan(&people)
+	return left, people, err
+}
+
+// SourceOfIdentity is the source of the resource that an identity was last linked by; empty if none is left.
+func (t *Tx) lastSource(identity string) (string, error) {
+	var source string
+	err := t.row(`SELECT source FROM events WHERE identity_id = ? ORDER BY id DESC LIMIT 1`, identity).Scan(&source)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return source, err
+}

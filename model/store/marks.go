@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// Mark says that an identity may differ from what was last worked out for it.
+type Mark struct {
+	Identity   string
+	Generation int64
+	Urgent     bool
+	MarkedAt   time.Time
+}
+
+// Mark marks identities in this transaction.
+func (t *Tx) Mark(urgent bool, identities ...string) error {
+	for _, id := range identities {
+		p := t.markPiece(id, urgent)
+		if _, err := t.exec(p.text, p.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarkAll marks every identity that is not erased: after a change of rules.
+func (t *Tx) MarkAll() error {
+	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until)
+SELECT id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM identities WHERE erased_at IS NULL ORDER BY id
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, micros(t.Now), micros(t.Now))
+	return err
+}
+
+// MarkTimed marks the identities whose moment has come: a start or an end date.
+func (s *Store) MarkTimed(ctx context.Context, limit int) (int, error) {
+	var ids []string
+	err := s.Update(ctx, func(tx *Tx) error {
+		ids = nil
+		if err := tx.db.Raw(`SELECT id FROM identities WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, micros(tx.Now), limit).Scan(&ids).Error; err != nil {
+			return err
+		}
+		for start := 0; start < len(ids); start += 500 {
+			chunk := ids[start:min(start+500, len(ids))]
+			if _, err := tx.exec(`UPDATE identities SET next_at = NULL WHERE id IN `+list(len(chunk)), anys(chunk)...); err != nil {
+				return err
+			}
+		}
+		return tx.Mark(true, ids...)
+	})
+	return len(ids), err
+}
+
+// ClaimMarks takes up to limit marks for as long as d, urgent ones first, the
+// oldest before the newer. No two callers get the same mark at one time.
+func (s *Store) ClaimMarks(ctx context.Context, limit int, d time.Duration) ([]Mark, error) {
+	var out []Mark
+	claim := func(tx *Tx) error {
+		out = nil
+		skip := ""
+		if tx.pg {
+			skip = " FOR UPDATE SKIP LOCKED"
+		}
+		now := micros(tx.Now)
+		rows, err := tx.query(`UPDATE marks SET leased_until = ? WHERE identity_id IN (
+SELECT identity_id FROM marks WHERE leased_until <= ? ORDER BY urgent DESC, marked_at, identity_id LIMIT ?`+skip+`)
+AND leased_until <= ? RETURNING identity_id, generation, urgent, marked_at`, micros(tx.Now.Add(d)), now, limit, now)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var m Mark
+			var at int64
+			if err := rows.Scan(&m.Identity, &m.Generation, &m.Urgent, &at); err != nil {
+				return err
+			}
+			m.MarkedAt = fromMicros(at)
+			out = append(out, m)
+		}
+		return rows.Err()
+	}
+	err := s.Update(ctx, claim)
+	return out, err
+}
+
+// Unmark clears the mark if its generation is still the one worked on; otherwise
+// it only ends the claim, so that the identity is worked on again.
+func (t *Tx) Unmark(m Mark) error {
+	n, err := t.exec(`DELETE FROM marks WHERE identity_id = ? AND generation = ?`, m.Identity, m.Generation)
+	if err != nil || n == 1 {
+		return err
+	}
+	_, err = t.exec(`UPDATE marks SET leased_until = 0 WHERE identity_id = ?`, m.Identity)
+	return err
+}
+
+// Marks counts the marks and gives the time of the oldest, nil if there is none.
+func (s *Store) Marks(ctx context.Context) (n int, oldest *time.Time, err error) {
+	var at *int64
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT count(*), min(marked_at) FROM marks`).Scan(&n, &at)
+	})
+	return n, timePtr(at), err
+}
+
+// LeaseTarget takes or renews the lease on a target; false: somebody else holds it.
+// The repeated condition makes it safe on both databases without a lock.
+func (s *Store) LeaseTarget(ctx context.Context, target, holder string, d time.Duration) (bool, error) {
+	var n int64
+	err := s.Update(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(`INSERT INTO targets (name, holder, leased_until, state) VALUES (?, '', 0, '{}') ON CONFLICT (name) DO NOTHING`, target); err != nil {
+			return err
+		}
+		var err error
+		n, err = tx.exec(`UPDATE targets SET holder = ?, leased_until = ? WHERE name = ? AND (holder = ? OR leased_until <= ?)`,
+			holder, micros(tx.Now.Add(d)), target, holder, micros(tx.Now))
+		return err
+	})
+	return n == 1, err
+}
+
+// ReleaseTarget gives the lease back; nothing happens if holder has lost it.
+func (s *Store) ReleaseTarget(ctx context.Context, target, holder string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`UPDATE targets SET holder = '', leased_until = 0 WHERE name = ? AND holder = ?`, target, holder)
+		return err
+	})
+}
+
+// ErrStale reports that what was worked out rests on rows that have changed.
+var ErrStale = errors.New("the identity changed meanwhile")
+
+var _ = model.Internal

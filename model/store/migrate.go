@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// SchemaVersion is the newest schema this program knows.
+const SchemaVersion = 1
+
+type migration struct {
+	version int
+	text    string
+}
+
+// migrate runs the missing migrations, each in a transaction of its own, under a
+// lock so that several replicas may start at once. A schema newer than this
+// program knows is refused: an older program must not write to it.
+func (s *Store) migrate(ctx context.Context) error {
+	steps, err := loadMigrations(s.pg)
+	if err != nil {
+		return err
+	}
+	for _, m := range steps {
+		err := s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+			return s.step(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}, m)
+		})
+		if err != nil {
+			if errors.As(err, new(*model.Error)) {
+				return err
+			}
+			return model.Fail(model.Unavailable, fmt.Sprintf("migration %04d failed, nothing changed", m.version), err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) step(tx *Tx, m migration) error {
+	if s.pg {
+		if _, err := tx.exec(`SELECT pg_advisory_xact_lock(7266223011)`); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.exec(`CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, at bigint NOT NULL)`); err != nil {
+		return err
+	}
+	var have int
+	if err := tx.row(`SELECT coalesce(max(version), 0) FROM schema_migrations`).Scan(&have); err != nil {
+		return err
+	}
+	if have > SchemaVersion {
+		return model.Fail(model.Refused, fmt.Sprintf("the database has schema %d, this program knows %d: start a newer scimhub", have, SchemaVersion), nil)
+	}
+	if have >= m.version {
+		return nil
+	}
+	for _, stmt := range statements(m.text) {
+		if _, err := tx.exec(stmt); err != nil {
+			return fmt.Errorf("%.60s…: %w", stmt, err)
+		}
+	}
+	_, err := tx.exec(`INSERT INTO schema_migrations (version, at) VALUES (?, ?)`, m.version, micros(tx.Now))
+	return err
+}
+
+func loadMigrations(pg bool) ([]migration, error) {
+	dir := "migrations/sqlite"
+	if pg {
+		dir = "migrations/postgres"
+	}
+	entries, err := fs.ReadDir(migrations, dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []migration
+	for _, e := range entries {
+		text, err := fs.ReadFile(migrations, dir+"/"+e.Name())
+		if err != nil {
+			return nil, err
+		}
+		number, _, _ := strings.Cut(e.Name(), "_")
+		v, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fmt.Errorf("migration %s: %w", e.Name(), err)
+		}
+		out = append(out, migration{version: v, text: string(text)})
+	}
+	return out, nil
+}
+
+// statements cuts a migration at the semicolons that end a line; comment lines go.
+func statements(text string) []string {
+	var out []string
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		trimmed := strings.TrimSpace(line)
+		if strings.HasPrefix(trimmed, "--") || trimmed == "" {
+			continue
+		}
+		if before, _, found := strings.Cut(line, " --"); found {
+			line = before + "\n"
+			trimmed = strings.TrimSpace(before)
+		}
+		b.WriteString(line)
+		if strings.HasSuffix(trimmed, ";") {
+			out = append(out, b.String())
+			b.Reset()
+		}
+	}
+	if rest := strings.TrimSpace(b.String()); rest != "" {
+		out = append(out, rest)
+	}
+	return out
+}

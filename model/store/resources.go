@@ -1,0 +1,314 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// Held is a resource as the store holds it, with the identity it belongs to.
+type Held struct {
+	Resource scim.Resource
+	Source   string
+	Identity string
+}
+
+// userGroups is a sub-select of the groups that list a resource directly.
+func (t *Tx) userGroups() string {
+	if t.pg {
+		return `(SELECT json_agg(json_build_array(g.id, g.display) ORDER BY g.id)::text FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = r.id)`
+	}
+	return `(SELECT json_group_array(json_array(x.id, x.display)) FROM (SELECT g.id, g.display FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = r.id ORDER BY g.id) x)`
+}
+
+func (t *Tx) columns(kind string, want scim.Fields) string {
+	groups := "NULL"
+	if kind == "User" && want.Wants("groups") {
+		groups = t.userGroups()
+	}
+	return `r.id, r.doc, r.version, r.created_at, r.modified_at, r.identity_id, ` + groups
+}
+
+type scanner interface{ Scan(dest ...any) error }
+
+func scanResource(row scanner, kind string) (Held, error) {
+	var h Held
+	var doc []byte
+	var groups *string
+	var version, created, modified int64
+	if err := row.Scan(&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &groups); err != nil {
+		return Held{}, err
+	}
+	attrs, err := decodeDoc(doc)
+	if err != nil {
+		return Held{}, fmt.Errorf("resource %s: %w", h.Resource.ID, err)
+	}
+	if groups != nil && *groups != "[]" {
+		var pairs [][2]string
+		if err := json.Unmarshal([]byte(*groups), &pairs); err != nil {
+			return Held{}, fmt.Errorf("groups of %s: %w", h.Resource.ID, err)
+		}
+		list := make([]any, len(pairs))
+		for i, p := range pairs {
+			list[i] = map[string]any{"value": p[0], "display": p[1], "type": "direct"}
+		}
+		attrs["groups"] = list
+	}
+	h.Resource.Type = kind
+	h.Resource.Attrs = attrs
+	h.Resource.Meta = scim.Meta{Created: fromMicros(created), LastModified: fromMicros(modified), Version: version}
+	return h, nil
+}
+
+// decodeDoc reads a stored document; whole numbers come back as int64.
+func decodeDoc(doc []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var attrs map[string]any
+	if err := d.Decode(&attrs); err != nil {
+		return nil, err
+	}
+	for k, v := range attrs {
+		attrs[k] = plainNumbers(v)
+	}
+	return attrs, nil
+}
+
+func plainNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil && !strings.ContainsAny(v.String(), ".eE") {
+			return i
+		}
+		f, _ := v.Float64()
+		return f
+	case map[string]any:
+		for k, e := range v {
+			v[k] = plainNumbers(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = plainNumbers(e)
+		}
+	}
+	return v
+}
+
+// Resource reads one resource of a source; scim 404 where there is none or it is
+// another source's.
+func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
+	var out scim.Resource
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		h, err := scanResource(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name), t.Name)
+		if err != nil {
+			return missing(err, t, id)
+		}
+		out = h.Resource
+		return tx.loadMembers(t, []*scim.Resource{&out}, want)
+	})
+	return out, err
+}
+
+func missing(err error, t *scim.ResourceType, id string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return scim.Errorf(404, "", "%s %q does not exist", t.Name, id)
+	}
+	return err
+}
+
+// ResourceForUpdate reads and locks a resource until the transaction ends.
+// Of a group's members it loads those named by the change, or all.
+func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, members []string, allMembers bool) (Held, error) {
+	lock := ""
+	if t.pg {
+		lock = " FOR UPDATE OF r"
+	}
+	none := scim.Fields{Include: []scim.Path{{Attr: "id"}}} // no groups of users: they are read-only
+	h, err := scanResource(t.row(`SELECT `+t.columns(rt.Name, none)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name), rt.Name)
+	if err != nil {
+		return Held{}, missing(err, rt, id)
+	}
+	h.Source = source
+	if rt.Name != "Group" || (!allMembers && len(members) == 0) {
+		return h, nil
+	}
+	where, args := "", []any{id}
+	if !allMembers {
+		where, args = ` AND member_id IN `+list(len(members)), append(args, anys(members)...)
+	}
+	return h, t.membersInto(`WHERE group_id = ?`+where, args, map[string]*scim.Resource{id: &h.Resource})
+}
+
+// loadMembers fills the members of the groups on a page, unless nobody wants them.
+func (t *Tx) loadMembers(rt *scim.ResourceType, page []*scim.Resource, want scim.Fields) error {
+	if rt.Name != "Group" || len(page) == 0 || !want.Wants("members") {
+		return nil
+	}
+	ids := make([]any, len(page))
+	byID := make(map[string]*scim.Resource, len(page))
+	for i, r := range page {
+		ids[i], byID[r.ID] = r.ID, r
+	}
+	return t.membersInto(`WHERE group_id IN `+list(len(ids)), ids, byID)
+}
+
+func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resource) error {
+	rows, err := t.query(`SELECT group_id, member_id, type, display FROM group_members `+where+` ORDER BY group_id, member_id`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	lists := map[string][]any{}
+	for rows.Next() {
+		var group, id, kind, display string
+		if err := rows.Scan(&group, &id, &kind, &display); err != nil {
+			return err
+		}
+		m := map[string]any{"value": id}
+		if kind != "" {
+			m["type"] = kind
+		}
+		if display != "" {
+			m["display"] = display
+		}
+		lists[group] = append(lists[group], m)
+	}
+	for id, members := range lists {
+		groups[id].Attrs["members"] = members
+	}
+	return rows.Err()
+}
+
+// Resources lists a page of a source's resources in a stable order (by id, which
+// grows with time of creation).
+func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
+	page := scim.Page{StartIndex: q.StartIndex}
+	err := s.View(ctx, func(tx *Tx) error {
+		where, args := `r.source = ? AND r.kind = ?`, []any{source, t.Name}
+		if q.Filter != nil {
+			cond, cargs, err := tx.condition(q.Filter, t)
+			if err != nil {
+				return err
+			}
+			where, args = where+` AND `+cond, append(args, cargs...)
+		}
+		var err error
+		if q.Count > 0 {
+			if page.Resources, err = tx.page(t, where, args, q); err != nil {
+				return err
+			}
+		}
+		page.Total, err = tx.total(source, t, where, args, q, len(page.Resources))
+		return err
+	})
+	return page, err
+}
+
+func (t *Tx) page(rt *scim.ResourceType, where string, args []any, q scim.Query) ([]scim.Resource, error) {
+	rows, err := t.query(`SELECT `+t.columns(rt.Name, q.Fields)+` FROM resources r WHERE `+where+` ORDER BY r.id LIMIT ? OFFSET ?`, append(args[:len(args):len(args)], q.Count, q.StartIndex-1)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []scim.Resource
+	for rows.Next() {
+		h, err := scanResource(rows, rt.Name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, h.Resource)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	refs := make([]*scim.Resource, len(out))
+	for i := range out {
+		refs[i] = &out[i]
+	}
+	return out, t.loadMembers(rt, refs, q.Fields)
+}
+
+// total counts matches: from the page itself where it is the last one, from the
+// maintained counts where nothing is filtered, else by the database.
+func (t *Tx) total(source string, rt *scim.ResourceType, where string, args []any, q scim.Query, got int) (int, error) {
+	if got > 0 && got < q.Count {
+		return q.StartIndex - 1 + got, nil
+	}
+	var n int
+	if q.Filter == nil {
+		err := t.row(`SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = ?`, source, rt.Name).Scan(&n)
+		return n, err
+	}
+	if got == 0 && q.Count > 0 && q.StartIndex == 1 {
+		return 0, nil
+	}
+	err := t.row(`SELECT count(*) FROM resources r WHERE `+where, args...).Scan(&n)
+	return n, err
+}
+
+// FindLinkable returns the identities that a new User may belong to: those of
+// resources of other sources in which an attribute has this value. attr is
+// userName, externalId or any filterable path.
+func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter) ([]string, error) {
+	cond, args, err := t.condition(f, user)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.query(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND `+cond+` LIMIT 3`, append([]any{source}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
+
+// IdentitiesOf maps ids of User resources of a source to their identities; ids
+// that name no user are left out.
+func (t *Tx) IdentitiesOf(source string, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	for start := 0; start < len(ids); start += 500 {
+		chunk := ids[start:min(start+500, len(ids))]
+		rows, err := t.query(`SELECT id, identity_id FROM resources WHERE source = ? AND identity_id <> '' AND id IN `+list(len(chunk)), append([]any{source}, anys(chunk)...)...)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var id, identity string
+			if err := rows.Scan(&id, &identity); err != nil {
+				rows.Close()
+				return nil, err
+			}
+			out[id] = identity
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// MemberIDs lists the ids of a group's members.
+func (t *Tx) MemberIDs(group string) ([]string, error) {
+	var out []string
+	err := t.db.Raw(`SELECT member_id FROM group_members WHERE group_id = ? ORDER BY member_id`, group).Scan(&out).Error
+	return out, err
+}
+
+func errNoIdentity(name string) error {
+	return model.Fail(model.NotFound, fmt.Sprintf("there is no person %q", name), nil)
+}

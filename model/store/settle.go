@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// Settlement is the outcome of work on one account. Row.Generation is the one
+// that the work was based on.
+type Settlement struct {
+	Row    model.AccountRow
+	Done   []model.Change // carried out: audited, removals counted
+	Failed *model.Change  // what was tried in vain; Row.LastError says why
+}
+
+// Settle stores outcomes in one transaction, with an audit entry for each change
+// carried out. Facts about the target are always kept. State, Due, NextAttempt and
+// the error are kept only where the generation has not moved on; otherwise the
+// newer one decides.
+func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	ordered := append([]Settlement(nil), outcomes...)
+	sort.Slice(ordered, func(i, j int) bool { return ordered[i].Row.Identity < ordered[j].Row.Identity })
+	return s.Update(ctx, func(tx *Tx) error {
+		var entries []AuditEntry
+		for _, o := range ordered {
+			if err := tx.settleRow(o.Row); err != nil {
+				return fmt.Errorf("settle %s at %s: %w", o.Row.Identity, target, err)
+			}
+			removed := false
+			for _, c := range o.Done {
+				entries = append(entries, changeEntry(target, c, "", o.Row.LastError))
+				removed = removed || c.Removes()
+			}
+			if o.Failed != nil {
+				entries = append(entries, changeEntry(target, *o.Failed, "failed", o.Row.LastError))
+			}
+			if removed {
+				if _, err := tx.exec(`INSERT INTO removals (target, at, identity_id) VALUES (?,?,?)`, target, micros(tx.Now), o.Row.Identity); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.Audit(entries...)
+	})
+}
+
+func (t *Tx) settleRow(a model.AccountRow) error {
+	r, err := toRow(a)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE accounts SET user_name = ?, remote_id = ?, owned = ?, applied = ?, observed = ?, enabled = ?, disabled_at = ?, verified_at = ?, updated_at = ?,
+drift = CASE WHEN generation = ? THEN ? ELSE drift END, state = CASE WHEN generation = ? THEN ? ELSE state END, due = CASE WHEN generation = ? THEN ? ELSE TRUE END,
+attempts = CASE WHEN generation = ? THEN ? ELSE attempts END, next_at = CASE WHEN generation = ? THEN ? ELSE next_at END,
+last_error = CASE WHEN generation = ? THEN ? ELSE last_error END, error_class = CASE WHEN generation = ? THEN ? ELSE error_class END
+WHERE target = ? AND identity_id = ?`,
+		r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Enabled, r.DisabledAt, r.VerifiedAt, micros(t.Now),
+		r.Generation, r.Drift, r.Generation, r.State, r.Generation, r.Due, r.Generation, r.Attempts, r.Generation, r.NextAt,
+		r.Generation, r.LastError, r.Generation, r.ErrorClass, r.Target, r.IdentityID)
+	return err
+}
+
+func changeEntry(target string, c model.Change, result, message string) AuditEntry {
+	data := map[string]any{"userName": c.UserName, "verb": c.Verb}
+	if c.RemoteID != "" {
+		data["remoteId"] = c.RemoteID
+	}
+	if c.Group != "" {
+		data["group"] = c.Group
+	}
+	if len(c.Fields) > 0 {
+		data["fields"] = c.Fields
+	}
+	if len(c.Because) > 0 {
+		data["because"] = c.Because
+	}
+	if result != "" {
+		data["result"], data["error"] = result, message
+	}
+	body, _ := json.Marshal(data)
+	return AuditEntry{Actor: "hub", Action: "target." + string(c.Verb), Object: "target/" + target, Identity: c.Identity, Data: body}
+}
+
+// SaveObserved stores what a drift sweep saw: observation, drift, state and what
+// follows from them, where the generation has not moved. Rows of identities "?…"
+// are accounts that are not ours: made when missing, removed when their state is empty.
+func (s *Store) SaveObserved(ctx context.Context, target string, rows []model.AccountRow) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		for _, a := range rows {
+			if err := tx.saveObserved(a); err != nil {
+				return fmt.Errorf("observe %s at %s: %w", a.Identity, target, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (t *Tx) saveObserved(a model.AccountRow) error {
+	foreign := len(a.Identity) > 0 && a.Identity[0] == '?'
+	if foreign && a.State == "" {
+		_, err := t.exec(`DELETE FROM accounts WHERE target = ? AND identity_id = ?`, a.Target, a.Identity)
+		return err
+	}
+	r, err := toRow(a)
+	if err != nil {
+		return err
+	}
+	if foreign {
+		r.UpdatedAt = micros(t.Now)
+		_, err = t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, applied, observed, because, leaver, leaver_held, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, verified_at, updated_at)
+VALUES (?,?,?,?,?,NULL,?,?,'{}',FALSE,FALSE,?,?,?,?,1,0,?,?,?,?,?)
+ON CONFLICT (target, identity_id) DO UPDATE SET user_name = excluded.user_name, remote_id = excluded.remote_id, owned = excluded.owned, applied = excluded.applied, observed = excluded.observed, state = excluded.state, drift = excluded.drift, due = excluded.due, enabled = excluded.enabled, next_at = excluded.next_at, last_error = excluded.last_error, error_class = excluded.error_class, verified_at = excluded.verified_at, updated_at = excluded.updated_at`,
+			r.Target, r.IdentityID, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.State, r.Drift, r.Due, r.Enabled, r.NextAt, r.LastError, r.ErrorClass, r.VerifiedAt, r.UpdatedAt)
+		return err
+	}
+	_, err = t.exec(`UPDATE accounts SET remote_id = ?, owned = ?, applied = ?, observed = ?, enabled = ?, disabled_at = ?, verified_at = ?, drift = ?, state = ?, due = ?, next_at = ?, last_error = ?, error_class = ?, updated_at = ? WHERE target = ? AND identity_id = ? AND generation = ?`,
+		r.RemoteID, r.Owned, r.Applied, r.Observed, r.Enabled, r.DisabledAt, r.VerifiedAt, r.Drift, r.State, r.Due, r.NextAt, r.LastError, r.ErrorClass, micros(t.Now), r.Target, r.IdentityID, r.Generation)
+	return err
+}
+
+// AuditChanges appends audit entries for changes seen or made at a target outside
+// of a settlement, a drift for instance.
+func (s *Store) AuditChanges(ctx context.Context, target string, changes []model.Change) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		entries := make([]AuditEntry, len(changes))
+		for i, c := range changes {
+			entries[i] = changeEntry(target, c, "", "")
+		}
+		return tx.Audit(entries...)
+	})
+}
+
+// Removals counts the accounts of a target that lost access since a moment.
+func (s *Store) Removals(ctx context.Context, target string, since time.Time) (int, error) {
+	var n int
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT count(DISTINCT identity_id) FROM removals WHERE target = ? AND at > ?`, target, micros(since)).Scan(&n)
+	})
+	return n, err
+}
+
+// Population counts the accounts that the hub holds active at a target.
+func (s *Store) Population(ctx context.Context, target string) (int, error) {
+	var n int
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND enabled`, target).Scan(&n)
+	})
+	return n, err
+}
+
+// Approved finds which digests of changes were released, and by whom.
+func (s *Store) Approved(ctx context.Context, target string, digests []string) (map[string]string, error) {
+	out := map[string]string{}
+	for start := 0; start < len(digests); start += 500 {
+		chunk := digests[start:min(start+500, len(digests))]
+		var rows []struct{ Digest, ByWhom string }
+		err := s.read.WithContext(ctx).Raw(`SELECT digest, by_whom FROM releases WHERE target = ? AND digest IN ?`, target, chunk).Scan(&rows).Error
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			out[r.Digest] = r.ByWhom
+		}
+	}
+	return out, nil
+}
+
+// Release approves changes by digest and makes their accounts due again.
+func (t *Tx) Release(target, by string, digests, identities []string) error {
+	for _, d := range digests {
+		if _, err := t.exec(`INSERT INTO releases (target, digest, by_whom, at) VALUES (?,?,?,?) ON CONFLICT (target, digest) DO UPDATE SET by_whom = excluded.by_whom, at = excluded.at`, target, d, by, micros(t.Now)); err != nil {
+			return err
+		}
+	}
+	for start := 0; start < len(identities); start += 500 {
+		chunk := identities[start:min(start+500, len(identities))]
+		args := append([]any{string(model.StatePending), micros(t.Now), target}, anys(chunk)...)
+		if _, err := t.exec(`UPDATE accounts SET state = ?, due = TRUE, next_at = ? WHERE target = ? AND identity_id IN `+list(len(chunk)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+// Package store keeps everything the hub knows in one SQL database: SQLite or
+// PostgreSQL, through GORM. It decides how rows are written together, how filters
+// become SQL and who may work on what; it refuses to know what a rule, a request
+// or a target means. Times are microseconds UTC in both databases.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// Options adjust a Store. The zero value is ready for use.
+type Options struct {
+	Now      func() time.Time // default time.Now
+	MaxConns int              // connections to PostgreSQL, readers of SQLite; default 16
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	write *gorm.DB // SQLite: one connection, so that writers queue here and not on the file
+	read  *gorm.DB
+	pg    bool
+	now   func() time.Time
+}
+
+// Tx is one transaction. It carries the clock: Now is the same for all that
+// happens in it.
+type Tx struct {
+	ctx context.Context
+	db  *gorm.DB
+	pg  bool
+	Now time.Time
+}
+
+// Open opens the database and brings its schema up to date. The URL is
+// sqlite:PATH or postgres://…; an error says which part is wrong.
+func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 16
+	}
+	s := &Store{now: o.Now}
+	var err error
+	switch {
+	case strings.HasPrefix(databaseURL, "sqlite:"):
+		err = s.openSQLite(strings.TrimPrefix(databaseURL, "sqlite:"), o)
+	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
+		err = s.openPostgres(databaseURL, o)
+	default:
+		err = model.Fail(model.Invalid, "database must be sqlite:PATH or postgres://…", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func gormConfig() *gorm.Config {
+	return &gorm.Config{
+		SkipDefaultTransaction: true, // it halves the writes; transactions are explicit here
+		Logger:                 logger.Discard,
+	}
+}
+
+func (s *Store) openSQLite(path string, o Options) error {
+	if path == "" {
+		return model.Fail(model.Invalid, "database sqlite: names no file", nil)
+	}
+	params := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}}
+	writeDSN := "file:" + path + "?" + params.Encode() + "&_txlock=immediate"
+	params.Add("_pragma", "query_only(1)")
+	readDSN := "file:" + path + "?" + params.Encode()
+	var err error
+	if s.write, err = openGORM(sqlite.Open(writeDSN), 1); err != nil {
+		return err
+	}
+	s.read, err = openGORM(sqlite.Open(readDSN), o.MaxConns)
+	return err
+}
+
+func (s *Store) openPostgres(dsn string, o Options) error {
+	db, err := openGORM(postgres.Open(dsn), o.MaxConns)
+	s.write, s.read, s.pg = db, db, true
+	return err
+}
+
+func openGORM(d gorm.Dialector, conns int) (*gorm.DB, error) {
+	db, err := gorm.Open(d, gormConfig())
+	if err != nil {
+		return nil, model.Fail(model.Unavailable, "database cannot be opened", redactDSN(err))
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("database pool: %w", err)
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// redactDSN keeps only what the server or the file system said: pgx's text of a
+// failed connection holds the user and the host, which are useful, and never the password.
+func redactDSN(err error) error {
+	var parse *pgconn.ParseConfigError
+	if errors.As(err, &parse) {
+		return errors.New("the postgres URL cannot be parsed")
+	}
+	return err
+}
+
+// Close closes the connections; work under way is waited for.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*gorm.DB{s.read, s.write} {
+		if db == nil {
+			continue
+		}
+		pool, err := db.DB()
+		if err == nil {
+			err = pool.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	pool, err := s.read.DB()
+	if err != nil {
+		return fmt.Errorf("database pool: %w", err)
+	}
+	if err := pool.PingContext(ctx); err != nil {
+		return model.Fail(model.Unavailable, "the database does not answer", err)
+	}
+	return nil
+}
+
+// Postgres reports whether the database is PostgreSQL.
+func (s *Store) Postgres() bool { return s.pg }
+
+// Now is the store's clock, cut to the precision the database keeps.
+func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// Update runs fn in a transaction that commits when fn returns nil. A deadlock
+// or a serialization failure runs fn again, so fn must not have effects elsewhere.
+func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	var err error
+	for range 5 {
+		err = s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+			return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
+		})
+		if !retryable(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// View runs fn in a read-only transaction: all reads see one state.
+func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
+	opts := &sql.TxOptions{ReadOnly: s.pg, Isolation: sql.LevelDefault}
+	if s.pg {
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	return s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+		return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
+	}, opts)
+}
+
+// single runs fn on a connection without a transaction: for one statement.
+func (s *Store) single(ctx context.Context, db *gorm.DB, fn func(*Tx) error) error {
+	return fn(&Tx{ctx: ctx, db: db.WithContext(ctx), pg: s.pg, Now: s.Now()})
+}
+
+func retryable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001")
+}
+
+// isUnique reports a violated unique index, whose name or columns are in the text.
+func isUnique(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23505"
+	}
+	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")
+}
+
+// exec, query and row send raw SQL through GORM's connection: `?` placeholders
+// on both databases.
+func (t *Tx) exec(text string, args ...any) (int64, error) {
+	res, err := t.db.Statement.ConnPool.ExecContext(t.ctx, t.rebind(text), args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (t *Tx) query(text string, args ...any) (*sql.Rows, error) {
+	return t.db.Statement.ConnPool.QueryContext(t.ctx, t.rebind(text), args...)
+}
+
+func (t *Tx) row(text string, args ...any) *sql.Row {
+	return t.db.Statement.ConnPool.QueryRowContext(t.ctx, t.rebind(text), args...)
+}
+
+// rebind numbers the placeholders for PostgreSQL. Texts hold no question mark
+// but placeholders.
+func (t *Tx) rebind(text string) string {
+	if !t.pg {
+		return text
+	}
+	return rebind(text)
+}
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+func microsPtr(t *time.Time) *int64 {
+	if t == nil {
+		return nil
+	}
+	us := micros(*t)
+	return &us
+}
+
+func timePtr(us *int64) *time.Time {
+	if us == nil {
+		return nil
+	}
+	t := fromMicros(*us)
+	return &t
+}

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// TargetState is what is known of the health of a target.
+type TargetState struct {
+	Name          string     `json:"name"`
+	Paused        bool       `json:"paused,omitempty"`
+	LastAttempt   *time.Time `json:"last_attempt,omitempty"`
+	LastSuccess   *time.Time `json:"last_success,omitempty"`
+	LastDrift     *time.Time `json:"last_drift,omitempty"`
+	Failures      int        `json:"failures,omitempty"` // in a row, of the target as a whole
+	ErrorClass    string     `json:"error_class,omitempty"`
+	LastError     string     `json:"last_error,omitempty"`
+	RetryAt       *time.Time `json:"retry_at,omitempty"`
+	QuarantinedAt *time.Time `json:"quarantined_at,omitempty"`
+	DriftWanted   bool       `json:"drift_wanted,omitempty"`
+}
+
+// TargetState reads the state; the zero state of a target never worked on.
+func (s *Store) TargetState(ctx context.Context, name string) (TargetState, error) {
+	st := TargetState{Name: name}
+	err := s.single(ctx, s.read, func(tx *Tx) error { return tx.targetState(name, &st, "") })
+	return st, err
+}
+
+func (t *Tx) targetState(name string, st *TargetState, lock string) error {
+	rows, err := t.query(`SELECT state FROM targets WHERE name = ?`+lock, name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text []byte
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(text, st); err != nil {
+			return fmt.Errorf("state of target %s: %w", name, err)
+		}
+	}
+	st.Name = name
+	return rows.Err()
+}
+
+// UpdateTargetState changes the state under a lock.
+func (s *Store) UpdateTargetState(ctx context.Context, name string, fn func(*TargetState)) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		lock := ""
+		if tx.pg {
+			lock = " FOR UPDATE"
+		}
+		if _, err := tx.exec(`INSERT INTO targets (name, holder, leased_until, state) VALUES (?, '', 0, '{}') ON CONFLICT (name) DO NOTHING`, name); err != nil {
+			return err
+		}
+		st := TargetState{}
+		if err := tx.targetState(name, &st, lock); err != nil {
+			return err
+		}
+		fn(&st)
+		text, err := json.Marshal(st)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(`UPDATE targets SET state = ? WHERE name = ?`, string(text), name)
+		return err
+	})
+}
+
+// TargetGroup is a group at a target.
+type TargetGroup struct {
+	Target      string
+	Name        string
+	RemoteID    string
+	Owned       string
+	State       string
+	LastError   string
+	Attempts    int
+	NextAttempt time.Time
+}
+
+type targetGroupRow struct {
+	Target    string `gorm:"primaryKey"`
+	Name      string `gorm:"primaryKey"`
+	RemoteID  string
+	Owned     string
+	State     string
+	LastError string
+	Attempts  int
+	NextAt    int64
+}
+
+func (targetGroupRow) TableName() string { return "target_groups" }
+
+// TargetGroups lists the groups known at a target, by name.
+func (s *Store) TargetGroups(ctx context.Context, target string) ([]TargetGroup, error) {
+	var rows []targetGroupRow
+	if err := s.read.WithContext(ctx).Where("target = ?", target).Order("name").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	out := make([]TargetGroup, len(rows))
+	for i, r := range rows {
+		out[i] = TargetGroup{r.Target, r.Name, r.RemoteID, r.Owned, r.State, r.LastError, r.Attempts, fromMicros(r.NextAt)}
+	}
+	return out, nil
+}
+
+// SaveTargetGroup stores a group.
+func (s *Store) SaveTargetGroup(ctx context.Context, g TargetGroup) error {
+	r := targetGroupRow{g.Target, g.Name, g.RemoteID, g.Owned, g.State, g.LastError, g.Attempts, micros(g.NextAttempt)}
+	if g.NextAttempt.IsZero() {
+		r.NextAt = 0
+	}
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`INSERT INTO target_groups (target, name, remote_id, owned, state, last_error, attempts, next_at) VALUES (?,?,?,?,?,?,?,?)
+ON CONFLICT (target, name) DO UPDATE SET remote_id = excluded.remote_id, owned = excluded.owned, state = excluded.state, last_error = excluded.last_error, attempts = excluded.attempts, next_at = excluded.next_at`,
+			r.Target, r.Name, r.RemoteID, r.Owned, r.State, r.LastError, r.Attempts, r.NextAt)
+		return err
+	})
+}
+
+// ConfigVersion is one numbered version of the configuration document.
+type ConfigVersion struct {
+	Version int64
+	Digest  string
+	Body    string
+	By      string
+	At      time.Time
+}
+
+type configRow struct {
+	Version int64 `gorm:"primaryKey"`
+	Digest  string
+	Body    string
+	ByWhom  string
+	At      int64
+}
+
+func (configRow) TableName() string { return "config_versions" }
+
+// ActiveConfig is the newest version; ok is false where there is none yet.
+func (s *Store) ActiveConfig(ctx context.Context) (v ConfigVersion, ok bool, err error) {
+	var rows []configRow
+	if err := s.read.WithContext(ctx).Order("version DESC").Limit(1).Find(&rows).Error; err != nil {
+		return v, false, err
+	}
+	if len(rows) == 0 {
+		return v, false, nil
+	}
+	r := rows[0]
+	return ConfigVersion{r.Version, r.Digest, r.Body, r.ByWhom, fromMicros(r.At)}, true, nil
+}
+
+// AddConfig stores the next version, which is active from then on, and marks
+// everybody. after is the version that the change was planned against: another
+// one meanwhile is a Conflict.
+func (t *Tx) AddConfig(after int64, digest, body, by string) (int64, error) {
+	var have int64
+	if err := t.row(`SELECT coalesce(max(version), 0) FROM config_versions`).Scan(&have); err != nil {
+		return 0, err
+	}
+	if have != after {
+		return 0, model.Fail(model.Conflict, fmt.Sprintf("the configuration is at version %d by now, not %d: plan again", have, after), nil)
+	}
+	if err := t.db.Create(&configRow{have + 1, digest, body, by, micros(t.Now)}).Error; err != nil {
+		return 0, err
+	}
+	return have + 1, t.MarkAll()
+}

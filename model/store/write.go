@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// Member is one row of a group's members.
+type Member struct {
+	ID      string
+	Type    string
+	Display string
+}
+
+// ResourceWrite is one write of a source: the row, the event, the audit entry
+// and the marks that are committed together or not at all.
+type ResourceWrite struct {
+	Source      string
+	Actor       string // who is named in the audit trail
+	Resource    scim.Resource
+	Type        *scim.ResourceType
+	Identity    string // the identity a User belongs to; NewIdentity: made with it
+	NewIdentity bool
+	Action      string // create, modify, delete: "scim.<action>"
+	Data        any    // for the audit entry: what changed; nothing secret
+	Joined      []Member
+	Parted      []string
+	Marks       []string // identities that may differ now
+	Urgent      bool     // the write may make somebody a leaver
+}
+
+// piece is one statement of a write. PostgreSQL runs all pieces as one statement
+// (data-modifying CTEs), which saves a round trip each; SQLite one by one.
+type piece struct {
+	text string
+	args []any
+}
+
+// CreateResource inserts the resource. A taken userName gives model.Conflict.
+func (s *Store) CreateResource(ctx context.Context, w ResourceWrite) error {
+	do := func(tx *Tx) error { return tx.createResource(w) }
+	var err error
+	if s.pg {
+		err = s.retry(func() error { return s.single(ctx, s.write, do) }) // one statement is its own transaction
+	} else {
+		err = s.Update(ctx, do)
+	}
+	if isUnique(err) {
+		return model.Fail(model.Conflict, "another "+w.Type.Name+" of this source has this userName", err)
+	}
+	return err
+}
+
+func (s *Store) retry(fn func() error) error {
+	err := fn()
+	for range 4 {
+		if !retryable(err) {
+			return err
+		}
+		err = fn()
+	}
+	return err
+}
+
+func (t *Tx) createResource(w ResourceWrite) error {
+	row, err := newRow(w)
+	if err != nil {
+		return err
+	}
+	lane := anyLane()
+	pieces := []piece{{`INSERT INTO resources (id, source, kind, key, external_id, display, doc, search, version, created_at, modified_at, identity_id) VALUES (?,?,?,?,?,?,?,` + t.json() + `,?,?,?,?)`,
+		[]any{row.ID, row.Source, row.Kind, row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.CreatedAt, row.ModifiedAt, row.IdentityID}}}
+	if w.NewIdentity {
+		pieces = append(pieces, piece{`INSERT INTO identities (id, name, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
+			[]any{w.Identity, row.Name(), micros(t.Now)}})
+	}
+	pieces = append(pieces, t.countPiece(w, lane, 1))
+	pieces = append(pieces, memberPieces(w)...)
+	return t.record(w, lane, pieces)
+}
+
+// ModifyResource stores a changed resource over the version read in the same
+// transaction; the row was locked by ResourceForUpdate.
+func (t *Tx) ModifyResource(w ResourceWrite) error {
+	row, err := newRow(w)
+	if err != nil {
+		return err
+	}
+	pieces := []piece{{`UPDATE resources SET key = ?, external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
+		[]any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}}
+	err = t.record(w, anyLane(), append(pieces, memberPieces(w)...))
+	if isUnique(err) {
+		return model.Fail(model.Conflict, "another "+w.Type.Name+" of this source has this userName", err)
+	}
+	return err
+}
+
+// DeleteResource removes the resource and its memberships.
+func (t *Tx) DeleteResource(w ResourceWrite) error {
+	lane := anyLane()
+	return t.record(w, lane, []piece{
+		{`DELETE FROM resources WHERE id = ?`, []any{w.Resource.ID}},
+		{`DELETE FROM group_members WHERE member_id = ?`, []any{w.Resource.ID}},
+		t.countPiece(w, lane, -1),
+	})
+}
+
+// record adds event, audit entry and marks to the pieces and runs them.
+func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
+	data, err := json.Marshal(w.Data)
+	if err != nil {
+		return fmt.Errorf("audit data: %w", err)
+	}
+	object := w.Type.Name + "/" + w.Resource.ID
+	eventID, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("event id: %w", err)
+	}
+	pieces = append(pieces, piece{`INSERT INTO events (id, at, type, source, resource_id, identity_id, data) VALUES (?,?,?,?,?,?,?)`,
+		[]any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
+	sort.Strings(w.Marks) // one order for all, so that writers do not lock each other out
+	for _, id := range w.Marks {
+		pieces = append(pieces, t.markPiece(id, w.Urgent))
+	}
+	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
+	if !t.pg || len(pieces) > 50 {
+		for _, p := range pieces {
+			if _, err := t.exec(p.text, p.args...); err != nil {
+				return err
+			}
+		}
+		return t.Audit(entry)
+	}
+	return t.runTogether(pieces, entry, lane)
+}
+
+// runTogether sends the pieces and the audit entry as one statement. The chain's
+// hash is computed by the database from the row it locks.
+func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int) error {
+	var b strings.Builder
+	args := []any{e.digest(), lane}
+	b.WriteString(`WITH head AS (UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || ?::bytea) WHERE lane = ? RETURNING lane, seq, hash)`)
+	for i, p := range pieces {
+		fmt.Fprintf(&b, ", p%d AS (%s)", i, p.text)
+		args = append(args, p.args...)
+	}
+	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, hash FROM head`)
+	args = append(args, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()))
+	_, err := t.exec(b.String(), args...)
+	return err
+}
+
+func (t *Tx) countPiece(w ResourceWrite, lane, by int) piece {
+	return piece{`INSERT INTO resource_counts (source, kind, lane, n) VALUES (?,?,?,?) ON CONFLICT (source, kind, lane) DO UPDATE SET n = resource_counts.n + excluded.n`,
+		[]any{w.Source, w.Type.Name, lane, by}}
+}
+
+func memberPieces(w ResourceWrite) []piece {
+	var out []piece
+	for _, id := range w.Parted {
+		out = append(out, piece{`DELETE FROM group_members WHERE group_id = ? AND member_id = ?`, []any{w.Resource.ID, id}})
+	}
+	for start := 0; start < len(w.Joined); start += 100 {
+		chunk := w.Joined[start:min(start+100, len(w.Joined))]
+		p := piece{text: `INSERT INTO group_members (group_id, member_id, type, display, fold) VALUES `}
+		for i, m := range chunk {
+			if i > 0 {
+				p.text += ","
+			}
+			p.text += "(?,?,?,?,?)"
+			p.args = append(p.args, w.Resource.ID, m.ID, m.Type, m.Display, scim.Fold(m.Display))
+		}
+		p.text += ` ON CONFLICT (group_id, member_id) DO UPDATE SET type = excluded.type, display = excluded.display, fold = excluded.fold`
+		out = append(out, p)
+	}
+	return out
+}
+
+func (t *Tx) markPiece(identity string, urgent bool) piece {
+	return piece{`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES (?,?,?,?,0)
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)`,
+		[]any{identity, micros(t.Now), urgent, micros(t.Now)}}
+}
+
+// json is the placeholder of a JSON document.
+func (t *Tx) json() string {
+	if t.pg {
+		return "?::jsonb"
+	}
+	return "?"
+}
+
+// resourceRow is a row of resources.
+type resourceRow struct {
+	ID, Source, Kind, Key, ExternalID, Display string
+	Doc, Search                                string
+	Version, CreatedAt, ModifiedAt             int64
+	IdentityID                                 string
+	userName                                   string
+}
+
+// Name is what lists call the resource until its identity was evaluated.
+func (r resourceRow) Name() string {
+	if r.userName != "" {
+		return r.userName
+	}
+	return r.ID
+}
+
+func newRow(w ResourceWrite) (resourceRow, error) {
+	r := w.Resource
+	attrs := make(map[string]any, len(r.Attrs))
+	for k, v := range r.Attrs {
+		if k != "members" && !(k == "groups" && w.Type.Name == "User") { // rows of their own
+			attrs[k] = v
+		}
+	}
+	doc, err := json.Marshal(attrs)
+	if err != nil {
+		return resourceRow{}, fmt.Errorf("resource document: %w", err)
+	}
+	r.Attrs = attrs
+	search := w.Type.SearchDoc(r)
+	for _, k := range []string{"id", "meta", "members", "groups"} { // columns and rows of their own
+		if k != "groups" || w.Type.Name == "User" {
+			delete(search, k)
+		}
+	}
+	found, err := json.Marshal(search)
+	if err != nil {
+		return resourceRow{}, fmt.Errorf("search document: %w", err)
+	}
+	text := func(name string) string { s, _ := attrs[name].(string); return s }
+	row := resourceRow{ID: r.ID, Source: w.Source, Kind: w.Type.Name, ExternalID: text("externalId"), Display: text("displayName"),
+		Doc: string(doc), Search: string(found), Version: r.Meta.Version, CreatedAt: micros(r.Meta.Created),
+		ModifiedAt: micros(r.Meta.LastModified), IdentityID: w.Identity, userName: text("userName")}
+	if w.Type.Name == "User" {
+		row.Key = scim.Fold(row.userName)
+	} else {
+		row.IdentityID = ""
+	}
+	return row, nil
+}
