@@ -20,20 +20,6 @@ func (f Fields) Wants(attr string) bool { return true }
 // Render is the JSON object a client sees: projection applied, id, schemas, meta with location = base+endpoint+"/"+id added, $ref of members and groups filled in.
 func (t *ResourceType) Render(r Resource, base string, f Fields) map[string]any { return nil }
 
-func Bind(f Filter, t *ResourceType) (Filter, error)             { return nil, errTodo }
-func (And) Match(map[string]any) bool                            { return false }
-func (Or) Match(map[string]any) bool                             { return false }
-func (Not) Match(map[string]any) bool                            { return false }
-func (Compare) Match(map[string]any) bool                        { return false }
-func (Present) Match(map[string]any) bool                        { return false }
-func (ValuePath) Match(map[string]any) bool                      { return false }
-
-// SearchDoc is the normalised form that filters are evaluated against; see the specification.
-func (t *ResourceType) SearchDoc(r Resource) map[string]any { return nil }
-
-// Fold is the form in which case-insensitive strings are compared: width-folded, lower-cased, NFC.
-func Fold(s string) string { return s }
-
 // Decode reads the body of a POST or PUT.
 func (t *ResourceType) Decode(body []byte, d Dialect) (map[string]any, error) { return nil, errTodo }
 
