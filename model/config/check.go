@@ -1,0 +1,128 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// crossCheck finds references to what is not there, and roles that inherit in a circle.
+func (r *reader) crossCheck(root *node, d *Document) {
+	places := map[string]*node{}
+	(&Document{places: places}).visit(root)
+	sources, roles, targets := d.SourceNames(), make([]string, len(d.Roles)), make([]string, len(d.Targets))
+	for i, role := range d.Roles {
+		roles[i] = role.Name
+	}
+	for i, t := range d.Targets {
+		targets[i] = t.Name
+	}
+	refer := newReferences(r, places)
+	for _, role := range d.Roles {
+		for i, parent := range role.Inherits {
+			refer.to("role", roles, parent, "roles", role.Name, "inherits", i)
+		}
+		for i, g := range role.Grants {
+			refer.to("target", targets, g.Target, "roles", role.Name, "grants", i, "target")
+		}
+		if role.Request != nil {
+			for i, who := range role.Request.Approve {
+				if name, ok := strings.CutPrefix(who, "role:"); ok {
+					refer.to("role", roles, name, "roles", role.Name, "request", "approve", i)
+				}
+			}
+		}
+	}
+	for i, c := range d.Conflicts {
+		for j, name := range c.Roles {
+			refer.to("role", roles, name, "conflicts", i, "roles", j)
+		}
+	}
+	for path, list := range d.Identity.Authority {
+		for i, name := range list {
+			refer.to("source", sources, name, "identity", "authority", path, i)
+		}
+	}
+	r.checkCircles(d, places)
+	r.checkIdle(d, places)
+}
+
+// references checks names against what the document defines.
+type references struct {
+	r      *reader
+	places map[string]*node
+	known  map[string]map[string]bool
+}
+
+func newReferences(r *reader, places map[string]*node) *references {
+	return &references{r: r, places: places, known: map[string]map[string]bool{}}
+}
+
+func (c *references) to(what string, names []string, name string, at ...any) {
+	set := c.known[what]
+	if set == nil {
+		set = make(map[string]bool, len(names))
+		for _, n := range names {
+			set[n] = true
+		}
+		c.known[what] = set
+	}
+	n := c.places[Join(at...)]
+	if name == "" || set[name] || n == nil {
+		return // an empty name has its fault already
+	}
+	c.r.fault(n, "there is no %s %q%s", what, name, meant(name, names))
+}
+
+// checkCircles reports each circle once, at the role of it that stands first.
+func (r *reader) checkCircles(d *Document, places map[string]*node) {
+	parents := make(map[string][]string, len(d.Roles))
+	for _, role := range d.Roles {
+		parents[role.Name] = role.Inherits
+	}
+	const (
+		fresh = iota
+		open
+		done
+	)
+	state := make(map[string]int, len(d.Roles))
+	var stack []string
+	var visit func(name string)
+	visit = func(name string) {
+		state[name] = open
+		stack = append(stack, name)
+		for i, p := range parents[name] {
+			switch state[p] {
+			case fresh:
+				visit(p)
+			case open:
+				circle := append(slices.Clone(stack[slices.Index(stack, p):]), p)
+				if n := places[Join("roles", name, "inherits", i)]; n != nil {
+					r.fault(n, "roles inherit in a circle: %s", strings.Join(circle, " -> "))
+				}
+			}
+		}
+		stack = stack[:len(stack)-1]
+		state[name] = done
+	}
+	for _, role := range d.Roles {
+		if state[role.Name] == fresh {
+			visit(role.Name)
+		}
+	}
+}
+
+// checkIdle warns of roles that nothing gives to anybody.
+func (r *reader) checkIdle(d *Document, places map[string]*node) {
+	given := map[string]bool{}
+	for _, role := range d.Roles {
+		for _, p := range role.Inherits {
+			given[p] = true
+		}
+	}
+	for _, role := range d.Roles {
+		n := places[Join("roles", role.Name)]
+		if n != nil && role.When == "" && role.Request == nil && !given[role.Name] && !n.has("when") {
+			r.warn(n, "no rule, request or other role gives this role to anybody")
+		}
+	}
+}

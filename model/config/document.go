@@ -1,0 +1,244 @@
+// Package config reads the hub's configuration: a YAML text becomes a Document
+// that is complete, has its defaults filled in and holds nothing that refers to
+// something that is not there; or a list of all its faults, each with line and
+// column.
+//
+// The package decides form alone. It does no I/O, does not know whether an
+// expression type-checks (package policy does) nor which profiles exist, and keeps
+// no secret but as a model.Secret.
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// Document is one version of the configuration. It is never changed after Parse
+// and safe for concurrent use.
+type Document struct {
+	Name      string // of the text, as given to Parse
+	Listen    string // host:port; default 127.0.0.1:8080
+	PublicURL string // what meta.location and links begin with; default http://Listen
+	// Database is a URL, sqlite:PATH or postgres://…, or a reference to one; it may
+	// hold a password, so it is never shown. DatabaseURL resolves it.
+	Database string `json:"-"`
+
+	Admin         Admin
+	Sources       []Source // in the order of the text, which is the default authority
+	Schemas       []string // files of extension schemas, RFC 7643 §7
+	ResourceTypes []string // files of resource types, RFC 7643 §6
+	Identity      Identity
+	Roles         []Role // in the order of the text
+	Conflicts     []Conflict
+	Targets       []model.Target // in the order of the text
+	Notify        []Webhook
+	Audit         Audit
+	Outbound      Outbound
+
+	Warnings []Fault // what works, but not as one may think; sorted
+	faults   []Fault
+
+	digest   string
+	redacted []byte
+	places   map[string]*node
+	lines    []string
+}
+
+// Admin says who may operate the hub.
+type Admin struct {
+	Tokens []AdminToken
+	OIDC   *OIDC // nil: not configured
+}
+
+// AdminToken is a static bearer token for the operators' API.
+type AdminToken struct {
+	Name    string
+	Secret  model.Secret
+	Role    string     // admin, operator, approver or auditor
+	Expires *time.Time // nil: never
+}
+
+// OIDC is sign-in to the console through an OpenID provider.
+type OIDC struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret model.Secret
+	Roles        map[string][]string // admin role -> groups of the provider
+}
+
+// Source is a system that pushes to the hub.
+type Source struct {
+	Name    string
+	Tokens  []Token
+	JWT     *JWT        // nil: not configured
+	Dialect string      // name of a scim.Dialect; default rfc
+	Guard   model.Guard // of leavers; default 10 %, at least 5, in one hour
+}
+
+// Token is a static bearer token of a source.
+type Token struct {
+	Name    string
+	Secret  model.Secret
+	Expires *time.Time // nil: never
+}
+
+// JWT accepts signed bearer tokens (RFC 7519) of an issuer.
+type JWT struct {
+	Issuer   string
+	Audience string
+	JWKSURL  string
+}
+
+// Identity says how resources of several sources become one person.
+type Identity struct {
+	Match []string // attribute paths in the order tried; default userName
+	// Authority maps an attribute path, an attribute with its parts ("name.*"), an
+	// extension URN or "*" to sources, the first with a value winning; see model.Merge.
+	Authority map[string][]string
+	Start     string // attribute path of the first moment of access; empty: none
+	End       string // attribute path of the first moment of no access; empty: none
+}
+
+// Role is a named bundle of entitlements.
+//
+// A person holds it who matches When, or holds a role that inherits it, or had a
+// Request approved; unless they match Deny: then they do not, whatever says they
+// should, and hold nothing through it either.
+type Role struct {
+	Name     string
+	When     string // CEL; empty: no rule gives the role
+	Deny     string // CEL; empty: nobody is denied
+	Inherits []string
+	Grants   []model.Entitlement
+	Request  *Request // nil: cannot be asked for
+}
+
+// Request says how a role may be asked for.
+type Request struct {
+	By      string        // self, manager or anyone
+	Approve []string      // manager, role:NAME or user:NAME, in order
+	Expires time.Duration // 0: does not expire
+	Reason  string        // required or optional
+}
+
+// Conflict is roles that nobody should hold together.
+type Conflict struct {
+	Roles  []string // at least two
+	Action string   // refuse, report or approve
+}
+
+// Webhook is told of events (Standard Webhooks).
+type Webhook struct {
+	URL    string
+	Secret model.Secret
+	Events []string // empty: all
+}
+
+// Audit is how long the audit chain is kept.
+type Audit struct {
+	Retain time.Duration // 0: for ever
+}
+
+// Outbound is what webhooks and probes may reach.
+type Outbound struct {
+	AllowPrivate bool // loopback and private networks too
+}
+
+// Parse reads a configuration; name is what faults call the text. The document is
+// there even if there are faults, so that later checks can add theirs to the same
+// list, but it must not be put to use then. Parse never panics.
+func Parse(name string, src []byte) (*Document, []Fault) {
+	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: "sqlite:scimhub.db"}
+	d.Identity.Match = []string{"userName"}
+	sum := sha256.Sum256(src)
+	d.digest = hex.EncodeToString(sum[:])
+	root, faults := grow(name, src)
+	if root == nil {
+		d.faults = SortFaults(faults)
+		return d, d.Faults()
+	}
+	r := &reader{file: name, faults: faults}
+	r.document(root, d)
+	if d.PublicURL == "" {
+		d.PublicURL = publicURL(d.Listen)
+	}
+	r.crossCheck(root, d)
+	d.redacted = r.redact(src)
+	d.index(root, d.redacted)
+	d.faults = SortFaults(r.faults)
+	d.Warnings = SortFaults(r.warnings)
+	return d, d.Faults()
+}
+
+func (r *reader) document(root *node, d *Document) {
+	r.fields(root, map[string]func(*node){
+		"listen":         func(n *node) { d.Listen = r.checked(n, checkListen) },
+		"public_url":     func(n *node) { d.PublicURL = r.publicURL(n) },
+		"database":       func(n *node) { d.Database = r.database(n) },
+		"admin":          func(n *node) { d.Admin = r.admin(n) },
+		"sources":        func(n *node) { r.named(n, func(s string, v *node) { d.Sources = append(d.Sources, r.source(s, v)) }) },
+		"schemas":        func(n *node) { r.inert(n); d.Schemas = r.texts(n) },
+		"resource_types": func(n *node) { r.inert(n); d.ResourceTypes = r.texts(n) },
+		"identity":       func(n *node) { r.identity(n, &d.Identity) },
+		"roles":          func(n *node) { r.named(n, func(s string, v *node) { d.Roles = append(d.Roles, r.role(s, v)) }) },
+		"conflicts": func(n *node) {
+			r.inert(n)
+			r.each(n, func(v *node) { d.Conflicts = append(d.Conflicts, r.conflict(v)) })
+		},
+		"targets":  func(n *node) { r.named(n, func(s string, v *node) { d.Targets = append(d.Targets, r.target(s, v)) }) },
+		"notify":   func(n *node) { r.inert(n); r.each(n, func(v *node) { d.Notify = append(d.Notify, r.webhook(v)) }) },
+		"audit":    func(n *node) { d.Audit = r.audit(n) },
+		"outbound": func(n *node) { d.Outbound = r.outbound(n) },
+	})
+}
+
+// Faults are the faults that Parse found, in order of place.
+func (d *Document) Faults() []Fault { return append([]Fault(nil), d.faults...) }
+
+// Digest is the SHA-256 of the text in hexadecimal: equal digests, equal texts.
+func (d *Document) Digest() string { return d.digest }
+
+// DatabaseURL is the address of the database, a reference resolved.
+func (d *Document) DatabaseURL() (string, error) { return model.NewSecret(d.Database).Reveal() }
+
+// Source finds a source by name.
+func (d *Document) Source(name string) (Source, bool) {
+	for _, s := range d.Sources {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Source{}, false
+}
+
+// Role finds a role by name.
+func (d *Document) Role(name string) (Role, bool) {
+	for _, r := range d.Roles {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Role{}, false
+}
+
+// Target finds a target by name.
+func (d *Document) Target(name string) (model.Target, bool) {
+	for _, t := range d.Targets {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return model.Target{}, false
+}
+
+// SourceNames are the sources in the order of the text: the default authority.
+func (d *Document) SourceNames() []string {
+	names := make([]string, len(d.Sources))
+	for i, s := range d.Sources {
+		names[i] = s.Name
+	}
+	return names
+}

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+var adminRoles = []string{"admin", "operator", "approver", "auditor"}
+
+// events are those of the contract that a webhook can ask for.
+var events = []string{"approval.wanted", "target.quarantined", "plan.held", "leaver.late", "credential.expiring"}
+
+func (r *reader) publicURL(n *node) string {
+	return strings.TrimRight(r.checked(n, func(s string) error {
+		if err := checkURL(s); err != nil {
+			return err
+		}
+		if u, _ := url.Parse(s); u.RawQuery != "" {
+			return errors.New("must not have a query")
+		}
+		return nil
+	}), "/")
+}
+
+// database takes the URL as it is; what it refuses must not repeat the text,
+// which may hold a password.
+func (r *reader) database(n *node) string {
+	s := r.checked(n, func(s string) error {
+		if isReference(s) {
+			return nil
+		}
+		scheme, rest, _ := strings.Cut(s, ":")
+		switch {
+		case scheme == "sqlite" && rest != "":
+			return nil
+		case scheme == "postgres" || scheme == "postgresql":
+			if u, err := url.Parse(s); err != nil || u.Host == "" && u.Query().Get("host") == "" {
+				return errors.New("must be postgres://user:password@host:5432/name; special characters in the password are written as %XX")
+			}
+			return nil
+		}
+		return errors.New("must be sqlite:PATH, postgres://… or a reference ${env:NAME}")
+	})
+	if shown, hide := hideDatabasePassword(s); hide {
+		r.hide = append(r.hide, hidden{node: n, with: shown})
+	}
+	return s
+}
+
+func (r *reader) admin(n *node) (a Admin) {
+	r.fields(n, map[string]func(*node){
+		"tokens": func(n *node) {
+			unique := r.unique("token")
+			r.each(n, func(v *node) { a.Tokens = append(a.Tokens, r.adminToken(v, unique)) })
+		},
+		"oidc": func(n *node) { r.inert(n); a.OIDC = r.oidc(n) },
+	})
+	return a
+}
+
+func (r *reader) adminToken(n *node, unique func(*node, string)) (t AdminToken) {
+	r.need(n, "name", "secret", "role")
+	r.fields(n, map[string]func(*node){
+		"name":    func(n *node) { t.Name = r.name(n); unique(n, t.Name) },
+		"secret":  func(n *node) { t.Secret = r.secret(n) },
+		"role":    func(n *node) { t.Role = r.enum(n, adminRoles...) },
+		"expires": func(n *node) { t.Expires = r.date(n) },
+	})
+	return t
+}
+
+func (r *reader) name(n *node) string {
+	s := r.text(n)
+	if s != "" {
+		r.checkName(n, s)
+	}
+	return s
+}
+
+// unique makes a check that a list uses no name twice.
+func (r *reader) unique(what string) func(*node, string) {
+	seen := map[string]bool{}
+	return func(n *node, name string) {
+		if seen[name] && name != "" {
+			r.fault(n, "there is a %s %q already", what, name)
+		}
+		seen[name] = true
+	}
+}
+
+func (r *reader) oidc(n *node) *OIDC {
+	o := &OIDC{Roles: map[string][]string{}}
+	r.need(n, "issuer", "client_id", "client_secret", "roles")
+	r.fields(n, map[string]func(*node){
+		"issuer":        func(n *node) { o.Issuer = r.url(n) },
+		"client_id":     func(n *node) { o.ClientID = r.text(n) },
+		"client_secret": func(n *node) { o.ClientSecret = r.secret(n) },
+		"roles": func(n *node) {
+			known := map[string]func(*node){}
+			for _, role := range adminRoles {
+				known[role] = func(v *node) { o.Roles[role] = r.texts(v) }
+			}
+			r.fields(n, known)
+		},
+	})
+	return o
+}
+
+func (r *reader) webhook(n *node) (w Webhook) {
+	r.need(n, "webhook")
+	r.fields(n, map[string]func(*node){
+		"webhook": func(n *node) { w.URL = r.url(n) },
+		"secret":  func(n *node) { w.Secret = r.secret(n) },
+		"events":  func(n *node) { r.each(n, func(v *node) { w.Events = append(w.Events, r.enum(v, events...)) }) },
+	})
+	return w
+}
+
+func (r *reader) audit(n *node) (a Audit) {
+	r.fields(n, map[string]func(*node){
+		"retain": func(n *node) { r.inert(n); a.Retain = r.positive(n) },
+	})
+	return a
+}
+
+func (r *reader) outbound(n *node) (o Outbound) {
+	r.fields(n, map[string]func(*node){
+		"allow_private": func(n *node) { r.inert(n); o.AllowPrivate = r.flag(n) },
+	})
+	return o
+}
+
+// guard reads a limit on removals; share is the key of the percentage.
+func (r *reader) guard(n *node, share string) model.Guard {
+	g := defaultGuard()
+	r.fields(n, map[string]func(*node){
+		share:    func(n *node) { g.Percent = r.percent(n) },
+		"floor":  func(n *node) { g.Floor = r.integer(n, 0, 1_000_000) },
+		"window": func(n *node) { g.Window = r.positive(n) },
+	})
+	return g
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// dialects are the names that scim.DialectNamed knows.
+var dialects = []string{"rfc", "interop", "entra", "okta", "onelogin", "lenient"}
+
+func defaultGuard() model.Guard { return model.Guard{Percent: 10, Floor: 5, Window: time.Hour} }
+
+func (r *reader) source(name string, n *node) Source {
+	s := Source{Name: name, Dialect: "rfc", Guard: defaultGuard()}
+	r.fields(n, map[string]func(*node){
+		"tokens": func(n *node) {
+			unique := r.unique("token")
+			r.each(n, func(v *node) { s.Tokens = append(s.Tokens, r.token(v, unique)) })
+		},
+		"jwt":     func(n *node) { r.inert(n); s.JWT = r.jwt(n) },
+		"dialect": func(n *node) { s.Dialect = r.enum(n, dialects...) },
+		"guard":   func(n *node) { s.Guard = r.guard(n, "leavers") },
+	})
+	return s
+}
+
+func (r *reader) token(n *node, unique func(*node, string)) (t Token) {
+	r.need(n, "name", "secret")
+	r.fields(n, map[string]func(*node){
+		"name":    func(n *node) { t.Name = r.name(n); unique(n, t.Name) },
+		"secret":  func(n *node) { t.Secret = r.secret(n) },
+		"expires": func(n *node) { t.Expires = r.date(n) },
+	})
+	return t
+}
+
+func (r *reader) jwt(n *node) *JWT {
+	j := &JWT{}
+	r.need(n, "issuer", "audience", "jwks_url")
+	r.fields(n, map[string]func(*node){
+		"issuer":   func(n *node) { j.Issuer = r.url(n) },
+		"audience": func(n *node) { j.Audience = r.text(n) },
+		"jwks_url": func(n *node) { j.JWKSURL = r.url(n) },
+	})
+	return j
+}
+
+func (r *reader) identity(n *node, i *Identity) {
+	r.fields(n, map[string]func(*node){
+		"match": func(n *node) {
+			i.Match = nil
+			r.each(n, func(v *node) { i.Match = append(i.Match, r.path(v)) })
+			if len(i.Match) == 0 && n.kind == list {
+				r.fault(n, "needs at least one attribute path")
+			}
+			if n.kind == null {
+				i.Match = []string{"userName"}
+			}
+		},
+		"authority": func(n *node) { i.Authority = r.authority(n) },
+		"start":     func(n *node) { i.Start = r.path(n) },
+		"end":       func(n *node) { i.End = r.path(n) },
+	})
+}
+
+func (r *reader) authority(n *node) map[string][]string {
+	if n.kind != object {
+		r.fields(n, nil)
+		return nil
+	}
+	out := make(map[string][]string, len(n.entries))
+	for _, e := range n.entries {
+		if err := checkAuthority(e.key); err != nil {
+			r.fault(&node{line: e.line, col: e.col, path: e.value.path}, "%v", err)
+		}
+		out[e.key] = r.texts(e.value)
+	}
+	return out
+}
