@@ -1,0 +1,252 @@
+package fanout
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+const (
+	bodyLimit      = 10 << 20 // bytes of an answer
+	groupBodyLimit = 64 << 20 // bytes of a group with its members
+	requestTimeout = 30 * time.Second
+	mediaType      = "application/scim+json"
+)
+
+// ClientOptions is what a Client needs beside the target's description.
+type ClientOptions struct {
+	Transport http.RoundTripper           // nil: one of its own, TLS 1.2 or newer
+	Timeout   time.Duration               // per request; 0: 30 s
+	Version   string                      // of scimhub, for User-Agent
+	Pace      func(context.Context) error // called before each request, waits for the rate; nil: none
+	Now       func() time.Time
+}
+
+// Client is the SCIM 2.0 Connector (RFC 7644 as a client, with the tolerance that
+// real targets need).
+type Client struct {
+	base    string
+	profile Profile
+	opts    ClientOptions
+	auth    *authenticator
+	http    *http.Client
+}
+
+var _ Connector = (*Client)(nil)
+
+// NewClient makes a client for a target. Secrets are read at each use, so that a
+// missing one is an error of the request, not of NewClient.
+func NewClient(t model.Target, p Profile, o ClientOptions) (*Client, error) {
+	u, err := url.Parse(t.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, model.Fail(model.Invalid, fmt.Sprintf("target %s: %q is no http or https URL", t.Name, t.URL), err)
+	}
+	if o.Now == nil {
+		return nil, model.Fail(model.Internal, "target "+t.Name+": a client needs a clock", nil)
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = requestTimeout
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport(t)
+	}
+	c := &Client{base: strings.TrimRight(t.URL, "/"), profile: p, opts: o}
+	c.http = &http.Client{Transport: o.Transport, CheckRedirect: stayOnHost}
+	c.auth = &authenticator{auth: t.Auth, http: c.http, now: o.Now}
+	return c, nil
+}
+
+func newTransport(t model.Target) *http.Transport {
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
+	if m := t.Auth.MTLS; m != nil {
+		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(m.Cert, m.Key)
+			return &pair, err
+		}
+	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     tlsConfig,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: max(t.Rate.Concurrency, 4) + 8,
+		IdleConnTimeout:     90 * time.Second,
+		ForceAttemptHTTP2:   true,
+	}
+}
+
+// stayOnHost follows a redirect only for reads and only to where the credentials
+// belong; any other is returned as the answer it is.
+func stayOnHost(r *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) >= 5 || (first.Method != http.MethodGet && first.Method != http.MethodHead) ||
+		r.URL.Host != first.URL.Host || r.URL.Scheme != first.URL.Scheme {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// answer is a successful response.
+type answer struct {
+	status   int
+	doc      map[string]any // nil: no body
+	location string
+}
+
+// request is one call to the target.
+type request struct {
+	method string
+	path   string
+	query  url.Values
+	body   any
+	limit  int64 // bytes of the answer; 0: bodyLimit
+}
+
+func (r request) writes() bool { return r.method != http.MethodGet }
+
+// do sends one request and classifies what comes back.
+func (c *Client) do(ctx context.Context, r request) (answer, error) {
+	if c.opts.Pace != nil {
+		if err := c.opts.Pace(ctx); err != nil {
+			return answer{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	req, secrets, err := c.newRequest(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	sent.Store(false) // signing may have sent a request of its own
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, c.lost(r, err, sent.Load())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	limit := r.limit
+	if limit == 0 {
+		limit = bodyLimit
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil && resp.StatusCode < 300:
+		return answer{}, c.lost(r, err, true)
+	case int64(len(text)) > limit:
+		return answer{}, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: fmt.Sprintf("the answer is longer than %d bytes", limit)}
+	case resp.StatusCode == http.StatusUnauthorized:
+		c.auth.forget()
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return answer{}, c.refused(resp, text, secrets)
+	}
+	out := answer{status: resp.StatusCode, location: resp.Header.Get("Location")}
+	if r.method == http.MethodDelete || len(bytes.TrimSpace(text)) == 0 {
+		return out, nil
+	}
+	if out.doc, err = decodeObject(text); err != nil {
+		return answer{}, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: "the answer is no JSON object: " + excerpt(text, secrets)}
+	}
+	return out, nil
+}
+
+func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, []string, error) {
+	var body io.Reader
+	if r.body != nil {
+		b, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, nil, &ClientError{Class: Invalid, Detail: "the request cannot be written as JSON", Err: err}
+		}
+		body = bytes.NewReader(b)
+	}
+	address := c.base + r.path
+	if len(r.query) > 0 {
+		// %20 rather than +: not every target reads + as a space.
+		address += "?" + strings.ReplaceAll(r.query.Encode(), "+", "%20")
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	if err != nil {
+		return nil, nil, &ClientError{Class: Invalid, Err: err}
+	}
+	req.Header.Set("Accept", mediaType+", application/json;q=0.9")
+	if body != nil {
+		req.Header.Set("Content-Type", mediaType)
+	}
+	req.Header.Set("User-Agent", "scimhub/"+c.opts.Version)
+	if c.profile.UserAgent != "" {
+		req.Header.Set("User-Agent", c.profile.UserAgent)
+	}
+	secrets, err := c.auth.sign(ctx, req)
+	if err != nil {
+		return nil, nil, err
+	}
+	return req, secrets, nil
+}
+
+// lost classifies a request without a complete answer.
+func (c *Client) lost(r request, err error, sent bool) *ClientError {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // the URL holds a person's name
+	}
+	out := &ClientError{Class: Network, Err: err}
+	var n net.Error
+	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &n) && n.Timeout()) {
+		out.Class = Timeout
+	}
+	if sent && r.writes() {
+		out.Class, out.Detail = UnknownOutcome, "the request was sent, its answer was lost"
+	}
+	return out
+}
+
+// refused classifies an answer that is no success.
+func (c *Client) refused(resp *http.Response, text []byte, secrets []string) *ClientError {
+	out := &ClientError{Status: resp.StatusCode, Detail: detailOf(text, secrets)}
+	out.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), c.opts.Now())
+	switch s := resp.StatusCode; {
+	case s == http.StatusTooManyRequests,
+		s == c.profile.ThrottledStatus && c.profile.ThrottledBody != "" && bytes.Contains(text, []byte(c.profile.ThrottledBody)):
+		out.Class = Throttled
+	case s == http.StatusUnauthorized, s == http.StatusForbidden:
+		out.Class = Credentials
+	case s == http.StatusNotFound, s == http.StatusGone:
+		out.Class = Missing
+	case s == http.StatusConflict, s == http.StatusPreconditionFailed:
+		out.Class = Conflict
+	case s == http.StatusRequestTimeout:
+		out.Class = Timeout
+	case s >= 500:
+		out.Class = Server
+		if s == http.StatusServiceUnavailable && out.RetryAfter > 0 {
+			out.Class = Throttled
+		}
+	case s >= 300 && s < 400:
+		out.Class, out.Detail = Garbage, "the target redirects to elsewhere; credentials are not sent there"
+	default:
+		out.Class = Invalid
+		// Some targets answer 400 to a name that is taken.
+		if strings.Contains(strings.ToLower(string(text)), `"uniqueness"`) {
+			out.Class = Conflict
+		}
+	}
+	return out
+}

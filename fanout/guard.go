@@ -1,0 +1,86 @@
+package fanout
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// heldLeaver says that the source, not the target, waits for a person.
+const heldLeaver = "more leavers at the source than its guard allows; the source's leavers wait for approval"
+
+// GuardFacts is what the guard has to know beside the plan.
+type GuardFacts struct {
+	Guard          model.Guard
+	Population     int               // active accounts at the target
+	AlreadyRemoved int               // accounts removed within the window, those under way included
+	Approved       map[string]string // digest of a change -> who approved it
+	LeaverHeld     map[string]bool   // identities held by their source's guard
+}
+
+// Guard holds removals beyond the target's limit. It is pure and keeps the order.
+//
+//	change                                   result
+//	--------------------------------------------------------------------------
+//	held already by mode or protection       stays held
+//	waits for approval, digest approved      passes
+//	not a removal                            passes
+//	removal, digest approved                 passes, counts
+//	removal of a leaver                      passes, counts
+//	removal of a leaver, source's guard hit  held
+//	any other, limit not reached             passes, counts
+//	any other, limit reached                 held
+//
+// An account counts once, be it disabled, deleted or parted from many groups.
+func Guard(p model.Plan, f GuardFacts) model.Plan {
+	out := model.Plan{Target: p.Target, Changes: slices.Clone(p.Changes)}
+	limit := f.Guard.Limit(f.Population)
+	count := f.AlreadyRemoved
+	counted, refused := map[string]bool{}, map[string]string{}
+	admit := func(identity string) {
+		if !counted[identity] {
+			counted[identity] = true
+			count++
+		}
+	}
+	for i := range out.Changes {
+		c := &out.Changes[i]
+		_, approved := f.Approved[Digest(p.Target, *c)]
+		if approved && awaitsApproval(c.Held) {
+			c.Held = ""
+		}
+		if c.Held != "" || !c.Removes() {
+			continue
+		}
+		switch {
+		case approved:
+			admit(c.Identity)
+		case f.LeaverHeld[c.Identity]:
+			c.Held = heldLeaver
+		case c.Urgent, counted[c.Identity]:
+			admit(c.Identity)
+		case count < limit:
+			admit(c.Identity)
+		default:
+			if refused[c.Identity] == "" {
+				refused[c.Identity] = beyond(f, count+len(refused)+1, limit)
+			}
+			c.Held = refused[c.Identity]
+		}
+	}
+	return out
+}
+
+func awaitsApproval(held string) bool {
+	return held == heldAdopt || held == heldTransfer || held == heldIrreversible
+}
+
+func beyond(f GuardFacts, n, limit int) string {
+	of := fmt.Sprintf("%s%% of %d accounts", strconv.FormatFloat(f.Guard.Percent, 'g', -1, 64), f.Population)
+	if limit == f.Guard.Floor {
+		of = fmt.Sprintf("floor %d", f.Guard.Floor)
+	}
+	return fmt.Sprintf("removal %d of at most %d within %s (%s)", n, limit, f.Guard.Window, of)
+}

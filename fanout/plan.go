@@ -1,0 +1,304 @@
+package fanout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// The words of changes that wait for a person; an approval of their digest
+// carries them out. Everything else that is held stays held whoever approves.
+const (
+	heldAdopt        = "an account that exists is taken over only when somebody approves it (adopt: ask)"
+	heldTransfer     = "deletion waits until somebody approves that the data has been transferred (transfer: required)"
+	heldIrreversible = "deletion cannot be undone at this application and waits for approval"
+	heldProtected    = "protected"
+)
+
+// Diff compares what a target should hold (Desired) with what the hub knows that
+// it holds (Applied; Observed where an account was found that is not ours yet).
+// It is pure: equal input gives an equal plan, whatever the order of the rows.
+//
+//	desired          actual                          change
+//	-------------------------------------------------------------------------------------
+//	present          absent                          create, join each group
+//	present          same, ours                      –
+//	present          differs, ours                   update (Fields lists each path)
+//	present          inactive, ours                  update (active false -> true)
+//	present inactive active, ours                    disable, update of the rest
+//	present          found, not ours                 adopt (held with adopt: ask), join each group
+//	present          found, intent to create is ours update what differs, join each group
+//	group wanted     not a member                    join
+//	group not wanted member through the hub          part
+//	absent           active, ours                    disable, or delete with first: delete
+//	absent           inactive, ours, not aged out    –
+//	absent           inactive, ours, aged out        delete with then: delete
+//	absent           disabled, memberships: remove   part from each group
+//	absent           not ours                        – (never removed because unknown)
+//	absent           unknown, drift unknown: disable disable
+//	any              matches a protect filter        as above, all held
+//
+// An account the hub neither created nor adopted (Applied nil, Owned empty) is
+// never removed. A profile that cannot delete gets disable instead. The mode is
+// a filter over the result: what it forbids stays in the plan, held, in words.
+//
+// Changes are ordered: leavers first; then disable, delete and part; then adopt,
+// create and update; then join; within these by user name, verb and group.
+func Diff(t model.Target, p Profile, rows []model.AccountRow, now time.Time) model.Plan {
+	d := differ{target: t, profile: p, now: now, protect: compileProtect(t.Protect)}
+	plan := model.Plan{Target: t.Name}
+	for _, r := range rows {
+		changes := d.row(r)
+		d.hold(r, changes)
+		plan.Changes = append(plan.Changes, changes...)
+	}
+	slices.SortStableFunc(plan.Changes, byOrder)
+	return plan
+}
+
+type differ struct {
+	target  model.Target
+	profile Profile
+	now     time.Time
+	protect protector
+}
+
+// rank is the stage of a verb within a plan.
+func rank(v model.Verb) int {
+	switch v {
+	case model.Disable, model.Delete, model.Part:
+		return 0
+	case model.Adopt, model.Create, model.Update:
+		return 1
+	case model.CreateGroup:
+		return 2
+	case model.Join:
+		return 3
+	}
+	return 4
+}
+
+func byOrder(a, b model.Change) int {
+	urgent := func(c model.Change) int {
+		if c.Urgent {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(urgent(a), urgent(b)),
+		cmp.Compare(rank(a.Verb), rank(b.Verb)),
+		cmp.Compare(a.UserName, b.UserName),
+		cmp.Compare(a.Identity, b.Identity),
+		cmp.Compare(a.Verb, b.Verb),
+		cmp.Compare(a.Group, b.Group),
+	)
+}
+
+// row gives the changes of one account, nothing held yet but for approvals.
+func (d *differ) row(r model.AccountRow) []model.Change {
+	desired, applied, observed := d.profile.canonical(r.Desired), d.profile.canonical(r.Applied), d.profile.canonical(r.Observed)
+	base := model.Change{Identity: r.Identity, RemoteID: r.RemoteID, UserName: nameOf(r), Urgent: r.Leaver}
+	if desired == nil {
+		return d.remove(r, base, applied, observed)
+	}
+	switch {
+	case applied == nil && r.RemoteID != "" && observed != nil && r.Owned == "":
+		return d.adopt(r, base, desired, observed)
+	case applied == nil && r.RemoteID != "" && observed != nil:
+		// The create reached the target though its answer did not reach us.
+		found := *observed
+		found.Groups = nil
+		return d.update(r, base, desired, &found)
+	case applied == nil:
+		c := base
+		c.Verb, c.RemoteID, c.After = model.Create, "", desired
+		c.Fields = differences(model.Account{}, *desired)
+		c.Because = reasons(r, "")
+		return append([]model.Change{c}, d.joins(r, base, desired.Groups, nil)...)
+	}
+	return d.update(r, base, desired, applied)
+}
+
+func (d *differ) adopt(r model.AccountRow, base model.Change, desired, observed *model.Account) []model.Change {
+	c := base
+	c.Verb, c.Before, c.After, c.Because = model.Adopt, observed, desired, reasons(r, "")
+	c.Fields = differences(*observed, *desired)
+	if d.target.Adopt == "ask" {
+		c.Held = heldAdopt
+	}
+	out := []model.Change{c}
+	if d.target.Mode == model.ModeCreateOnly && len(c.Fields) > 0 {
+		// Taking over is allowed, writing is not: the difference stays to be seen.
+		u := c
+		u.Verb, u.Held = model.Update, ""
+		kept := *observed
+		out[0].After, out[0].Fields = &kept, nil
+		out = append(out, u)
+	}
+	return append(out, d.joins(r, base, desired.Groups, observed.Groups)...)
+}
+
+func (d *differ) update(r model.AccountRow, base model.Change, desired, applied *model.Account) []model.Change {
+	var out []model.Change
+	fields := differences(*applied, *desired)
+	if applied.Active && !desired.Active {
+		c := base
+		c.Verb, c.Before, c.After = model.Disable, applied, inactive(applied)
+		c.Because = append([]string{"the account is not to be active now"}, reasons(r, "")...)
+		out = append(out, c)
+		fields = slices.DeleteFunc(fields, func(f model.FieldDiff) bool { return f.Path == "active" })
+	}
+	if len(fields) > 0 {
+		c := base
+		c.Verb, c.Before, c.After, c.Fields, c.Because = model.Update, applied, desired, fields, reasons(r, "")
+		out = append(out, c)
+	}
+	out = append(out, d.joins(r, base, desired.Groups, applied.Groups)...)
+	return append(out, d.parts(r, base, applied.Groups, desired.Groups)...)
+}
+
+// remove decides what happens to an account that is no longer due.
+func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed *model.Account) []model.Change {
+	actual := applied
+	if actual == nil {
+		actual = observed
+	}
+	unknown := r.State == model.StateUnknown && d.target.Drift.Unknown == "disable"
+	switch {
+	case actual == nil || r.RemoteID == "":
+		return nil // absent, or not found again yet
+	case applied == nil && r.Owned == "" && !unknown:
+		return nil // not ours
+	}
+	c := base
+	c.Before, c.Because = actual, gone(r)
+	if unknown && applied == nil && r.Owned == "" {
+		if !actual.Active {
+			return nil
+		}
+		c.Verb, c.After, c.Because = model.Disable, inactive(actual), []string{"nobody the hub knows has this account (drift unknown: disable)"}
+		return []model.Change{c}
+	}
+	if d.deletes(r, actual) {
+		c.Verb = model.Delete
+		switch {
+		case d.target.Leaver.Transfer == "required":
+			c.Held = heldTransfer
+		case d.profile.ApproveDelete:
+			c.Held = heldIrreversible
+		}
+		return []model.Change{c}
+	}
+	var out []model.Change
+	if actual.Active {
+		c.Verb, c.After = model.Disable, inactive(actual)
+		out = append(out, c)
+	}
+	if d.target.Leaver.RemoveMemberships || d.profile.PartOnDisable {
+		out = append(out, d.parts(r, base, actual.Groups, nil)...)
+	}
+	return out
+}
+
+// deletes applies the leaver policy: at once with first: delete, after the grace
+// period with then: delete, never where the application cannot.
+func (d *differ) deletes(r model.AccountRow, actual *model.Account) bool {
+	l := d.target.Leaver
+	switch {
+	case d.profile.Delete != DeleteHard:
+		return false
+	case l.First == "delete":
+		return true
+	case actual.Active || l.Then != "delete" || r.DisabledAt == nil:
+		return false
+	}
+	return !d.now.Before(r.DisabledAt.Add(l.After))
+}
+
+func (d *differ) joins(r model.AccountRow, base model.Change, want, have []string) []model.Change {
+	return d.memberships(model.Join, r, base, want, have)
+}
+
+func (d *differ) parts(r model.AccountRow, base model.Change, have, want []string) []model.Change {
+	return d.memberships(model.Part, r, base, have, want)
+}
+
+// memberships makes a change per group of list that is not in other.
+func (d *differ) memberships(v model.Verb, r model.AccountRow, base model.Change, list, other []string) []model.Change {
+	var out []model.Change
+	for _, g := range list {
+		if slices.Contains(other, g) {
+			continue
+		}
+		c := base
+		c.Verb, c.Group = v, g
+		if c.Because = reasons(r, g); v == model.Part {
+			c.Because = gone(r)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// hold marks what protection, the application's rules or the mode forbid.
+func (d *differ) hold(r model.AccountRow, changes []model.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	why := ""
+	if name, hit := d.protect.matches(r); hit {
+		why = heldProtected + ": " + name
+	}
+	for i := range changes {
+		c := &changes[i]
+		if why != "" {
+			c.Held = why
+			continue
+		}
+		if n := len([]rune(c.UserName)); d.profile.MaxUserName > 0 && n > d.profile.MaxUserName && rank(c.Verb) == 1 {
+			c.Held = fmt.Sprintf("the user name has %d characters, %s takes at most %d", n, d.profile.Name, d.profile.MaxUserName)
+			continue
+		}
+		if words := forbidden(d.target.Mode, c.Verb); words != "" {
+			c.Held = words
+		}
+	}
+}
+
+// forbidden says in words why a mode does not carry a verb out; empty: it does.
+// A mode nobody knows allows nothing. Joining a group adds access and belongs to
+// creating, so create-only allows it.
+func forbidden(m model.Mode, v model.Verb) string {
+	switch m {
+	case model.ModeEnforce, "":
+		return ""
+	case model.ModeNoDelete:
+		if v != model.Delete {
+			return ""
+		}
+	case model.ModeCreateOnly:
+		switch v {
+		case model.Create, model.Adopt, model.Join, model.CreateGroup, model.Report:
+			return ""
+		}
+	}
+	return "mode " + string(m) + " does not " + string(v)
+}
+
+func inactive(a *model.Account) *model.Account {
+	return &model.Account{UserName: a.UserName}
+}
+
+// nameOf is the user name people know the account by.
+func nameOf(r model.AccountRow) string {
+	for _, a := range []*model.Account{r.Desired, r.Applied, r.Observed} {
+		if a != nil && a.UserName != "" {
+			return a.UserName
+		}
+	}
+	return r.Identity
+}
