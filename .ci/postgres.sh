@@ -64,7 +64,10 @@ free_port() {
 # postgres_start FOLDER URLFILE starts a cluster in FOLDER and writes its address to
 # URLFILE; SCIMHUB_TEST_POSTGRES, where it is set, is taken instead.
 postgres_start() {
-	local folder=$1 file=$2 bin port
+	local folder=$1 file=$2 bin port settings=(
+		fsync=off synchronous_commit=off full_page_writes=off
+		max_connections=300 max_wal_size=2GB jit=off log_connections=on
+	)
 	[ ! -s "$file" ] || return 0
 	if [ -n "${SCIMHUB_TEST_POSTGRES:-}" ]; then
 		echo "$SCIMHUB_TEST_POSTGRES" >"$file"
@@ -79,11 +82,8 @@ postgres_start() {
 		{ cat "$folder/initdb.log"; fail "initdb failed"; }
 	for _ in {1..5}; do # another process may take the port between the look and the start
 		port=$(free_port) || fail "no free port for PostgreSQL"
-		if as_postgres "$bin/pg_ctl" -D "$folder/data" -l "$folder/server.log" -s -w -t 60 -o "
-			-h 127.0.0.1 -p $port -k $folder
-			-c fsync=off -c synchronous_commit=off -c full_page_writes=off
-			-c max_connections=300 -c max_wal_size=2GB -c jit=off
-			-c log_connections=on -c logging_collector=off" start >/dev/null 2>&1; then
+		if as_postgres "$bin/pg_ctl" -D "$folder/data" -l "$folder/server.log" -s -w -t 60 \
+			-o "-h 127.0.0.1 -p $port -k $folder ${settings[*]/#/-c }" start >/dev/null 2>&1; then
 			echo "postgres://postgres@127.0.0.1:$port/postgres?sslmode=disable" >"$file"
 			say "PostgreSQL $("$bin/postgres" --version | grep -oE '[0-9.]+' | head -1) on port $port"
 			return
