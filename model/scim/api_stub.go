@@ -20,8 +20,6 @@ func (f Fields) Wants(attr string) bool { return true }
 // Render is the JSON object a client sees: projection applied, id, schemas, meta with location = base+endpoint+"/"+id added, $ref of members and groups filled in.
 func (t *ResourceType) Render(r Resource, base string, f Fields) map[string]any { return nil }
 
-// Decode reads the body of a POST or PUT.
-func (t *ResourceType) Decode(body []byte, d Dialect) (map[string]any, error) { return nil, errTodo }
 
 type Patch []Operation
 
