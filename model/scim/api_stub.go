@@ -6,21 +6,6 @@ import "errors"
 
 var errTodo = errors.New("todo")
 
-// Fields selects what a response shows.
-type Fields struct {
-	Include []Path // attributes=
-	Exclude []Path // excludedAttributes=
-}
-
-func ParseFields(attributes, excluded string) (Fields, error) { return Fields{}, errTodo }
-
-// Wants reports whether the (top-level) attribute would be returned, so that a backend can skip loading it.
-func (f Fields) Wants(attr string) bool { return true }
-
-// Render is the JSON object a client sees: projection applied, id, schemas, meta with location = base+endpoint+"/"+id added, $ref of members and groups filled in.
-func (t *ResourceType) Render(r Resource, base string, f Fields) map[string]any { return nil }
-
-
 type Patch []Operation
 
 type Operation struct {
