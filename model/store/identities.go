@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
 )
 
 // SourceUser is one User resource that belongs to an identity.
@@ -41,6 +42,7 @@ type IdentityRow struct {
 type identityRow struct {
 	ID          string `gorm:"primaryKey"`
 	Name        string
+	Key         string
 	Stage       string
 	UserDoc     string
 	Origin      string
@@ -91,8 +93,8 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 		i.Findings = []string{}
 	}
 	findings, _ := json.Marshal(i.Findings)
-	_, err = t.exec(`UPDATE identities SET name = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = ?, findings = ? WHERE id = ?`,
-		i.Name, string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
+	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = ?, findings = ? WHERE id = ?`,
+		i.Name, scim.Fold(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
 		microsPtr(i.LeftAt), i.LeftSource, i.OverGuard, string(findings), i.ID)
 	return err
 }
@@ -100,7 +102,7 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 // FindIdentity finds a person by id, userName (as merged) or name, without regard to case.
 func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
 	var rows []identityRow
-	if err := t.db.Where("id = ? OR name = ? OR lower(name) = lower(?)", name, name, name).Order("id").Limit(2).Find(&rows).Error; err != nil {
+	if err := t.db.Where("id = ? OR key = ?", name, scim.Fold(name)).Order("id").Limit(2).Find(&rows).Error; err != nil {
 		return IdentityRow{}, err
 	}
 	switch len(rows) {
@@ -116,7 +118,7 @@ func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
 func (s *Store) Identities(ctx context.Context, prefix, after string, limit int) (out []IdentityRow, next string, err error) {
 	q := s.read.WithContext(ctx).Order("name, id").Limit(limit + 1)
 	if prefix != "" {
-		q = q.Where("lower(name) >= lower(?) AND lower(name) < lower(?)", prefix, prefix+"\U0010FFFF")
+		q = q.Where("key >= ? AND key < ?", scim.Fold(prefix), scim.Fold(prefix)+"\U0010FFFF")
 	}
 	if after != "" {
 		var name, id string
@@ -240,12 +242,23 @@ func (t *Tx) Left(source string, since time.Time) (left, people int, err error) 
 	return left, people, err
 }
 
-// SourceOfIdentity is the source of the resource that an identity was last linked by; empty if none is left.
-func (t *Tx) lastSource(identity string) (string, error) {
-	var source string
-	err := t.row(`SELECT source FROM events WHERE identity_id = ? ORDER BY id DESC LIMIT 1`, identity).Scan(&source)
+// Orphan finds the identity that once had this user name and has no resource
+// left: somebody deleted at the source who comes back. Empty if there is none.
+func (t *Tx) Orphan(userName string) (string, error) {
+	var id string
+	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, scim.Fold(userName)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
-	return source, err
+	return id, err
+}
+
+// LockName serialises those who create people of one name, so that two sources
+// do not make two identities of one person. SQLite has one writer anyway.
+func (t *Tx) LockName(userName string) error {
+	if !t.pg {
+		return nil
+	}
+	_, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(?::text, 7266223011))`, scim.Fold(userName))
+	return err
 }

@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/scimhub/scimhub/model"
 )
 
 // Mark says that an identity may differ from what was last worked out for it.
@@ -131,7 +128,10 @@ func (s *Store) ReleaseTarget(ctx context.Context, target, holder string) error 
 	})
 }
 
-// ErrStale reports that what was worked out rests on rows that have changed.
-var ErrStale = errors.New("the identity changed meanwhile")
-
-var _ = model.Internal
+// MarkMembers marks the people who are members of a group now.
+func (t *Tx) MarkMembers(group string) error {
+	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until)
+SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM group_members m JOIN resources r ON r.id = m.member_id WHERE m.group_id = ? AND r.identity_id <> '' ORDER BY 1
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, micros(t.Now), micros(t.Now), group)
+	return err
+}

@@ -124,14 +124,14 @@ func missing(err error, t *scim.ResourceType, id string) error {
 }
 
 // ResourceForUpdate reads and locks a resource until the transaction ends.
-// Of a group's members it loads those named by the change, or all.
-func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, members []string, allMembers bool) (Held, error) {
+// Of a group's members it loads those named by the change, or all. Groups of a
+// user are loaded where they are wanted; they are read-only.
+func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, members []string, allMembers bool, want scim.Fields) (Held, error) {
 	lock := ""
 	if t.pg {
 		lock = " FOR UPDATE OF r"
 	}
-	none := scim.Fields{Include: []scim.Path{{Attr: "id"}}} // no groups of users: they are read-only
-	h, err := scanResource(t.row(`SELECT `+t.columns(rt.Name, none)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name), rt.Name)
+	h, err := scanResource(t.row(`SELECT `+t.columns(rt.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name), rt.Name)
 	if err != nil {
 		return Held{}, missing(err, rt, id)
 	}

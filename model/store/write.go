@@ -79,8 +79,8 @@ func (t *Tx) createResource(w ResourceWrite) error {
 	pieces := []piece{{`INSERT INTO resources (id, source, kind, key, external_id, display, doc, search, version, created_at, modified_at, identity_id) VALUES (?,?,?,?,?,?,?,` + t.json() + `,?,?,?,?)`,
 		[]any{row.ID, row.Source, row.Kind, row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.CreatedAt, row.ModifiedAt, row.IdentityID}}}
 	if w.NewIdentity {
-		pieces = append(pieces, piece{`INSERT INTO identities (id, name, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
-			[]any{w.Identity, row.Name(), micros(t.Now)}})
+		pieces = append(pieces, piece{`INSERT INTO identities (id, name, key, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
+			[]any{w.Identity, row.Name(), scim.Fold(row.Name()), micros(t.Now)}})
 	}
 	pieces = append(pieces, t.countPiece(w, lane, 1))
 	pieces = append(pieces, memberPieces(w)...)

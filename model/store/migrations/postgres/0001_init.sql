@@ -43,6 +43,7 @@ CREATE TABLE resource_counts (
 CREATE TABLE identities (
   id           text COLLATE "C" PRIMARY KEY,
   name         text COLLATE "C" NOT NULL,
+  key          text COLLATE "C" NOT NULL,          -- name, folded
   stage        text COLLATE "C" NOT NULL,          -- as of the last evaluation
   user_doc     text NOT NULL,
   origin       text NOT NULL,
@@ -56,7 +57,8 @@ CREATE TABLE identities (
   erased_at    bigint,
   findings     text NOT NULL         -- rules that could not be decided, JSON list
 );
-CREATE INDEX identities_name ON identities (name);
+CREATE INDEX identities_name ON identities (name, id);
+CREATE INDEX identities_key ON identities (key);
 CREATE INDEX identities_next ON identities (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX identities_left ON identities (left_source, left_at) WHERE left_at IS NOT NULL;
 
