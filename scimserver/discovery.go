@@ -99,92 +99,25 @@ func discoveryMeta(kind, location string) map[string]any {
 	return map[string]any{"resourceType": kind, "location": location}
 }
 
-// renderTypes lists the resource types in the form of RFC 7643 §6.
+// renderTypes lists the resource types (RFC 7643 §6).
 func (h *Handler) renderTypes(base string) []any {
-	var out []any
+	out := make([]any, 0, len(h.Registry.Types))
 	for _, t := range h.Registry.Types {
-		m := map[string]any{
-			"schemas": []string{scim.URNResourceType}, "id": t.Name, "name": t.Name,
-			"endpoint": t.Endpoint, "schema": t.Schema.ID,
-			"meta": discoveryMeta("ResourceType", base+"/ResourceTypes/"+t.Name),
-		}
-		if t.Description != "" {
-			m["description"] = t.Description
-		}
-		var extensions []any
-		for _, e := range t.Extensions {
-			extensions = append(extensions, map[string]any{"schema": e.Schema.ID, "required": e.Required})
-		}
-		if len(extensions) > 0 {
-			m["schemaExtensions"] = extensions
-		}
-		out = append(out, m)
+		out = append(out, t.JSON(base))
 	}
 	return out
 }
 
-// catalogue is every schema a client can meet: those of the resource types, each
-// once, and those of the discovery endpoints themselves (RFC 7643 §8.7.2).
+// catalogue is every schema a client can meet: those of the resource types, and
+// those of the discovery endpoints themselves (RFC 7643 §8.7.2).
 func (h *Handler) catalogue() []*scim.Schema {
-	var all []*scim.Schema
-	known := map[string]bool{}
-	add := func(s *scim.Schema) {
-		if key := strings.ToLower(s.ID); !known[key] {
-			known[key] = true
-			all = append(all, s)
-		}
-	}
-	for _, t := range h.Registry.Types {
-		add(t.Schema)
-		for _, e := range t.Extensions {
-			add(e.Schema)
-		}
-	}
-	for _, s := range serviceSchemas() {
-		add(s)
-	}
-	return all
+	return append(h.Registry.Schemas(), serviceSchemas()...)
 }
 
 func renderSchemas(schemas []*scim.Schema, base string) []any {
 	out := make([]any, 0, len(schemas))
 	for _, s := range schemas {
-		m := map[string]any{
-			"schemas": []string{scim.URNSchema}, "id": s.ID, "name": s.Name,
-			"attributes": renderAttributes(s.Attributes),
-			"meta":       discoveryMeta("Schema", base+"/Schemas/"+s.ID),
-		}
-		if s.Description != "" {
-			m["description"] = s.Description
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-// renderAttributes writes attribute definitions as RFC 7643 §7 has them: every
-// characteristic spelt out, no empty keys.
-func renderAttributes(attrs []*scim.Attribute) []any {
-	out := make([]any, 0, len(attrs))
-	for _, a := range attrs {
-		m := map[string]any{
-			"name": a.Name, "type": a.Type, "multiValued": a.MultiValued, "required": a.Required,
-			"caseExact": a.CaseExact, "mutability": a.Mutability, "returned": a.Returned,
-			"uniqueness": a.Uniqueness, "description": a.Description,
-		}
-		if a.Description == "" {
-			m["description"] = a.Name
-		}
-		if len(a.CanonicalValues) > 0 {
-			m["canonicalValues"] = a.CanonicalValues
-		}
-		if len(a.ReferenceTypes) > 0 {
-			m["referenceTypes"] = a.ReferenceTypes
-		}
-		if len(a.Sub) > 0 {
-			m["subAttributes"] = renderAttributes(a.Sub)
-		}
-		out = append(out, m)
+		out = append(out, s.JSON(base))
 	}
 	return out
 }

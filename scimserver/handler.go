@@ -87,6 +87,11 @@ func (h *Handler) Mount(r *mux.Router) {
 	h = h.withDefaults()
 	route := func(path, resource string, methods methods) *endpoint {
 		e := &endpoint{handler: h, resource: resource, methods: methods, allow: methods.allow()}
+		if path == "" { // gorilla/mux wants a path to begin with a slash, or to be none
+			r.Handle("", e)
+			r.Handle("/", e)
+			return e
+		}
 		r.Handle(path+"{slash:/?}", e)
 		return e
 	}

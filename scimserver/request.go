@@ -113,11 +113,7 @@ func (x *exchange) query(t *scim.ResourceType) (scim.Query, error) {
 	if p.filter == "" {
 		return q, nil
 	}
-	f, err := scim.ParseFilter(p.filter)
-	if err != nil {
-		return q, err
-	}
-	q.Filter, err = scim.Bind(f, t)
+	q.Filter, err = x.client.Dialect.ParseFilter(p.filter, t)
 	return q, err
 }
 
