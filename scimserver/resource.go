@@ -42,11 +42,9 @@ func get(t *scim.ResourceType) action {
 
 // listBody is the ListResponse of RFC 7644 §3.4.2. Resources is never null.
 type listBody struct {
-	Schemas      []string `json:"schemas"`
-	Total        int      `json:"totalResults"`
-	StartIndex   int      `json:"startIndex"`
-	ItemsPerPage int      `json:"itemsPerPage"`
-	Resources    []any    `json:"Resources"`
+	Schemas                         []string
+	Total, StartIndex, ItemsPerPage int
+	Resources                       []any
 }
 
 func listOf(resources []any) listBody {

@@ -1,14 +1,11 @@
 package scimserver
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -110,27 +107,23 @@ func (x *exchange) challenge() string {
 	return `Bearer realm="scim", error="invalid_token"`
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// pooledMost keeps the buffer of one huge group from staying in memory for ever.
-const pooledMost = 256 << 10
-
 // write sends the answer and returns its status. The body is complete before the
 // header goes out, so an encoding failure still becomes a proper 500.
 func (x *exchange) write(rep reply) int {
-	buf := buffers.Get().(*bytes.Buffer)
-	buf.Reset()
+	buf := buffers.Get().(*[]byte)
 	defer func() {
-		if buf.Cap() <= pooledMost {
+		if cap(*buf) <= pooledMost {
 			buffers.Put(buf)
 		}
 	}()
+	body := (*buf)[:0]
 	if rep.body != nil {
-		if err := encode(buf, rep.body); err != nil {
+		var err error
+		if body, err = appendJSON(body, rep.body); err != nil {
 			rep = x.failure(err)
-			buf.Reset()
-			_ = encode(buf, rep.body) // strings only: cannot fail
+			body, _ = appendJSON(body[:0], rep.body) // strings only: cannot fail
 		}
+		*buf = body
 	}
 	header := x.w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -140,18 +133,12 @@ func (x *exchange) write(rep reply) int {
 	}
 	if rep.body != nil {
 		header.Set("Content-Type", mediaType)
-		header.Set("Content-Length", strconv.Itoa(buf.Len()))
+		header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	x.w.WriteHeader(rep.status)
 	if rep.body != nil && x.r.Method != http.MethodHead {
 		// A failure means that the client has gone; there is nobody to tell.
-		_, _ = x.w.Write(buf.Bytes())
+		_, _ = x.w.Write(body)
 	}
 	return rep.status
-}
-
-func encode(buf *bytes.Buffer, body any) error {
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(body)
 }

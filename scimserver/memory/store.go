@@ -115,13 +115,14 @@ func (s *Store) Create(_ context.Context, t *scim.ResourceType, attrs map[string
 	now := s.now()
 	s.seq++
 	rec := &record{seq: s.seq, res: scim.Resource{
-		ID: s.options.NewID(), Type: t.Name, Attrs: attrs,
+		Type: t.Name, Attrs: attrs,
 		Meta: scim.Meta{Created: now, LastModified: now, Version: 1},
 	}}
 	rec.keys = tb.keyValues(rec.res)
 	if err := tb.checkUnique(rec, rec.keys); err != nil {
 		return scim.Resource{}, err
 	}
+	rec.res.ID = s.options.NewID()
 	tb.byID[rec.res.ID] = rec
 	tb.order = append(tb.order, rec)
 	tb.index(rec)

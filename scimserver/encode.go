@@ -1,0 +1,136 @@
+package scimserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+)
+
+// The encoder writes the few types that answers are made of without reflection;
+// with encoding/json, encoding took longer than everything else about a read.
+// Keys are sorted, as encoding/json has them.
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// pooledMost keeps the buffer of one huge group from staying in memory for ever.
+const pooledMost = 256 << 10
+
+// appendJSON appends the JSON text of v. Anything that it does not know is left to
+// encoding/json.
+func appendJSON(out []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case string:
+		return appendString(out, v)
+	case bool:
+		return strconv.AppendBool(out, v), nil
+	case int:
+		return strconv.AppendInt(out, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(out, v, 10), nil
+	case map[string]any:
+		return appendObject(out, v)
+	case []any:
+		return appendList(out, v)
+	case []string:
+		return appendList(out, v)
+	case listBody:
+		return appendPage(out, v)
+	}
+	return appendOther(out, v)
+}
+
+func appendOther(out []byte, v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return out, err
+	}
+	return append(out, bytes.TrimRight(buf.Bytes(), "\n")...), nil
+}
+
+func appendObject(out []byte, m map[string]any) ([]byte, error) {
+	if m == nil {
+		return append(out, "null"...), nil
+	}
+	var few [24]string // most objects have fewer keys, and then need no allocation
+	keys := few[:0]
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	var err error
+	out = append(out, '{')
+	for i, k := range keys {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if out, err = appendString(out, k); err != nil {
+			return out, err
+		}
+		out = append(out, ':')
+		if out, err = appendJSON(out, m[k]); err != nil {
+			return out, err
+		}
+	}
+	return append(out, '}'), nil
+}
+
+func appendList[T any](out []byte, list []T) ([]byte, error) {
+	if list == nil {
+		return append(out, "null"...), nil
+	}
+	var err error
+	out = append(out, '[')
+	for i, v := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if out, err = appendJSON(out, v); err != nil {
+			return out, err
+		}
+	}
+	return append(out, ']'), nil
+}
+
+// appendPage writes a list response with the numbers before the resources.
+func appendPage(out []byte, l listBody) ([]byte, error) {
+	out = append(out, `{"schemas":`...)
+	out, err := appendList(out, l.Schemas)
+	if err != nil {
+		return out, err
+	}
+	for _, n := range []struct {
+		key   string
+		value int
+	}{{`,"totalResults":`, l.Total}, {`,"startIndex":`, l.StartIndex}, {`,"itemsPerPage":`, l.ItemsPerPage}} {
+		out = append(out, n.key...)
+		out = strconv.AppendInt(out, int64(n.value), 10)
+	}
+	out = append(out, `,"Resources":`...)
+	if out, err = appendList(out, l.Resources); err != nil {
+		return out, err
+	}
+	return append(out, '}'), nil
+}
+
+// appendString writes a string that needs no escapes as it is.
+func appendString(out []byte, s string) ([]byte, error) {
+	ascii := true
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c == '"' || c == '\\' || c == 0x7f {
+			return appendOther(out, s)
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(s) {
+		return appendOther(out, s)
+	}
+	out = append(out, '"')
+	out = append(out, s...)
+	return append(out, '"'), nil
+}
