@@ -32,6 +32,9 @@ func (s Secret) Reveal() (string, error) {
 	if !ok {
 		return s.ref, nil
 	}
+	if kind == "literal" {
+		return "", Fail(Invalid, "a secret stands in the configuration file in plain text, so it is not stored: start with that file, or refer to it as ${env:NAME} or ${file:PATH}", nil)
+	}
 	if kind == "env" {
 		v, found := os.LookupEnv(name)
 		if !found || v == "" {
@@ -56,7 +59,7 @@ func (s Secret) parse() (kind, name string, ok bool) {
 		return "", "", false
 	}
 	kind, name, ok = strings.Cut(strings.TrimSuffix(inner, "}"), ":")
-	return kind, name, ok && name != "" && (kind == "env" || kind == "file")
+	return kind, name, ok && name != "" && (kind == "env" || kind == "file" || kind == "literal")
 }
 
 // String keeps the secret out of texts.

@@ -56,11 +56,6 @@ func decodeAccount(s *string) (*model.Account, error) {
 	if err := json.Unmarshal([]byte(*s), &a); err != nil {
 		return nil, err
 	}
-	for k, v := range a.Attrs {
-		if f, ok := v.(float64); ok && f == float64(int64(f)) {
-			a.Attrs[k] = int64(f)
-		}
-	}
 	return &a, nil
 }
 

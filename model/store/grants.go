@@ -99,3 +99,13 @@ func (t *Tx) AddEvent(e Event) error {
 		id.String(), micros(t.Now), e.Type, e.Source, e.Identity, string(data))
 	return err
 }
+
+// SetGrantReasons stores new reasons for a role that is held already.
+func (t *Tx) SetGrantReasons(g model.Grant) error {
+	because, err := json.Marshal(g.Because)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE grants SET because = ? WHERE identity_id = ? AND role = ? AND ended_at IS NULL`, string(because), g.Identity, g.Role)
+	return err
+}

@@ -253,6 +253,15 @@ func (t *Tx) Orphan(userName string) (string, error) {
 	return id, err
 }
 
+// Orphan is Tx.Orphan outside of a transaction.
+func (s *Store) Orphan(ctx context.Context, userName string) (id string, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		id, err = tx.Orphan(userName)
+		return err
+	})
+	return id, err
+}
+
 // LockName serialises those who create people of one name, so that two sources
 // do not make two identities of one person. SQLite has one writer anyway.
 func (t *Tx) LockName(userName string) error {

@@ -46,13 +46,18 @@ type piece struct {
 
 // CreateResource inserts the resource. A taken userName gives model.Conflict.
 func (s *Store) CreateResource(ctx context.Context, w ResourceWrite) error {
-	do := func(tx *Tx) error { return tx.createResource(w) }
+	do := func(tx *Tx) error { return tx.CreateResource(w) }
 	var err error
 	if s.pg {
 		err = s.retry(func() error { return s.single(ctx, s.write, do) }) // one statement is its own transaction
 	} else {
 		err = s.Update(ctx, do)
 	}
+	return err
+}
+
+// taken names the only unique value of a resource.
+func taken(err error, w ResourceWrite) error {
 	if isUnique(err) {
 		return model.Fail(model.Conflict, "another "+w.Type.Name+" of this source has this userName", err)
 	}
@@ -70,7 +75,8 @@ func (s *Store) retry(fn func() error) error {
 	return err
 }
 
-func (t *Tx) createResource(w ResourceWrite) error {
+// CreateResource is Store.CreateResource inside a transaction.
+func (t *Tx) CreateResource(w ResourceWrite) error {
 	row, err := newRow(w)
 	if err != nil {
 		return err
@@ -84,7 +90,7 @@ func (t *Tx) createResource(w ResourceWrite) error {
 	}
 	pieces = append(pieces, t.countPiece(w, lane, 1))
 	pieces = append(pieces, memberPieces(w)...)
-	return t.record(w, lane, pieces)
+	return taken(t.record(w, lane, pieces), w)
 }
 
 // ModifyResource stores a changed resource over the version read in the same
@@ -96,11 +102,7 @@ func (t *Tx) ModifyResource(w ResourceWrite) error {
 	}
 	pieces := []piece{{`UPDATE resources SET key = ?, external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
 		[]any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}}
-	err = t.record(w, anyLane(), append(pieces, memberPieces(w)...))
-	if isUnique(err) {
-		return model.Fail(model.Conflict, "another "+w.Type.Name+" of this source has this userName", err)
-	}
-	return err
+	return taken(t.record(w, anyLane(), append(pieces, memberPieces(w)...)), w)
 }
 
 // DeleteResource removes the resource and its memberships.

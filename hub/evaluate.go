@@ -1,0 +1,274 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// How the evaluation takes its work. A batch is one transaction; small enough
+// that a leaver never waits long behind it.
+const (
+	batchSize  = 100
+	claimTime  = time.Minute
+	idlePause  = time.Second // marks of other replicas and dates are found this late at most
+	errorPause = time.Second
+)
+
+// Run evaluates marked identities until the context ends. Marks are claimed, so
+// any number of replicas may run. It returns only when no batch is under way.
+func (h *Hub) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := idlePause
+		n, err := h.EvaluateBatch(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			h.Log.Error("evaluation failed", "error", err)
+			pause = errorPause
+		case n > 0:
+			continue
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-h.woken:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// EvaluateBatch claims some marks, evaluates the identities and stores what
+// follows; it returns how many it took. Dates that have come are marked first.
+func (h *Hub) EvaluateBatch(ctx context.Context) (int, error) {
+	snap := h.Snapshot()
+	if snap == nil {
+		return 0, nil
+	}
+	if _, err := h.Store.MarkTimed(ctx, batchSize); err != nil {
+		return 0, fmt.Errorf("timed marks: %w", err)
+	}
+	marks, err := h.Store.ClaimMarks(ctx, batchSize, claimTime)
+	if err != nil || len(marks) == 0 {
+		return 0, err
+	}
+	targets := map[string]bool{}
+	// What was claimed is finished even if the process is asked to stop meanwhile.
+	err = h.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		clear(targets)
+		return h.evaluate(tx, snap, marks, targets)
+	})
+	if err != nil {
+		return len(marks), h.oneByOne(ctx, snap, marks, err)
+	}
+	h.nudgeAll(targets)
+	return len(marks), nil
+}
+
+// oneByOne works on the marks of a batch that failed, each in a transaction of
+// its own, so that one bad identity stops nobody else. The bad one keeps its mark
+// and is tried again when the claim ends.
+func (h *Hub) oneByOne(ctx context.Context, snap *Snapshot, marks []store.Mark, cause error) error {
+	h.Log.Warn("batch failed, evaluating one by one", "error", cause)
+	var last error
+	for _, m := range marks {
+		targets := map[string]bool{}
+		err := h.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+			return h.evaluate(tx, snap, []store.Mark{m}, targets)
+		})
+		if err != nil {
+			h.Metrics.Evaluations.WithLabelValues("error").Inc()
+			last = fmt.Errorf("identity %s: %w", m.Identity, err)
+			continue
+		}
+		h.nudgeAll(targets)
+	}
+	return last
+}
+
+func (h *Hub) nudgeAll(targets map[string]bool) {
+	for t := range targets {
+		h.Nudge(t)
+	}
+}
+
+func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
+	ids := names(marks, func(m store.Mark) string { return m.Identity })
+	facts, err := tx.Facts(ids)
+	if err != nil {
+		return err
+	}
+	held, err := tx.Grants(ids)
+	if err != nil {
+		return err
+	}
+	accounts, err := tx.AccountsOf(ids)
+	if err != nil {
+		return err
+	}
+	stored := map[string][]model.AccountRow{}
+	for _, a := range accounts {
+		stored[a.Identity] = append(stored[a.Identity], a)
+	}
+	var entries []store.AuditEntry
+	for _, m := range marks {
+		row, ok := facts.Rows[m.Identity]
+		if ok {
+			d := Decide(snap, row, facts.Users[m.Identity], facts.Groups[m.Identity], held[m.Identity], tx.Now)
+			more, err := h.save(tx, snap, d, row, m, held[m.Identity], stored[m.Identity], targets)
+			if err != nil {
+				return fmt.Errorf("identity %s: %w", m.Identity, err)
+			}
+			entries = append(entries, more...)
+		}
+		if err := tx.Unmark(m); err != nil {
+			return err
+		}
+	}
+	return tx.Audit(entries...)
+}
+
+// save stores what follows from a decision and returns its audit entries.
+func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, held []model.Grant, stored []model.AccountRow, targets map[string]bool) ([]store.AuditEntry, error) {
+	result := "ok"
+	if len(d.Findings) > 0 {
+		result = "error"
+		h.Log.Warn("rule or mapping failed, access kept as it is", "identity", d.Identity.ID, "findings", d.Findings)
+	}
+	h.Metrics.Evaluations.WithLabelValues(result).Inc()
+	next, err := h.nextRow(tx, snap, d, row, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.SaveIdentity(next); err != nil {
+		return nil, err
+	}
+	if err := saveGrants(tx, snap.Version, d, held); err != nil {
+		return nil, err
+	}
+	changed, reasonsOnly := d.Rows(stored, next.LeftAt, next.OverGuard)
+	for _, a := range changed {
+		if err := tx.SetDesired(a); err != nil {
+			return nil, err
+		}
+		targets[a.Target] = true
+	}
+	for _, a := range reasonsOnly {
+		if err := tx.SetBecause(a); err != nil {
+			return nil, err
+		}
+	}
+	return h.timeline(tx, snap, d, row, next)
+}
+
+// nextRow is the identity's row after the decision. The first evaluation that
+// sees an active person gone notes when the fact came, and whether the source has
+// more leavers in its window than its guard allows.
+func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark) (store.IdentityRow, error) {
+	next := row
+	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.Findings
+	next.Version++
+	next.EvaluatedAt = &tx.Now
+	next.NextAt = nil
+	if at := d.Identity.NextChange(tx.Now); !at.IsZero() {
+		next.NextAt = &at
+	}
+	if d.Stage != model.Leaver {
+		next.LeftAt, next.LeftSource, next.OverGuard = nil, "", false
+		return next, nil
+	}
+	if next.LeftAt != nil {
+		return next, nil
+	}
+	next.LeftAt = &m.MarkedAt
+	if row.Stage != model.Active {
+		return next, nil // was never in: nothing that a guard would count
+	}
+	next.LeftSource = leftSource(row, d)
+	source, ok := snap.Doc.Source(next.LeftSource)
+	if !ok {
+		return next, nil
+	}
+	left, people, err := tx.Left(source.Name, tx.Now.Add(-source.Guard.Window))
+	next.OverGuard = left+1 > source.Guard.Limit(people)
+	return next, err
+}
+
+// leftSource is the source whose word made the person a leaver: the one that
+// active came from, or the first that described them.
+func leftSource(row store.IdentityRow, d Decision) string {
+	if s := d.Identity.Origin["active"]; s != "" {
+		return s
+	}
+	for _, l := range d.Identity.Links {
+		return l.Source
+	}
+	if s := row.Origin["userName"]; s != "" {
+		return s
+	}
+	return ""
+}
+
+func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) error {
+	current := map[string]model.Grant{}
+	for _, g := range held {
+		current[g.Role] = g
+	}
+	due := map[string]bool{}
+	for _, g := range d.Grants {
+		due[g.Role] = true
+		if old, ok := current[g.Role]; ok {
+			if sameReasons(old.Because, g.Because) {
+				continue
+			}
+			g.From = old.From
+			if err := tx.SetGrantReasons(g); err != nil {
+				return err
+			}
+			continue
+		}
+		g.Identity, g.From = d.Identity.ID, tx.Now
+		if err := tx.AddGrant(g, version); err != nil {
+			return err
+		}
+	}
+	for _, g := range held {
+		if !due[g.Role] {
+			if err := tx.EndGrant(d.Identity.ID, g.Role); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// timeline adds the event, if there is one, and gives the audit entries: what was
+// gained and lost and why.
+func (h *Hub) timeline(tx *store.Tx, snap *Snapshot, d Decision, row, next store.IdentityRow) ([]store.AuditEntry, error) {
+	if d.Event == "" && len(d.Gained)+len(d.Lost) == 0 {
+		return nil, nil
+	}
+	data := map[string]any{"stage": d.Stage, "before": row.Stage, "version": snap.Version}
+	if len(d.Gained) > 0 {
+		data["gained"] = d.Gained
+	}
+	if len(d.Lost) > 0 {
+		data["lost"] = d.Lost
+	}
+	if next.OverGuard {
+		data["held"] = "more leavers at the source than its guard allows"
+	}
+	event := d.Event
+	if event == "" {
+		event = "roles"
+	}
+	if err := tx.AddEvent(store.Event{Type: "identity." + event, Source: next.LeftSource, Identity: d.Identity.ID, Data: data}); err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(data)
+	return []store.AuditEntry{{Actor: "hub", Action: "identity." + event, Object: "identity/" + d.Identity.ID, Identity: d.Identity.ID, Data: body}}, err
+}

@@ -1,0 +1,115 @@
+// Package hub makes every write to the hub's own data: what sources push, who a
+// person is, which roles they hold, what is asked and approved. A write of a
+// source is one transaction (resource, event, audit entry, mark); what follows
+// from it is decided later, from the state, by one evaluation. The package never
+// talks to a target and does not know HTTP.
+package hub
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/policy"
+)
+
+// Hub is the hub's own data and the rules for changing it. It is safe for
+// concurrent use.
+type Hub struct {
+	Store    *store.Store
+	Registry *scim.Registry
+	Log      *slog.Logger
+	Metrics  *Metrics
+	// Nudge is told that an account at a target may be due; it must not block.
+	Nudge func(target string)
+
+	snapshot atomic.Pointer[Snapshot]
+	woken    chan struct{}
+}
+
+// New makes a hub over a store. Nothing runs until Run is called.
+func New(s *store.Store, r *scim.Registry, log *slog.Logger) *Hub {
+	return &Hub{Store: s, Registry: r, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1)}
+}
+
+// Actor is who asks for a write.
+type Actor struct {
+	Source string // the source, or empty for an operator
+	Name   string // the credential
+}
+
+func (a Actor) String() string {
+	if a.Source == "" {
+		return a.Name
+	}
+	return "source " + a.Source + "/" + a.Name
+}
+
+// Snapshot is the configuration in force: a document and the policy compiled
+// from it. It is replaced as a whole.
+type Snapshot struct {
+	Version int64
+	Doc     *config.Document
+	Policy  *policy.Engine
+}
+
+// Snapshot is the configuration in force; nil before the first Activate.
+func (h *Hub) Snapshot() *Snapshot { return h.snapshot.Load() }
+
+// Activate puts a configuration in force in this process.
+func (h *Hub) Activate(s *Snapshot) {
+	h.snapshot.Store(s)
+	h.Wake()
+}
+
+// Wake tells the evaluation that there may be marks. Losing it costs time only.
+func (h *Hub) Wake() {
+	select {
+	case h.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Compile parses and compiles a configuration; the error lists every fault.
+func Compile(version int64, name string, text []byte) (*Snapshot, error) {
+	doc, _ := config.Parse(name, text)
+	engine, faults := policy.Compile(version, doc) // the document's own faults are among them
+	if len(faults) > 0 {
+		return nil, &FaultsError{Faults: faults}
+	}
+	return &Snapshot{Version: version, Doc: doc, Policy: engine}, nil
+}
+
+// FaultsError is a configuration that was refused: all that is wrong with it.
+type FaultsError struct{ Faults []config.Fault }
+
+// Error lists the faults, one a line, each beginning with file:line:column.
+func (e *FaultsError) Error() string {
+	text := ""
+	for i, f := range e.Faults {
+		if i > 0 {
+			text += "\n"
+		}
+		text += f.Error()
+	}
+	return text
+}
+
+// Unwrap makes it a model.Invalid for every front.
+func (e *FaultsError) Unwrap() error {
+	return model.Fail(model.Invalid, fmt.Sprintf("the configuration has %d faults", len(e.Faults)), nil)
+}
+
+func newID() (string, error) {
+	id, err := uuid.NewV7() // grows with time: listings have a stable order, indexes stay dense
+	if err != nil {
+		return "", fmt.Errorf("new id: %w", err)
+	}
+	return id.String(), nil
+}

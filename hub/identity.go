@@ -1,0 +1,100 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// Resolve merges what the sources say of a person into one identity, with the
+// start and end dates read from the merged record. It is pure: the stage follows
+// from the result and a moment. A date that cannot be read is a finding and
+// counts as not given.
+func Resolve(doc *config.Document, row store.IdentityRow, users []store.SourceUser, groups []model.Membership) (model.Identity, []string) {
+	i := model.Identity{ID: row.ID, Groups: groups, ErasedAt: row.ErasedAt, LeftAt: row.LeftAt, Version: row.Version}
+	resources := make([]model.SourceResource, len(users))
+	for n, u := range users {
+		resources[n] = model.SourceResource{Source: u.Source, ID: u.ID, Attrs: u.Attrs, Modified: u.Modified}
+		userName, _ := u.Attrs["userName"].(string)
+		externalID, _ := u.Attrs["externalId"].(string)
+		i.Links = append(i.Links, model.Link{Source: u.Source, ResourceID: u.ID, UserName: userName, ExternalID: externalID, ModifiedAt: u.Modified})
+	}
+	if len(users) == 0 { // deleted at the source: what was known last still names the person
+		i.User, i.Origin = row.User, row.Origin
+		return i, nil
+	}
+	i.User, i.Origin = model.Merge(resources, doc.Identity.Authority, doc.SourceNames())
+	var findings []string
+	for _, date := range []struct {
+		path string
+		into **time.Time
+	}{{doc.Identity.Start, &i.StartsAt}, {doc.Identity.End, &i.EndsAt}} {
+		if date.path == "" {
+			continue
+		}
+		p, err := scim.ParsePath(date.path)
+		if err == nil {
+			*date.into, err = model.DateAt(i.User, p)
+		}
+		if err != nil {
+			findings = append(findings, date.path+": "+err.Error())
+		}
+	}
+	return i, findings
+}
+
+// Transition names what happened to a person between two evaluations: the events
+// of their timeline. before is empty where the person was never evaluated.
+//
+//	before            after     grants      event
+//	------------------------------------------------
+//	none, prehire     active    –           joiner
+//	leaver, leave     active    –           rehire
+//	active            leaver    –           leaver
+//	any other         leaver    –           leaver
+//	none              prehire   –           prehire
+//	active            active    differ      mover
+func Transition(before, after model.Stage, gained, lost []string) string {
+	switch {
+	case after == model.Active && (before == "" || before == model.Prehire):
+		return "joiner"
+	case after == model.Active && before != model.Active:
+		return "rehire"
+	case after != before && before != "":
+		return string(after)
+	case after == model.Prehire && before == "":
+		return string(after)
+	case after == model.Active && len(gained)+len(lost) > 0:
+		return "mover"
+	}
+	return ""
+}
+
+// rolesDiffer compares the roles held with those that should be.
+func rolesDiffer(held, due []model.Grant) (gained, lost []string) {
+	name := func(g model.Grant) string { return g.Role }
+	had, has := names(held, name), names(due, name)
+	for _, r := range has {
+		if !slices.Contains(had, r) {
+			gained = append(gained, r)
+		}
+	}
+	for _, r := range had {
+		if !slices.Contains(has, r) {
+			lost = append(lost, r)
+		}
+	}
+	return gained, lost
+}
+
+func names[T any](list []T, name func(T) string) []string {
+	out := make([]string, len(list))
+	for i, e := range list {
+		out[i] = name(e)
+	}
+	return out
+}
