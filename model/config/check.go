@@ -70,7 +70,7 @@ func (c *references) to(what string, names []string, name string, at ...any) {
 	if name == "" || set[name] || n == nil {
 		return // an empty name has its fault already
 	}
-	c.r.fault(n, "there is no %s %q%s", what, name, meant(name, names))
+	c.r.fault(n, "there is no %s %q%s", what, name, Suggest(name, names))
 }
 
 // checkCircles reports each circle once, at the role of it that stands first.

@@ -79,8 +79,9 @@ func plainKey(key string) bool {
 	return key != ""
 }
 
-// meant suggests the nearest of the known words, or nothing where none is near.
-func meant(word string, known []string) string {
+// Suggest is the end of a message about an unknown word: "; did you mean …?" with
+// the nearest known word, or nothing where none is near.
+func Suggest(word string, known []string) string {
 	best, distance := "", max(1, len(word)/3)+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {

@@ -55,7 +55,7 @@ func (r *reader) fields(n *node, known map[string]func(*node)) {
 			}
 			slices.Sort(names)
 			at := &node{line: e.line, col: e.col, path: e.value.path}
-			r.fault(at, "unknown key%s", meant(e.key, names))
+			r.fault(at, "unknown key%s", Suggest(e.key, names))
 			continue
 		}
 		read(e.value)
@@ -151,7 +151,7 @@ func (r *reader) enum(n *node, words ...string) string {
 	if len(words) == 1 {
 		r.fault(n, "%q must be %s", s, words[0])
 	} else {
-		r.fault(n, "%q must be one of %s%s", s, strings.Join(words, ", "), meant(s, words))
+		r.fault(n, "%q must be one of %s%s", s, strings.Join(words, ", "), Suggest(s, words))
 	}
 	return ""
 }

@@ -1,0 +1,249 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// Result is what the policy says about one identity. A role is in Grants, or in
+// Undecided, or not held.
+type Result struct {
+	Grants []model.Grant  // sorted by role
+	Denied []model.Denied // roles that would be held but for a deny rule, sorted
+	// Errors are the rules that failed, and Undecided all roles that therefore are
+	// neither held nor not held: the role of the rule, and those that only it would
+	// imply. A failing rule removes nothing: the caller keeps what the person had.
+	Errors    []RuleError
+	Undecided []string // sorted
+}
+
+// RuleError is one condition that could not be evaluated.
+type RuleError struct {
+	Role string
+	Rule string // the condition as written
+	Err  error
+}
+
+// Error says which rule failed and why.
+func (e RuleError) Error() string { return "role " + e.Role + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e RuleError) Unwrap() error { return e.Err }
+
+// verdict is a truth value with a third one for what could not be decided.
+type verdict int8
+
+const (
+	no verdict = iota
+	unknown
+	yes
+)
+
+// and, or and not are Kleene's: unknown stays unknown where it matters and is
+// without consequence where it does not.
+func and(a, b verdict) verdict { return min(a, b) }
+func or(a, b verdict) verdict  { return max(a, b) }
+func not(a verdict) verdict    { return yes - a }
+
+// asking is one identity being put to all rows of the policy. Each condition is
+// evaluated once, whichever rows name it.
+type asking struct {
+	engine  *Engine
+	vars    vars
+	verdict []verdict // by place of the condition
+	asked   []bool
+	errors  map[int]error
+}
+
+func (a *asking) ask(name string) bool {
+	i, ok := a.engine.index[name]
+	if !ok {
+		return false
+	}
+	if !a.asked[i] {
+		a.asked[i] = true
+		held, err := a.engine.conditions[i].holds(a.vars)
+		switch {
+		case err != nil:
+			a.verdict[i] = unknown
+			if a.errors == nil {
+				a.errors = map[int]error{}
+			}
+			a.errors[i] = err
+		case held:
+			a.verdict[i] = yes
+		}
+	}
+	return a.verdict[i] == yes
+}
+
+func (a *asking) of(condition int) verdict {
+	if condition < 0 {
+		return no
+	}
+	return a.verdict[condition]
+}
+
+// Evaluate decides the roles of an identity at a moment. It looks at the person's
+// attributes and groups alone: whether the stage (prehire, leaver) lets any of it
+// take effect is for the caller to say.
+//
+//	deny rule   own rule, or held through a role that inherits this one   the role is
+//	---------------------------------------------------------------------------------
+//	matches     anything                                                  not held
+//	–           matches                                                   held
+//	–           fails                                                     undecided
+//	–           –                                                         not held
+//	fails       matches or fails                                          undecided
+//	fails       –                                                         not held
+//
+// A role that is not held gives none of the roles it inherits.
+func (e *Engine) Evaluate(i model.Identity, now time.Time) Result {
+	a := &asking{
+		engine:  e,
+		vars:    vars{newUser(e.language.provider.user, i)},
+		verdict: make([]verdict, len(e.conditions)),
+		asked:   make([]bool, len(e.conditions)),
+	}
+	if err := e.enforce(a); err != nil {
+		return e.nothingDecided(err)
+	}
+	held, given := e.decide(a)
+	result := Result{Errors: e.ruleErrors(a)}
+	facts := newFactBook(e, i)
+	because := e.reasons(a, held, facts)
+	for p, r := range e.roles {
+		switch {
+		case held[p] == yes:
+			reasons := because[p]
+			slices.SortFunc(reasons, compareReasons)
+			result.Grants = append(result.Grants, model.Grant{Identity: i.ID, Role: r.name, Because: reasons, From: now})
+		case held[p] == unknown:
+			result.Undecided = append(result.Undecided, r.name)
+		case given[p] == yes:
+			result.Denied = append(result.Denied, model.Denied{Role: r.name, Because: []model.Reason{facts.reason(r.name, r.deny)}})
+		}
+	}
+	slices.Sort(result.Undecided)
+	slices.SortFunc(result.Grants, func(a, b model.Grant) int { return strings.Compare(a.Role, b.Role) })
+	slices.SortFunc(result.Denied, func(a, b model.Denied) int { return strings.Compare(a.Role, b.Role) })
+	return result
+}
+
+// decide gives for each role whether it is held, and whether it would be but for
+// its deny rule.
+func (e *Engine) decide(a *asking) (held, given []verdict) {
+	held, given = make([]verdict, len(e.roles)), make([]verdict, len(e.roles))
+	for p, r := range e.roles {
+		given[p] = or(given[p], a.of(r.when))
+		held[p] = and(given[p], not(a.of(r.deny)))
+		for _, parent := range r.inherits {
+			given[parent] = or(given[parent], held[p])
+		}
+	}
+	return held, given
+}
+
+// reasons gives for each role every rule that leads to it. From a rule to a role
+// there may be very many ways through inheritance; the shortest stands for them.
+func (e *Engine) reasons(a *asking, held []verdict, facts *factBook) [][]model.Reason {
+	out := make([][]model.Reason, len(e.roles))
+	for p, r := range e.roles {
+		if held[p] != yes || a.of(r.when) != yes {
+			continue
+		}
+		reason := facts.reason(r.name, r.when)
+		e.walk(p, held, func(at int, via []string) {
+			reached := reason
+			reached.Via = via
+			out[at] = append(out[at], reached)
+		})
+	}
+	return out
+}
+
+// walk visits a role and all held roles that follow from it, nearest first; via
+// are the roles on the way, the one visited last, without the one begun at.
+func (e *Engine) walk(from int, held []verdict, visit func(at int, via []string)) {
+	if len(e.roles[from].inherits) == 0 {
+		visit(from, nil)
+		return
+	}
+	type step struct {
+		at  int
+		via []string
+	}
+	seen := map[int]bool{from: true}
+	for queue := []step{{at: from}}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		visit(s.at, s.via)
+		for _, parent := range e.roles[s.at].inherits {
+			if held[parent] == yes && !seen[parent] {
+				seen[parent] = true
+				queue = append(queue, step{parent, append(slices.Clone(s.via), e.roles[parent].name)})
+			}
+		}
+	}
+}
+
+func compareReasons(a, b model.Reason) int {
+	return cmp.Or(
+		cmp.Compare(len(a.Via), len(b.Via)),
+		strings.Compare(a.Role, b.Role),
+		strings.Compare(a.Rule, b.Rule),
+	)
+}
+
+func (e *Engine) ruleErrors(a *asking) (out []RuleError) {
+	if len(a.errors) == 0 {
+		return nil
+	}
+	for _, r := range e.roles {
+		for _, c := range []int{r.when, r.deny} {
+			if err := a.errors[c]; err != nil {
+				out = append(out, RuleError{Role: r.name, Rule: e.conditions[c].text, Err: err})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b RuleError) int {
+		return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Rule, b.Rule))
+	})
+	return out
+}
+
+// nothingDecided is the result where the rows could not be put to the identity at
+// all: every role stays as it was.
+func (e *Engine) nothingDecided(err error) Result {
+	r := Result{Undecided: e.Roles()}
+	for _, name := range r.Undecided {
+		r.Errors = append(r.Errors, RuleError{Role: name, Err: err})
+	}
+	return r
+}
+
+// factBook looks up the facts of each condition once for an identity.
+type factBook struct {
+	engine   *Engine
+	identity model.Identity
+	reasons  map[int]model.Reason
+}
+
+func newFactBook(e *Engine, i model.Identity) *factBook {
+	return &factBook{engine: e, identity: i, reasons: map[int]model.Reason{}}
+}
+
+func (b *factBook) reason(role string, condition int) model.Reason {
+	r, ok := b.reasons[condition]
+	if !ok {
+		x := b.engine.conditions[condition]
+		r = model.Reason{Rule: x.text, Version: b.engine.version}
+		r.Facts, r.Sources = x.facts(b.identity)
+		b.reasons[condition] = r
+	}
+	r.Role = role
+	return r
+}
