@@ -159,59 +159,29 @@ func tooManyMembers(n, most int) error {
 	return scim.Errorf(http.StatusBadRequest, scim.TooMany, "members: %d named, at most %d in one request", n, most)
 }
 
-// checkPatch holds a PATCH against the application's rules.
+// checkPatch holds a PATCH against the application's rules. Operations without a
+// path have become one for each attribute by now.
 func (h habits) checkPatch(t *scim.ResourceType, c scim.Change) error {
-	if c.Patch == nil {
+	if c.Patch == nil || t.Name != "Group" {
 		return nil
 	}
 	named := 0
 	for _, op := range c.Patch {
-		values, _ := op.Value.(map[string]any)
 		switch {
-		case op.Path == nil && h.profile.OneAttributePerOp && len(values) > 1:
-			return scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "an operation without path may name one attribute here")
-		case t.Name == "Group" && h.profile.NoGroupRename && touches(op, values, "displayName"):
+		case op.Path == nil:
+		case op.Path.Attr == "displayName" && h.profile.NoGroupRename:
 			return renameRefused()
+		case op.Path.Attr == "members":
+			named += max(1, length(op.Value))
 		}
-		named += membersNamed(op, values)
 	}
 	if most := h.profile.MaxMembersPerPatch; most > 0 && named > most {
 		return tooManyMembers(named, most)
 	}
-	if t.Name == "Group" && h.profile.NoMembersReplace {
-		if _, whole := c.MemberScope(); whole {
-			return scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "members: can be added and removed by name only")
-		}
+	if _, whole := c.MemberScope(); whole && h.profile.NoMembersReplace {
+		return scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "members: can be added and removed by name only")
 	}
 	return nil
-}
-
-func touches(op scim.Operation, values map[string]any, attribute string) bool {
-	if op.Path != nil {
-		return strings.EqualFold(op.Path.Attr, attribute)
-	}
-	for name := range values {
-		if strings.EqualFold(name, attribute) {
-			return true
-		}
-	}
-	return false
-}
-
-// membersNamed counts the members in one operation, as applications do for limits.
-func membersNamed(op scim.Operation, values map[string]any) int {
-	if op.Path != nil {
-		if !strings.EqualFold(op.Path.Attr, "members") {
-			return 0
-		}
-		return max(1, length(op.Value))
-	}
-	for name, v := range values {
-		if strings.EqualFold(name, "members") {
-			return length(v)
-		}
-	}
-	return 0
 }
 
 func length(v any) int {

@@ -1,10 +1,15 @@
 package app
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 
 	"golang.org/x/time/rate"
+
+	"github.com/scimhub/scimhub/scimserver"
 )
 
 // writeBuckets makes the profile's limits on writes to users, one for each kind of
@@ -32,6 +37,43 @@ func (a *App) manners(next http.Handler) http.Handler {
 		if limiter != nil && strings.HasPrefix(r.URL.Path, Prefix+"/Users") && overRate(w, limiter, a.now()) {
 			return
 		}
+		if a.profile.OneAttributePerOp && r.Method == http.MethodPatch && manyAttributesPerOp(r) {
+			writeError(w, http.StatusBadRequest, "an operation without path may name one attribute", 0)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// manyAttributesPerOp reports whether a PATCH holds an operation without path that
+// names several attributes. The body is left as it was; one that cannot be read is
+// left to those who come after.
+func manyAttributesPerOp(r *http.Request) bool {
+	text, err := io.ReadAll(io.LimitReader(r.Body, scimserver.DefaultMaxBody))
+	r.Body = &rest{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
+	if err != nil {
+		return false
+	}
+	var patch struct {
+		Operations []struct {
+			Path  string
+			Value json.RawMessage
+		}
+	}
+	if json.Unmarshal(text, &patch) != nil {
+		return false
+	}
+	for _, op := range patch.Operations {
+		var attributes map[string]json.RawMessage
+		if op.Path == "" && json.Unmarshal(op.Value, &attributes) == nil && len(attributes) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// rest is a body part of which has been read.
+type rest struct {
+	io.Reader
+	io.Closer
 }
