@@ -3,10 +3,10 @@
 // and error bodies are here; what a resource is and how it changes is in
 // model/scim; where it is kept is the backend's business.
 //
-// A request takes one way through: Handler.ServeHTTP-like endpoints authenticate
-// the client, read and decode the body with the client's dialect, call one method
-// of the Backend, and encode the answer completely before the first byte leaves,
-// so that an error at any point still becomes a proper Error body.
+// A request takes one way through: an endpoint of the [Handler] authenticates the
+// client, reads and decodes the body in the client's dialect, calls one method of
+// the Backend, and encodes the answer completely before the first byte leaves, so
+// that an error at any point still becomes a proper Error body.
 package scimserver
 
 import (

@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -67,16 +68,7 @@ func (p Precondition) IsZero() bool { return !p.given }
 
 // Matches reports whether one of the tags is the resource's, or "*" was given.
 func (p Precondition) Matches(meta scim.Meta) bool {
-	if p.any {
-		return true
-	}
-	version := opaque(meta.ETag())
-	for _, tag := range p.tags {
-		if tag == version {
-			return true
-		}
-	}
-	return false
+	return p.any || slices.Contains(p.tags, opaque(meta.ETag()))
 }
 
 // Check returns 412 if the resource is not, or no longer, in a version the client named.

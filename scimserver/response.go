@@ -61,8 +61,7 @@ func (x *exchange) failure(err error) reply {
 	if e.Status == http.StatusUnauthorized {
 		rep = rep.with("WWW-Authenticate", x.challenge())
 	}
-	var retry *Retry
-	if errors.As(err, &retry) {
+	if retry, ok := errors.AsType[*Retry](err); ok {
 		rep = rep.with("Retry-After", strconv.Itoa(retry.Seconds()))
 	}
 	return rep

@@ -1,9 +1,7 @@
 package memory
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"github.com/scimhub/scimhub/model/scim"
 )
@@ -92,9 +90,7 @@ func (tb *table) equal(c scim.Compare) ([]*record, bool) {
 	}
 	for _, k := range tb.keys {
 		if k.name == c.Path.Attr {
-			found := slices.Clone(tb.lookup[k.name][c.Value])
-			slices.SortFunc(found, func(a, b *record) int { return cmp.Compare(a.seq, b.seq) })
-			return found, true
+			return tb.lookup[k.name][c.Value], true
 		}
 	}
 	return nil, false

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -74,30 +76,43 @@ func (tb *table) checkUnique(self *record, values []any) error {
 	return nil
 }
 
-func (tb *table) index(rec *record) {
+// reindex moves a record from the values in was to those in is; nil means none.
+// Only what differs is touched: many records may share a displayName.
+func (tb *table) reindex(rec *record, was, is []any) {
 	for i, k := range tb.keys {
-		if v := rec.keys[i]; v != nil {
-			tb.lookup[k.name][v] = append(tb.lookup[k.name][v], rec)
+		var before, after any
+		if was != nil {
+			before = was[i]
+		}
+		if is != nil {
+			after = is[i]
+		}
+		if before == after {
+			continue
+		}
+		lists := tb.lookup[k.name]
+		if before != nil {
+			if left := without(lists[before], rec.seq); len(left) > 0 {
+				lists[before] = left
+			} else {
+				delete(lists, before)
+			}
+		}
+		if after != nil {
+			at, _ := position(lists[after], rec.seq)
+			lists[after] = slices.Insert(lists[after], at, rec)
 		}
 	}
 }
 
-func (tb *table) unindex(rec *record) {
-	for i, k := range tb.keys {
-		v := rec.keys[i]
-		if v == nil {
-			continue
-		}
-		kept := make([]*record, 0, len(tb.lookup[k.name][v]))
-		for _, other := range tb.lookup[k.name][v] {
-			if other != rec {
-				kept = append(kept, other)
-			}
-		}
-		if len(kept) == 0 {
-			delete(tb.lookup[k.name], v)
-			continue
-		}
-		tb.lookup[k.name][v] = kept
+// position finds where a record is, or would be, in a list in order of creation.
+func position(list []*record, seq uint64) (int, bool) {
+	return slices.BinarySearchFunc(list, seq, func(r *record, seq uint64) int { return cmp.Compare(r.seq, seq) })
+}
+
+func without(list []*record, seq uint64) []*record {
+	if at, ok := position(list, seq); ok {
+		return slices.Delete(list, at, at+1)
 	}
+	return list
 }

@@ -5,9 +5,7 @@
 package memory
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +39,7 @@ type table struct {
 	byID   map[string]*record
 	order  []*record
 	keys   []key
-	lookup map[string]map[any][]*record // by key name, then by the value in the search document
+	lookup map[string]map[any][]*record // by key name, then by the value in the search document; in order of creation
 }
 
 var _ scimserver.Backend = (*Store)(nil)
@@ -125,7 +123,7 @@ func (s *Store) Create(_ context.Context, t *scim.ResourceType, attrs map[string
 	rec.res.ID = s.options.NewID()
 	tb.byID[rec.res.ID] = rec
 	tb.order = append(tb.order, rec)
-	tb.index(rec)
+	tb.reindex(rec, nil, rec.keys)
 	s.link(rec.res.ID, nil, memberIDs(rec.res))
 	return s.complete(rec, scim.Fields{}), nil
 }
@@ -160,9 +158,8 @@ func (s *Store) replace(tb *table, rec *record, next scim.Resource) error {
 		return err
 	}
 	before, oldName := memberIDs(rec.res), rec.res.Attrs["displayName"]
-	tb.unindex(rec)
+	tb.reindex(rec, rec.keys, keys)
 	rec.keys = keys
-	tb.index(rec)
 	next.ID, next.Type, next.Meta = rec.res.ID, rec.res.Type, rec.res.Meta
 	rec.res = next
 	s.touch(rec)
@@ -196,17 +193,10 @@ func (s *Store) Delete(_ context.Context, t *scim.ResourceType, id string, pre s
 	}
 	s.link(id, memberIDs(rec.res), nil)
 	s.leaveAll(id)
-	tb.unindex(rec)
+	tb.reindex(rec, rec.keys, nil)
 	delete(tb.byID, id)
-	if i, ok := tb.position(rec.seq); ok {
-		tb.order = slices.Delete(tb.order, i, i+1)
-	}
+	tb.order = without(tb.order, rec.seq)
 	return nil
-}
-
-// position finds a record in the order of creation.
-func (tb *table) position(seq uint64) (int, bool) {
-	return slices.BinarySearchFunc(tb.order, seq, func(r *record, seq uint64) int { return cmp.Compare(r.seq, seq) })
 }
 
 // Snapshot returns every resource of a type in order of creation, as the store
