@@ -28,11 +28,13 @@ const (
 
 // ClientOptions is what a Client needs beside the target's description.
 type ClientOptions struct {
-	Transport http.RoundTripper           // nil: one of its own, TLS 1.2 or newer
-	Timeout   time.Duration               // per request; 0: 30 s
-	Version   string                      // of scimhub, for User-Agent
-	Pace      func(context.Context) error // called before each request, waits for the rate; nil: none
-	Now       func() time.Time
+	Transport http.RoundTripper // nil: one of its own, TLS 1.2 or newer
+	Timeout   time.Duration     // per request; 0: 30 s
+	Version   string            // of scimhub, for User-Agent
+	// Pace is called before each request and waits for the target's rate and for a
+	// free slot; done is called when the answer has been read. nil: no limits.
+	Pace func(context.Context) (done func(), err error)
+	Now  func() time.Time
 }
 
 // Client is the SCIM 2.0 Connector (RFC 7644 as a client, with the tolerance that
@@ -124,9 +126,11 @@ func (r request) writes() bool { return r.method != http.MethodGet }
 // do sends one request and classifies what comes back.
 func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	if c.opts.Pace != nil {
-		if err := c.opts.Pace(ctx); err != nil {
+		done, err := c.opts.Pace(ctx)
+		if err != nil {
 			return answer{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
 		}
+		defer done()
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()

@@ -38,7 +38,7 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 	out := model.Plan{Target: p.Target, Changes: slices.Clone(p.Changes)}
 	limit := f.Guard.Limit(f.Population)
 	count := f.AlreadyRemoved
-	counted, refused := map[string]bool{}, map[string]string{}
+	counted, refused, released := map[string]bool{}, map[string]string{}, map[string]bool{}
 	admit := func(identity string) {
 		if !counted[identity] {
 			counted[identity] = true
@@ -48,8 +48,9 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 	for i := range out.Changes {
 		c := &out.Changes[i]
 		_, approved := f.Approved[Digest(p.Target, *c)]
-		if approved && awaitsApproval(c.Held) {
-			c.Held = ""
+		if awaitsApproval(c.Held) && (approved || (c.Verb == model.Join && released[c.Identity])) {
+			// An account that may be taken over or made may also join its groups.
+			c.Held, released[c.Identity] = "", true
 		}
 		if c.Held != "" || !c.Removes() {
 			continue

@@ -151,6 +151,10 @@ func (d *differ) update(r model.AccountRow, base model.Change, desired, applied 
 		c.Because = append([]string{"the account is not to be active now"}, reasons(r, "")...)
 		out = append(out, c)
 		fields = slices.DeleteFunc(fields, func(f model.FieldDiff) bool { return f.Path == "active" })
+		// The update must not carry out what a guard may hold.
+		rest := *desired
+		rest.Active = true
+		desired = &rest
 	}
 	if len(fields) > 0 {
 		c := base
@@ -265,6 +269,9 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 		}
 		if words := forbidden(d.target.Mode, c.Verb); words != "" {
 			c.Held = words
+		}
+		if c.Held == "" && c.Verb == model.Join && rank(changes[0].Verb) == 1 && changes[0].Verb != model.Update {
+			c.Held = changes[0].Held // no memberships for an account that is not taken or made
 		}
 	}
 }

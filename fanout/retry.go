@@ -107,5 +107,14 @@ func (h Health) Failed(target string, err *ClientError, now time.Time) Health {
 	return h
 }
 
-// Succeeded ends back-off and quarantine.
-func (h Health) Succeeded() Health { return Health{} }
+// Succeeded ends back-off and quarantine. An answer to a request sent before a
+// pause began does not end the pause.
+func (h Health) Succeeded(now time.Time) Health {
+	if now.Before(h.RetryAt) {
+		return h
+	}
+	return Health{}
+}
+
+// probing reports whether the target has to show itself well with one request first.
+func (h Health) probing() bool { return !h.RetryAt.IsZero() }

@@ -1,0 +1,265 @@
+package fanout
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// job is the work on one account in one round. Its row is changed as facts come
+// in and is what will be settled.
+type job struct {
+	mu      sync.Mutex // memberships of several groups come in at once
+	row     model.AccountRow
+	mark    *claim
+	changes []model.Change
+	done    []model.Change
+	failed  *model.Change
+	err     error
+	held    string // why the whole row is held
+	drop    bool   // nothing is settled: not begun, or taken by the urgent lane
+	stolen  bool   // taken by the urgent lane
+	missing bool   // the target no longer has the account; drift policy decides
+	intent  bool   // an earlier attempt may have created the account
+}
+
+func (j *job) fail(c model.Change, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err == nil {
+		j.err, j.failed = err, &c
+	}
+}
+
+func (j *job) did(c model.Change) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.done = append(j.done, c)
+}
+
+// chunk takes rows all the way: find, compare, guard, write, then hand each to
+// out exactly once. Memberships come last, gathered by group.
+func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, width int, out func(*job)) {
+	jobs := make([]*job, len(rows))
+	for i, row := range rows {
+		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating}
+	}
+	r.resolve(soft, hard, jobs, width)
+	if err := r.plan(hard, jobs); err != nil {
+		r.log.Error("plan failed", "error", err)
+		for _, j := range jobs {
+			j.drop = true
+		}
+	}
+	pool := errgroup.Group{}
+	pool.SetLimit(width)
+	var later []*job
+	var laterMu sync.Mutex
+	for _, j := range jobs {
+		pool.Go(func() error {
+			if r.account(soft, hard, j) {
+				laterMu.Lock()
+				later = append(later, j)
+				laterMu.Unlock()
+				return nil
+			}
+			out(j)
+			return nil
+		})
+	}
+	_ = pool.Wait() // the functions return nil: failures belong to their job
+	slices.SortFunc(later, func(a, b *job) int { return byOrder(a.changes[0], b.changes[0]) })
+	r.memberships(hard, later, width)
+	for _, j := range later {
+		out(j)
+	}
+}
+
+// plan computes the guarded changes of the jobs that can be worked on and stores
+// the intent of each create before any is sent.
+func (r *runner) plan(ctx context.Context, jobs []*job) error {
+	var rows []model.AccountRow
+	by := map[string]*job{}
+	for _, j := range jobs {
+		if j.err == nil && j.held == "" && !j.drop {
+			rows = append(rows, j.row)
+			by[j.row.Identity] = j
+			j.changes = nil
+		}
+	}
+	p, err := r.guarded(ctx, Diff(r.target, r.profile, rows, r.w.Now()), jobs)
+	if err != nil {
+		return err
+	}
+	var creates []string
+	for _, c := range p.Changes {
+		by[c.Identity].changes = append(by[c.Identity].changes, c)
+		if c.Verb == model.Create && c.Held == "" {
+			creates = append(creates, c.Identity)
+		}
+	}
+	if len(creates) == 0 {
+		return nil
+	}
+	return r.w.Store.SaveIntents(ctx, r.target.Name, creates)
+}
+
+// account carries out the changes of the account itself; more says that
+// memberships follow.
+func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
+	if j.err != nil || j.held != "" || j.drop {
+		return false
+	}
+	urgent := isUrgent(hard)
+	if !r.claims.start(j.row.Identity, j.mark) {
+		j.drop, j.stolen = true, true
+		return false
+	}
+	if soft.Err() != nil || (!urgent && r.w.Now().Before(r.standing().RetryAt)) {
+		j.drop = true
+		return false
+	}
+	for _, c := range j.changes {
+		if c.Group != "" || c.Held != "" {
+			continue
+		}
+		if err := r.perform(hard, j, c); err != nil {
+			j.fail(c, err)
+			return false
+		}
+	}
+	if urgent && j.row.Desired == nil {
+		r.verify(hard, j)
+	}
+	if j.err != nil || j.row.RemoteID == "" {
+		return false
+	}
+	return slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Group != "" && c.Held == "" })
+}
+
+// timed measures one operation and takes its outcome into the target's health.
+func (r *runner) timed(verb string, op func() error) error {
+	began := r.w.Now()
+	err := op()
+	r.w.Metrics.operation(r.target.Name, verb, err, began, r.w.Now())
+	r.judge(err)
+	return err
+}
+
+// settler gathers outcomes and stores them many at a time: at most settleRows,
+// or what came in settleEvery.
+type settler struct {
+	r    *runner
+	ctx  context.Context
+	in   chan *job
+	kick chan chan struct{}
+	end  chan struct{}
+
+	mu      sync.Mutex
+	pending int
+}
+
+const (
+	settleRows  = 100
+	settleEvery = 50 * time.Millisecond
+)
+
+func (r *runner) newSettler(ctx context.Context) *settler {
+	s := &settler{r: r, ctx: ctx, in: make(chan *job, settleRows), kick: make(chan chan struct{}), end: make(chan struct{})}
+	go s.run()
+	return s
+}
+
+func (s *settler) expect(n int) { s.mu.Lock(); s.pending += n; s.mu.Unlock() }
+func (s *settler) open() int    { s.mu.Lock(); defer s.mu.Unlock(); return s.pending }
+func (s *settler) idle() bool   { return s.open() == 0 }
+func (s *settler) add(j *job)   { s.in <- j }
+func (s *settler) flush()       { done := make(chan struct{}); s.kick <- done; <-done }
+func (s *settler) close()       { close(s.in); <-s.end }
+
+func (s *settler) run() {
+	defer close(s.end)
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	var batch []*job
+	store := func() {
+		if len(batch) == 0 {
+			return
+		}
+		s.r.settle(s.ctx, batch)
+		s.expect(-len(batch))
+		batch = nil
+		signal(s.r.progress)
+	}
+	for {
+		select {
+		case j, ok := <-s.in:
+			if !ok {
+				store()
+				return
+			}
+			if batch = append(batch, j); len(batch) >= settleRows {
+				store()
+			}
+		case <-tick.C:
+			store()
+		case done := <-s.kick:
+			for len(s.in) > 0 {
+				batch = append(batch, <-s.in)
+			}
+			store()
+			close(done)
+		}
+	}
+}
+
+// settle stores outcomes and gives the rows back. Where the database refuses, the
+// facts are lost, not wrong: the rows are still due, and an account that was
+// created is found again by its intent.
+func (r *runner) settle(ctx context.Context, jobs []*job) {
+	now := r.w.Now()
+	var list []store.Settlement
+	removed := map[string]bool{}
+	for _, j := range jobs {
+		for _, c := range j.changes {
+			if c.Held == "" && c.Removes() {
+				removed[j.row.Identity] = true
+			}
+		}
+		switch {
+		case j.drop && !j.stolen && !j.intent && creates(j):
+			// The intent was stored and nothing was sent: it must not make somebody
+			// else's account ours later.
+		case j.drop:
+			continue
+		default:
+			r.conclude(j, now)
+		}
+		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed})
+	}
+	if len(removed) > 0 {
+		r.guardMu.Lock()
+	}
+	if err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list); err != nil {
+		r.log.Error("outcomes cannot be stored", "error", err)
+	}
+	if len(removed) > 0 {
+		for id := range removed {
+			delete(r.pending, id)
+		}
+		r.guardMu.Unlock()
+	}
+	missed := false
+	for _, j := range jobs {
+		missed = r.claims.release(j.row.Identity, j.mark) || missed
+	}
+	if missed {
+		signal(r.wakeUrgent)
+	}
+}

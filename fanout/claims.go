@@ -1,0 +1,93 @@
+package fanout
+
+import (
+	"sync"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// claims says which accounts of a target are being worked on, so that two lanes
+// never work on one account at a time.
+type claims struct {
+	mu     sync.Mutex
+	held   map[string]*claim
+	missed bool // the urgent lane wanted a row that was running
+}
+
+type claim struct{ running bool }
+
+// reserve claims up to limit rows for the normal lane and returns those claimed.
+func (c *claims) reserve(rows []model.AccountRow, limit int) ([]model.AccountRow, []*claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []model.AccountRow
+	var marks []*claim
+	for _, r := range rows {
+		if len(out) == limit {
+			break
+		}
+		if _, taken := c.held[r.Identity]; taken {
+			continue
+		}
+		m := &claim{}
+		c.put(r.Identity, m)
+		out, marks = append(out, r), append(marks, m)
+	}
+	return out, marks
+}
+
+// seize claims rows for the urgent lane or a sweep, at once running. The urgent
+// lane (steal) takes rows that only wait in the normal one; what is running there
+// is remembered as missed, so that the lane comes back when it is done.
+func (c *claims) seize(rows []model.AccountRow, steal bool) ([]model.AccountRow, []*claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []model.AccountRow
+	var marks []*claim
+	for _, r := range rows {
+		have := c.held[r.Identity]
+		if have != nil && (!steal || have.running) {
+			c.missed = c.missed || steal
+			continue
+		}
+		m := &claim{running: true}
+		c.put(r.Identity, m)
+		out, marks = append(out, r), append(marks, m)
+	}
+	return out, marks
+}
+
+func (c *claims) put(identity string, m *claim) {
+	if c.held == nil {
+		c.held = map[string]*claim{}
+	}
+	c.held[identity] = m
+}
+
+// start says that work begins; false where the urgent lane has taken the row.
+func (c *claims) start(identity string, m *claim) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[identity] != m {
+		return false
+	}
+	m.running = true
+	return true
+}
+
+// release gives a row back; it says whether the urgent lane has been waiting.
+func (c *claims) release(identity string, m *claim) (missed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[identity] == m {
+		delete(c.held, identity)
+	}
+	missed, c.missed = c.missed, false
+	return missed
+}
+
+func (c *claims) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.held)
+}

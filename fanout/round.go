@@ -1,0 +1,200 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+const (
+	urgentChunk = 64
+	urgentWidth = 4 // leavers worked on at once, beside the normal lane
+)
+
+// normalRound works through everything due but leavers. It keeps the pipeline
+// full: the next chunk is loaded while the last one's tail is still under way.
+func (r *runner) normalRound(soft, hard context.Context) error {
+	ready, err := r.mayWork(soft)
+	if err != nil || !ready {
+		return err
+	}
+	rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneNormal, 1)
+	if err != nil {
+		return fmt.Errorf("load due accounts: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return r.leased(soft, hard, r.backlog)
+}
+
+// mayWork is false while an operator's pause or the target's back-off lasts.
+func (r *runner) mayWork(ctx context.Context) (bool, error) {
+	st, err := r.w.Store.TargetState(ctx, r.target.Name)
+	if err != nil {
+		return false, fmt.Errorf("read target state: %w", err)
+	}
+	return !st.Paused && !r.w.Now().Before(r.standing().RetryAt), nil
+}
+
+// backlog is a round under the lease.
+func (r *runner) backlog(soft, hard context.Context) error {
+	defer r.index.drop()
+	width := max(r.target.Rate.Concurrency, 1)
+	size := min(max(8*width, 64), 256)
+	settled := r.newSettler(hard)
+	var chunks sync.WaitGroup
+	active := 0 // chunks; the counter below is of rows
+	var failure error
+	for soft.Err() == nil && failure == nil {
+		limit := size
+		if r.standing().probing() {
+			chunks.Wait()
+			settled.flush()
+			h := r.standing()
+			if r.w.Now().Before(h.RetryAt) {
+				break
+			}
+			if h.probing() {
+				limit = 1 // the target has to show itself well with one account first
+			}
+		}
+		rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneNormal, r.claims.count()+limit)
+		if err != nil {
+			failure = fmt.Errorf("load due accounts: %w", err)
+			break
+		}
+		rows, marks := r.claims.reserve(rows, limit)
+		if len(rows) == 0 {
+			if settled.idle() {
+				break
+			}
+			wait(soft, r.progress, r.w.poll())
+			continue
+		}
+		active++
+		settled.expect(len(rows))
+		chunks.Go(func() { r.chunk(soft, hard, rows, marks, width, settled.add) })
+		for settled.open() > size && soft.Err() == nil {
+			wait(soft, r.progress, r.w.poll())
+		}
+	}
+	chunks.Wait()
+	settled.close()
+	r.note(hard, active > 0)
+	r.stamp(hard, active > 0)
+	return failure
+}
+
+// urgentRound works on leavers. It heeds neither back-off nor quarantine; only an
+// operator's pause stops it.
+func (r *runner) urgentRound(soft, hard context.Context) error {
+	rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk)
+	if err != nil {
+		return fmt.Errorf("load due leavers: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	st, err := r.w.Store.TargetState(soft, r.target.Name)
+	if err != nil || st.Paused {
+		return err
+	}
+	return r.leased(soft, hard, func(soft, hard context.Context) error {
+		for soft.Err() == nil {
+			rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk)
+			if err != nil {
+				return fmt.Errorf("load due leavers: %w", err)
+			}
+			rows, marks := r.claims.seize(rows, true)
+			if len(rows) == 0 {
+				break
+			}
+			r.chunk(soft, urgently(hard), rows, marks, urgentWidth, func(j *job) { r.settle(hard, []*job{j}) })
+		}
+		r.stamp(hard, true)
+		return nil
+	})
+}
+
+// stamp stores when the target was last asked and last did something.
+func (r *runner) stamp(ctx context.Context, worked bool) {
+	if !worked {
+		return
+	}
+	now := r.w.Now()
+	well := r.standing().Failures == 0
+	err := r.w.Store.UpdateTargetState(context.WithoutCancel(ctx), r.target.Name, func(st *store.TargetState) {
+		st.LastAttempt = &now
+		if well {
+			st.LastSuccess = &now
+		}
+	})
+	if err != nil {
+		r.log.Error("target state cannot be stored", "error", err)
+	}
+}
+
+// guarded applies the guard with the facts of this moment. What it admits counts
+// from now on, so that chunks and lanes running side by side share one limit.
+func (r *runner) guarded(ctx context.Context, p model.Plan, rows []*job) (model.Plan, error) {
+	var digests []string
+	removes := false
+	for _, c := range p.Changes {
+		if awaitsApproval(c.Held) || (c.Held == "" && c.Removes()) {
+			digests = append(digests, Digest(p.Target, c))
+		}
+		removes = removes || (c.Held == "" && c.Removes())
+	}
+	if len(digests) == 0 {
+		return p, nil
+	}
+	facts := GuardFacts{Guard: r.target.Guard, LeaverHeld: map[string]bool{}}
+	for _, j := range rows {
+		if j.row.Leaver && j.row.LeaverHeld {
+			facts.LeaverHeld[j.row.Identity] = true
+		}
+	}
+	var err error
+	if facts.Approved, err = r.w.Store.Approved(ctx, r.target.Name, digests); err != nil {
+		return p, fmt.Errorf("read approvals: %w", err)
+	}
+	r.guardMu.Lock()
+	defer r.guardMu.Unlock()
+	if err := r.count(ctx, &facts); err != nil {
+		return p, err
+	}
+	out := Guard(p, facts)
+	for _, c := range out.Changes {
+		if c.Held == "" && c.Removes() {
+			r.pending[c.Identity] = true
+		}
+	}
+	return out, nil
+}
+
+// count reads population and removals. The population is that of the window's
+// beginning: removals do not lower the limit that they count against.
+func (r *runner) count(ctx context.Context, f *GuardFacts) error {
+	gone, err := r.w.Store.Removals(ctx, r.target.Name, r.w.Now().Add(-window(r.target.Guard)))
+	if err != nil {
+		return fmt.Errorf("count removals: %w", err)
+	}
+	there, err := r.w.Store.Population(ctx, r.target.Name)
+	if err != nil {
+		return fmt.Errorf("count accounts: %w", err)
+	}
+	f.AlreadyRemoved, f.Population = gone+len(r.pending), there+gone
+	return nil
+}
+
+func window(g model.Guard) time.Duration {
+	if g.Window <= 0 {
+		return time.Hour
+	}
+	return g.Window
+}

@@ -1,0 +1,219 @@
+package fanout
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// runner works on one target as one version of the configuration describes it.
+type runner struct {
+	w       *Worker
+	target  model.Target
+	profile Profile
+	conn    Connector
+	gate    *gate
+	protect protector
+	log     *slog.Logger
+
+	lease  *lease
+	claims claims
+	groups groupBook
+	index  accountIndex
+
+	wakeNormal, wakeUrgent, wakeDrift, progress chan struct{}
+
+	healthMu sync.Mutex
+	health   Health
+	noted    Health // as last stored
+
+	guardMu sync.Mutex
+	pending map[string]bool // removals admitted and not settled yet
+
+	sweepAfter time.Time // not before; only the drift loop uses it
+
+	quitOnce chan struct{}
+	done     chan struct{}
+}
+
+func (w *Worker) newRunner(t model.Target) (*runner, error) {
+	p, err := ProfileNamed(t.Profile)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{w: w, target: t, profile: p, protect: compileProtect(t.Protect),
+		log: w.Log.With("target", t.Name), pending: map[string]bool{},
+		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder},
+		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), progress: make(chan struct{}, 1),
+		quitOnce: make(chan struct{}), done: make(chan struct{})}
+	r.gate = newGate(t.Rate.Concurrency, t.Rate.PerSecond)
+	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.gate.pass, Now: w.Now})
+	return r, err
+}
+
+func (r *runner) nudge() {
+	signal(r.wakeUrgent)
+	signal(r.wakeNormal)
+	signal(r.wakeDrift)
+}
+
+// stop asks the runner to end; it returns at once.
+func (r *runner) stop() {
+	select {
+	case <-r.quitOnce:
+	default:
+		close(r.quitOnce)
+	}
+}
+
+func (r *runner) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// run keeps the lanes going until ctx ends or stop is called. soft ends with
+// them: nothing new begins. hard ends a grace period later: requests under way
+// are cut off.
+func (r *runner) run(ctx context.Context) {
+	defer close(r.done)
+	soft, cancelSoft := context.WithCancel(ctx)
+	defer cancelSoft()
+	hard, cancelHard := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelHard()
+	go func() {
+		select {
+		case <-r.quitOnce:
+			cancelSoft()
+		case <-soft.Done():
+		}
+	}()
+	grace := r.w.Grace
+	if grace <= 0 {
+		grace = 10 * time.Second
+	}
+	stopTimer := context.AfterFunc(soft, func() {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancelHard()
+		case <-hard.Done():
+		}
+	})
+	defer stopTimer()
+	r.recall(soft)
+	var lanes sync.WaitGroup
+	lanes.Go(func() { r.loop(soft, hard, r.wakeUrgent, r.urgentRound) })
+	lanes.Go(func() { r.loop(soft, hard, r.wakeNormal, r.normalRound) })
+	lanes.Go(func() { r.loop(soft, hard, r.wakeDrift, r.driftRound) })
+	lanes.Wait()
+	r.note(hard, true)
+}
+
+// loop runs rounds of one lane: at each wake-up, and each Poll for what other
+// replicas and passing time bring.
+func (r *runner) loop(soft, hard context.Context, wake <-chan struct{}, round func(soft, hard context.Context) error) {
+	for soft.Err() == nil {
+		if err := round(soft, hard); err != nil && soft.Err() == nil {
+			r.log.Error("round failed", "error", err)
+		}
+		wait(soft, wake, r.w.poll())
+	}
+}
+
+// leased runs fn while this replica has the target's lease; not at all where
+// another one has it.
+func (r *runner) leased(soft, hard context.Context, fn func(soft, hard context.Context) error) error {
+	work, ok, err := r.lease.acquire(hard)
+	if err != nil || !ok {
+		return err
+	}
+	both, cancel := context.WithCancel(soft)
+	defer cancel()
+	defer context.AfterFunc(work, cancel)()
+	under, cut := context.WithCancel(hard)
+	defer cut()
+	defer context.AfterFunc(work, cut)()
+	err = fn(both, under)
+	if e := r.lease.release(hard); err == nil {
+		err = e
+	}
+	return err
+}
+
+// recall loads what an earlier process knew of the target's health.
+func (r *runner) recall(ctx context.Context) {
+	st, err := r.w.Store.TargetState(ctx, r.target.Name)
+	if err != nil {
+		r.log.Error("target state cannot be read", "error", err)
+		return
+	}
+	r.healthMu.Lock()
+	defer r.healthMu.Unlock()
+	r.health = Health{Failures: st.Failures, ErrorClass: Class(st.ErrorClass), LastError: st.LastError}
+	if st.RetryAt != nil {
+		r.health.RetryAt = *st.RetryAt
+	}
+	if st.QuarantinedAt != nil {
+		r.health.QuarantinedAt = *st.QuarantinedAt
+	}
+	r.noted = r.health
+	r.w.Metrics.health(r.target.Name, r.health)
+}
+
+func (r *runner) standing() Health {
+	r.healthMu.Lock()
+	defer r.healthMu.Unlock()
+	return r.health
+}
+
+// judge takes an operation's outcome into the target's health. Any answer about
+// one object shows that the target itself works.
+func (r *runner) judge(err error) {
+	r.healthMu.Lock()
+	defer r.healthMu.Unlock()
+	now := r.w.Now()
+	if err == nil || !ClassOf(err).ofTarget() {
+		r.health = r.health.Succeeded(now)
+		return
+	}
+	r.health = r.health.Failed(r.target.Name, asClientError(err), now)
+}
+
+// note stores the health where it changed, and with always the attempt.
+func (r *runner) note(ctx context.Context, always bool) {
+	h := r.standing()
+	r.healthMu.Lock()
+	changed := h.RetryAt != r.noted.RetryAt || h.QuarantinedAt != r.noted.QuarantinedAt || (h.Failures == 0) != (r.noted.Failures == 0)
+	r.noted = h
+	r.healthMu.Unlock()
+	if !changed && !always {
+		return
+	}
+	r.w.Metrics.health(r.target.Name, h)
+	err := r.w.Store.UpdateTargetState(context.WithoutCancel(ctx), r.target.Name, func(st *store.TargetState) {
+		st.Failures, st.ErrorClass, st.LastError = h.Failures, string(h.ErrorClass), h.LastError
+		st.RetryAt, st.QuarantinedAt = moment(h.RetryAt), moment(h.QuarantinedAt)
+	})
+	if err != nil {
+		r.log.Error("target state cannot be stored", "error", err)
+	}
+	if changed && !h.QuarantinedAt.IsZero() {
+		r.log.Warn("target quarantined", "error", h.LastError)
+	}
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
