@@ -266,3 +266,39 @@ func (s *Store) ErrorCounts(ctx context.Context, target string) (map[string]int,
 	}
 	return out, err
 }
+
+// Due counts the accounts of a target with something to do, now or later.
+func (s *Store) Due(ctx context.Context, target string) (int, error) {
+	var n int
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND due`, target).Scan(&n)
+	})
+	return n, err
+}
+
+// DueNow ends the waiting of all accounts of a target that are due later because
+// an attempt failed.
+func (s *Store) DueNow(ctx context.Context, target string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`UPDATE accounts SET next_at = ? WHERE target = ? AND due AND next_at > ? AND state = ?`, micros(tx.Now), target, micros(tx.Now), string(model.StateFailed))
+		return err
+	})
+}
+
+// AccountsInState lists the accounts of a target in a state, in order of identity.
+func (s *Store) AccountsInState(ctx context.Context, target string, state model.AccountState) ([]model.AccountRow, error) {
+	var rows []accountRow
+	if err := s.read.WithContext(ctx).Where("target = ? AND state = ?", target, string(state)).Order("identity_id").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}
+
+// Drifted lists accounts that differ from what the hub wrote, by user name.
+func (s *Store) Drifted(ctx context.Context, target string, limit int) ([]model.AccountRow, error) {
+	var rows []accountRow
+	if err := s.read.WithContext(ctx).Where("target = ? AND drift <> ''", target).Order("user_name, identity_id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}

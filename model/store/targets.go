@@ -154,8 +154,20 @@ func (s *Store) ActiveConfig(ctx context.Context) (v ConfigVersion, ok bool, err
 	if len(rows) == 0 {
 		return v, false, nil
 	}
-	r := rows[0]
-	return ConfigVersion{r.Version, r.Digest, r.Body, r.ByWhom, fromMicros(r.At)}, true, nil
+	return rows[0].plain(), true, nil
+}
+
+func (r configRow) plain() ConfigVersion {
+	return ConfigVersion{r.Version, r.Digest, r.Body, r.ByWhom, fromMicros(r.At)}
+}
+
+// ConfigAt is the version that was active at a moment; ok is false where there was none.
+func (t *Tx) ConfigAt(at time.Time) (v ConfigVersion, ok bool, err error) {
+	var rows []configRow
+	if err := t.db.Where("at <= ?", micros(at)).Order("version DESC").Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return v, false, err
+	}
+	return rows[0].plain(), true, nil
 }
 
 // AddConfig stores the next version, which is active from then on, and marks

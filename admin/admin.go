@@ -1,0 +1,168 @@
+// Package admin is for operators: the JSON API under /api/v1. It reads the
+// state, writes rows through the hub and the store, and never talks to a target.
+// Who may do what is decided in one place, the table of routes.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
+)
+
+// maxBody limits a request: a configuration is the largest thing sent.
+const maxBody = 8 << 20
+
+// API serves /api/v1. All fields but Version are required.
+type API struct {
+	Hub     *hub.Hub
+	Tokens  *Tokens
+	Log     *slog.Logger
+	Version Version
+	// Activate puts a stored configuration version in force in this process.
+	Activate func(context.Context, *hub.Snapshot) error
+	// Nudge wakes the worker of a target.
+	Nudge func(target string)
+}
+
+// Version says which program answers.
+type Version struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Schema  int    `json:"schema"`
+}
+
+// The roles of operators, and the sets of them that a route is open to.
+const (
+	RoleAdmin    = "admin"
+	RoleOperator = "operator"
+	RoleApprover = "approver"
+	RoleAuditor  = "auditor"
+)
+
+var (
+	readers   = []string{RoleAdmin, RoleOperator, RoleApprover, RoleAuditor}
+	operators = []string{RoleAdmin, RoleOperator}
+	approvers = []string{RoleAdmin, RoleApprover}
+	admins    = []string{RoleAdmin}
+)
+
+type route struct {
+	method, path string
+	allow        []string
+	serve        func(*http.Request, Caller) (any, error)
+}
+
+// routes is the whole API, and the only place that says who may do what.
+func (a *API) routes() []route {
+	return []route{
+		{"GET", "/version", readers, a.version},
+		{"GET", "/config", readers, a.activeConfig},
+		{"POST", "/config", admins, a.applyConfig},
+		{"POST", "/plan", operators, a.plan},
+		{"GET", "/targets", readers, a.targets},
+		{"GET", "/targets/{target}", readers, a.target},
+		{"GET", "/targets/{target}/accounts", readers, a.accounts},
+		{"POST", "/targets/{target}/sync", operators, a.syncTarget},
+		{"POST", "/targets/{target}/drift", operators, a.driftTarget},
+		{"POST", "/targets/{target}/pause", operators, a.pauseTarget},
+		{"POST", "/targets/{target}/resume", operators, a.resumeTarget},
+		{"POST", "/targets/{target}/release", approvers, a.releaseTarget},
+		{"GET", "/identities", readers, a.identities},
+		{"GET", "/identities/{person}", readers, a.identity},
+		{"GET", "/identities/{person}/explain", readers, a.explain},
+		{"GET", "/audit", readers, a.audit},
+		{"GET", "/audit/verify", readers, a.verifyAudit},
+	}
+}
+
+// Mount adds the routes below the router, which stands at /api/v1.
+func (a *API) Mount(r *mux.Router) {
+	for _, rt := range a.routes() {
+		r.Path(rt.path).Methods(rt.method).Handler(a.handler(rt))
+	}
+	r.NotFoundHandler = problemHandler(model.NotFound, "there is no such address in the API")
+	r.MethodNotAllowedHandler = problemHandler(model.Invalid, "this address does not take that method")
+}
+
+func (a *API) handler(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, err := a.Tokens.caller(r)
+		if err == nil && !slices.Contains(rt.allow, caller.Role) {
+			err = model.Fail(model.Forbidden, "the role "+caller.Role+" may not do this", nil)
+		}
+		if err != nil {
+			a.Log.Warn("refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
+			writeProblem(w, err)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		out, err := rt.serve(r, caller)
+		if err != nil {
+			if model.CodeOf(err) == model.Internal {
+				a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+			}
+			writeProblem(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, "application/json", out)
+	})
+}
+
+func (a *API) version(*http.Request, Caller) (any, error) { return a.Version, nil }
+
+// page is how every listing looks.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+func list[T any](items []T, next string) page[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return page[T]{items, next}
+}
+
+func writeJSON(w http.ResponseWriter, status int, kind string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "the answer cannot be encoded", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// readJSON decodes a request body strictly: unknown fields are refused.
+func readJSON(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return model.Fail(model.Invalid, "the request is larger than 8 MiB", err)
+		}
+		return model.Fail(model.Invalid, "the body is not the JSON object expected: "+err.Error(), err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return model.Fail(model.Invalid, "the body holds more than one JSON value", nil)
+	}
+	return nil
+}
+
+// now is the time that answers are about.
+func (a *API) now() time.Time { return a.Hub.Store.Now() }

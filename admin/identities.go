@@ -1,0 +1,100 @@
+package admin
+
+import (
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// IdentityView is a person as operators see them.
+type IdentityView struct {
+	ID       string             `json:"id"`
+	UserName string             `json:"userName"`
+	Stage    model.Stage        `json:"stage"`
+	LeftAt   *time.Time         `json:"left_at,omitempty"`
+	Next     *time.Time         `json:"next_change,omitempty"`
+	Findings []string           `json:"findings,omitempty"`
+	User     map[string]any     `json:"user,omitempty"`     // only where one person is shown
+	Origin   map[string]string  `json:"origin,omitempty"`   // attribute -> source
+	Links    []LinkView         `json:"links,omitempty"`    // resources of the sources
+	Groups   []model.Membership `json:"groups,omitempty"`   // groups of the sources
+	Roles    []string           `json:"roles,omitempty"`    // held now
+	Accounts []AccountAt        `json:"accounts,omitempty"` // at all targets
+}
+
+// LinkView is one resource that describes a person.
+type LinkView struct {
+	Source     string    `json:"source"`
+	ResourceID string    `json:"resource_id"`
+	Modified   time.Time `json:"modified"`
+}
+
+// AccountAt is an account with the name of its target.
+type AccountAt struct {
+	Target string `json:"target"`
+	AccountView
+}
+
+func viewIdentity(i store.IdentityRow) IdentityView {
+	return IdentityView{ID: i.ID, UserName: i.Name, Stage: i.Stage, LeftAt: i.LeftAt, Next: i.NextAt, Findings: i.Findings}
+}
+
+func (a *API) identities(r *http.Request, _ Caller) (any, error) {
+	limit, err := limitOf(r)
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	cursor, err := base64.RawURLEncoding.DecodeString(q.Get("cursor"))
+	if err != nil {
+		return nil, model.Fail(model.Invalid, "the cursor is not one of this listing", err)
+	}
+	rows, next, err := a.Hub.Store.Identities(r.Context(), q.Get("q"), string(cursor), limit)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]IdentityView, len(rows))
+	for i, row := range rows {
+		views[i] = viewIdentity(row)
+	}
+	return list(views, base64.RawURLEncoding.EncodeToString([]byte(next))), nil
+}
+
+func (a *API) identity(r *http.Request, _ Caller) (any, error) {
+	var out IdentityView
+	err := a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
+		row, err := tx.FindIdentity(mux.Vars(r)["person"])
+		if err != nil {
+			return err
+		}
+		out = viewIdentity(row)
+		out.User, out.Origin = row.User, row.Origin
+		ids := []string{row.ID}
+		facts, err := tx.Facts(ids)
+		if err != nil {
+			return err
+		}
+		for _, u := range facts.Users[row.ID] {
+			out.Links = append(out.Links, LinkView{u.Source, u.ID, u.Modified})
+		}
+		out.Groups = facts.Groups[row.ID]
+		grants, err := tx.Grants(ids)
+		if err != nil {
+			return err
+		}
+		for _, g := range grants[row.ID] {
+			out.Roles = append(out.Roles, g.Role)
+		}
+		accounts, err := tx.AccountsOf(ids)
+		for _, acc := range accounts {
+			out.Accounts = append(out.Accounts, AccountAt{acc.Target, viewAccount(acc)})
+		}
+		return err
+	})
+	return out, err
+}

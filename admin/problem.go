@@ -1,0 +1,52 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
+)
+
+// Problem is an error as the API tells it (RFC 9457). Code is for programs; exit
+// codes of the command line follow from it.
+type Problem struct {
+	Title  string     `json:"title"`
+	Status int        `json:"status"`
+	Detail string     `json:"detail"`
+	Code   model.Code `json:"code"`
+	Faults []string   `json:"faults,omitempty"` // of a configuration, each with file:line:column
+}
+
+var statuses = map[model.Code]int{
+	model.Invalid: 400, model.Unauthorized: 401, model.Forbidden: 403, model.NotFound: 404,
+	model.Conflict: 409, model.Refused: 409, model.Unavailable: 503, model.Internal: 500,
+}
+
+// writeProblem is the one translation from errors to answers. The text of an
+// internal error stays in the log.
+func writeProblem(w http.ResponseWriter, err error) {
+	p := Problem{Code: model.CodeOf(err), Detail: "internal error: the log says more"}
+	p.Status = statuses[p.Code]
+	p.Title = http.StatusText(p.Status)
+	var e *model.Error
+	if errors.As(err, &e) {
+		p.Detail = e.Message
+	}
+	var faults *hub.FaultsError
+	if errors.As(err, &faults) {
+		for _, f := range faults.Faults {
+			p.Faults = append(p.Faults, f.Error())
+		}
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="scimhub"`)
+	}
+	writeJSON(w, p.Status, "application/problem+json", p)
+}
+
+func problemHandler(code model.Code, text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, model.Fail(code, text, nil))
+	})
+}

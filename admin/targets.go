@@ -1,0 +1,245 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/scimhub/scimhub/fanout"
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// TargetView is a target as operators see it.
+type TargetView struct {
+	Name        string                     `json:"name"`
+	URL         string                     `json:"url"`
+	Mode        model.Mode                 `json:"mode"`
+	State       string                     `json:"state"` // ok, failing, quarantined, paused
+	Accounts    map[model.AccountState]int `json:"accounts"`
+	Pending     int                        `json:"pending"` // accounts with something to do, now or later
+	Held        *HeldView                  `json:"held,omitempty"`
+	LastAttempt *time.Time                 `json:"last_attempt,omitempty"`
+	LastSuccess *time.Time                 `json:"last_success,omitempty"`
+	LastDrift   *time.Time                 `json:"last_drift,omitempty"`
+	LastError   string                     `json:"last_error,omitempty"`
+	ErrorClass  string                     `json:"error_class,omitempty"`
+	RetryAt     *time.Time                 `json:"retry_at,omitempty"`
+	Errors      map[string]int             `json:"errors"` // accounts whose last attempt failed, by class
+	Quarantine  *time.Time                 `json:"quarantine,omitempty"`
+}
+
+// HeldView is the plan that waits for somebody to release it by its digest.
+type HeldView struct {
+	Digest  string         `json:"digest"`
+	Count   int            `json:"count"`
+	Reason  string         `json:"reason"`
+	Changes []model.Change `json:"changes,omitempty"` // only where one target is shown
+}
+
+func (a *API) targets(r *http.Request, _ Caller) (any, error) {
+	views, err := a.targetViews(r.Context(), "")
+	return list(views, ""), err
+}
+
+func (a *API) target(r *http.Request, _ Caller) (any, error) {
+	return a.targetView(r.Context(), mux.Vars(r)["target"])
+}
+
+func (a *API) targetView(ctx context.Context, name string) (TargetView, error) {
+	views, err := a.targetViews(ctx, name)
+	if err != nil {
+		return TargetView{}, err
+	}
+	if len(views) == 0 {
+		return TargetView{}, model.Fail(model.NotFound, "there is no target "+strconv.Quote(name), nil)
+	}
+	return views[0], nil
+}
+
+// targetViews shows one target with its held changes, or all without.
+func (a *API) targetViews(ctx context.Context, only string) ([]TargetView, error) {
+	snap := a.Hub.Snapshot()
+	if snap == nil {
+		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
+	}
+	counts, err := a.Hub.Store.StateCounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []TargetView
+	for _, t := range snap.Doc.Targets {
+		if only != "" && t.Name != only {
+			continue
+		}
+		v := TargetView{Name: t.Name, URL: t.URL, Mode: t.Mode, Accounts: counts[t.Name]}
+		if v.Accounts == nil {
+			v.Accounts = map[model.AccountState]int{}
+		}
+		if err := a.fillTarget(ctx, t, &v, only != ""); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, detail bool) error {
+	st, err := a.Hub.Store.TargetState(ctx, t.Name)
+	if err != nil {
+		return err
+	}
+	v.LastAttempt, v.LastSuccess, v.LastDrift, v.RetryAt = st.LastAttempt, st.LastSuccess, st.LastDrift, st.RetryAt
+	v.LastError, v.ErrorClass, v.Quarantine = st.LastError, st.ErrorClass, st.QuarantinedAt
+	v.State = stateOf(st)
+	if v.Pending, err = a.Hub.Store.Due(ctx, t.Name); err != nil {
+		return err
+	}
+	if v.Errors, err = a.Hub.Store.ErrorCounts(ctx, t.Name); err != nil {
+		return err
+	}
+	if v.Accounts[model.StateHeld] == 0 {
+		return nil
+	}
+	plan, err := a.heldPlan(ctx, t)
+	if err != nil || len(plan.Changes) == 0 {
+		return err
+	}
+	v.Held = &HeldView{Digest: fanout.PlanDigest(plan), Count: accountsIn(plan), Reason: plan.Changes[0].Held}
+	if detail {
+		v.Held.Changes = plan.Changes
+	}
+	return nil
+}
+
+func stateOf(st store.TargetState) string {
+	switch {
+	case st.Paused:
+		return "paused"
+	case st.QuarantinedAt != nil:
+		return "quarantined"
+	case st.Failures > 0:
+		return "failing"
+	}
+	return "ok"
+}
+
+// heldPlan is the changes that wait for a person, as they would be carried out now.
+func (a *API) heldPlan(ctx context.Context, t model.Target) (model.Plan, error) {
+	profile, err := fanout.ProfileNamed(t.Profile)
+	if err != nil {
+		return model.Plan{}, err
+	}
+	rows, err := a.Hub.Store.AccountsInState(ctx, t.Name, model.StateHeld)
+	if err != nil {
+		return model.Plan{}, err
+	}
+	why := map[string]string{}
+	for _, r := range rows {
+		why[r.Identity] = orDefault(r.LastError, "held")
+	}
+	plan := fanout.Diff(t, profile, rows, a.now())
+	for i, c := range plan.Changes {
+		if c.Held == "" {
+			plan.Changes[i].Held = why[c.Identity]
+		}
+	}
+	return plan, nil
+}
+
+func accountsIn(p model.Plan) int {
+	seen := map[string]bool{}
+	for _, c := range p.Changes {
+		seen[c.Identity] = true
+	}
+	return len(seen)
+}
+
+// AccountView is one account as operators see it.
+type AccountView struct {
+	Identity   string             `json:"identity"`
+	UserName   string             `json:"userName"`
+	RemoteID   string             `json:"remoteId,omitempty"`
+	State      model.AccountState `json:"state"`
+	Drift      string             `json:"drift,omitempty"`
+	LastError  string             `json:"last_error,omitempty"`
+	ErrorClass string             `json:"error_class,omitempty"`
+	Next       *time.Time         `json:"next_attempt,omitempty"`
+	VerifiedAt *time.Time         `json:"verified_at,omitempty"`
+	Desired    *model.Account     `json:"desired,omitempty"`
+	Applied    *model.Account     `json:"applied,omitempty"`
+	Observed   *model.Account     `json:"observed,omitempty"`
+}
+
+func viewAccount(r model.AccountRow) AccountView {
+	v := AccountView{Identity: r.Identity, RemoteID: r.RemoteID, State: r.State, Drift: r.Drift, LastError: r.LastError,
+		ErrorClass: r.ErrorClass, VerifiedAt: r.VerifiedAt, Desired: r.Desired, Applied: r.Applied, Observed: r.Observed}
+	for _, x := range []*model.Account{r.Desired, r.Applied, r.Observed} {
+		if x != nil && v.UserName == "" {
+			v.UserName = x.UserName
+		}
+	}
+	if r.Due && !r.NextAttempt.IsZero() {
+		v.Next = &r.NextAttempt
+	}
+	return v
+}
+
+// accounts lists the accounts of a target, all or those that drifted.
+func (a *API) accounts(r *http.Request, _ Caller) (any, error) {
+	t, err := a.configured(r)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.URL.Query().Get("drift") != "" {
+		rows, err := a.Hub.Store.Drifted(r.Context(), t.Name, limit)
+		return list(viewAll(rows), ""), err
+	}
+	rows, err := a.Hub.Store.Accounts(r.Context(), t.Name, r.URL.Query().Get("cursor"), limit)
+	next := ""
+	if len(rows) == limit && limit > 0 {
+		next = rows[limit-1].Identity
+	}
+	return list(viewAll(rows), next), err
+}
+
+func viewAll(rows []model.AccountRow) []AccountView {
+	out := make([]AccountView, len(rows))
+	for i, r := range rows {
+		out[i] = viewAccount(r)
+	}
+	return out
+}
+
+// limitOf reads ?limit=, 1 to 1000; default 100.
+func limitOf(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return 100, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, model.Fail(model.Invalid, "limit must be a number from 1 to 1000", nil)
+	}
+	return n, nil
+}
+
+func (a *API) configured(r *http.Request) (model.Target, error) {
+	name := mux.Vars(r)["target"]
+	snap := a.Hub.Snapshot()
+	if snap == nil {
+		return model.Target{}, model.Fail(model.Unavailable, "no configuration is active", nil)
+	}
+	t, ok := snap.Doc.Target(name)
+	if !ok {
+		return t, model.Fail(model.NotFound, "there is no target "+strconv.Quote(name), nil)
+	}
+	return t, nil
+}

@@ -1,0 +1,95 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// Apply stores a configuration as the next version and marks everybody. It
+// refuses, with every fault, what does not parse or type-check, and a base that is
+// not the active version any more. Secrets given in plain text are not stored.
+// The snapshot returned is not in force until Activate.
+func (h *Hub) Apply(ctx context.Context, by Actor, name string, text []byte, base int64) (*Snapshot, error) {
+	snap, err := Compile(base+1, name, text)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(map[string]any{"version": snap.Version, "digest": snap.Doc.Digest()})
+	if err != nil {
+		return nil, err
+	}
+	err = h.Store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.AddConfig(base, snap.Doc.Digest(), string(snap.Doc.Redacted()), by.String()); err != nil {
+			return err
+		}
+		return tx.Audit(store.AuditEntry{Actor: by.String(), Action: "config.apply", Object: "config", Data: body})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+// Planned is a decision beside what is stored of the same person's accounts.
+type Planned struct {
+	Decision
+	stored map[string]model.AccountRow
+	next   map[string]model.AccountRow
+}
+
+// Row is the account at a target as it would be; relevant is false where there
+// would be none and never was.
+func (p Planned) Row(target string) (row model.AccountRow, relevant bool) {
+	if r, ok := p.next[target]; ok {
+		return r, true
+	}
+	r, ok := p.stored[target]
+	return r, ok
+}
+
+// DecideAll evaluates people under a snapshot without writing anything.
+func (h *Hub) DecideAll(tx *store.Tx, snap *Snapshot, ids []string) ([]Planned, error) {
+	facts, err := tx.Facts(ids)
+	if err != nil {
+		return nil, err
+	}
+	held, err := tx.Grants(ids)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := tx.AccountsOf(ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string][]model.AccountRow{}
+	for _, a := range accounts {
+		byID[a.Identity] = append(byID[a.Identity], a)
+	}
+	var out []Planned
+	for _, id := range ids {
+		row, ok := facts.Rows[id]
+		if !ok {
+			continue
+		}
+		d := Decide(snap, row, facts.Users[id], facts.Groups[id], held[id], tx.Now)
+		p := Planned{Decision: d, stored: map[string]model.AccountRow{}, next: map[string]model.AccountRow{}}
+		for _, a := range byID[id] {
+			p.stored[a.Target] = a
+		}
+		leftAt := row.LeftAt
+		if leftAt == nil {
+			leftAt = &tx.Now
+		}
+		changed, _ := d.Rows(byID[id], leftAt, row.OverGuard)
+		for _, a := range changed {
+			if a.Due { // nothing to do where nothing is wanted and nothing was made
+				p.next[a.Target] = a
+			}
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
