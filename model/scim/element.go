@@ -76,6 +76,29 @@ func unique(a *Attribute, list []any) []any {
 	return out
 }
 
+// keepMembers puts the present element in the place of a new one with the same
+// value: a member is its value, and what else is known of it does not make a
+// repeated push a change. Lists of other attributes stay as they are.
+func keepMembers(a *Attribute, present, next []any) []any {
+	if !a.keyed || len(present) == 0 {
+		return next
+	}
+	byValue := make(map[string]any, len(present))
+	for _, e := range present {
+		if e != nil {
+			byValue[elementKey(a, e)] = e
+		}
+	}
+	out := make([]any, len(next))
+	for i, e := range next {
+		if old, ok := byValue[elementKey(a, e)]; ok {
+			e = old
+		}
+		out[i] = e
+	}
+	return out
+}
+
 // isPrimary reports whether an element is marked primary.
 func isPrimary(e any) bool {
 	m, ok := e.(map[string]any)

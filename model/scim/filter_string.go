@@ -7,10 +7,12 @@ import (
 )
 
 // String renders the terms joined by and.
-func (f And) String() string { return joined(f.Terms, " and ") }
+func (f And) String() string { return joined(f.Terms, andWord) }
 
 // String renders the terms joined by or.
 func (f Or) String() string { return joined(f.Terms, " or ") }
+
+const andWord = " and "
 
 func joined(terms []Filter, word string) string {
 	var b strings.Builder
@@ -18,10 +20,9 @@ func joined(terms []Filter, word string) string {
 		if i > 0 {
 			b.WriteString(word)
 		}
-		switch t.(type) {
-		case Or, And:
+		if _, or := t.(Or); or && word == andWord {
 			b.WriteString("(" + t.String() + ")")
-		default:
+		} else {
 			b.WriteString(t.String())
 		}
 	}

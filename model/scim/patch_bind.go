@@ -85,6 +85,9 @@ func (b *patchBinder) key(out Patch, op string, m member) (Patch, error) {
 		}
 		return b.bind(out, op, found{path: Path{Attr: a.Name}, attr: a}, Path{Attr: a.Name}, m.value)
 	}
+	if strings.EqualFold(m.name, b.t.Schema.ID) && b.d.use(b.d.DottedKeys, FlagDottedKeys) {
+		return b.pathless(out, op, m.value)
+	}
 	if strings.ContainsAny(m.name, ".:[") {
 		if p, err := parsePath(m.name, b.d); err == nil {
 			if f, problem := b.t.find(p, b.d); problem == "" {

@@ -44,6 +44,7 @@ func (e *editor) list(o Operation, f found) error {
 	case o.Op == OpRemove:
 		return l.removeAll(values)
 	case o.Op == OpReplace:
+		values = keepMembers(l.a, l.elems, values)
 		l.elems, l.index = nil, nil
 	}
 	for _, v := range values {

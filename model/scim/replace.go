@@ -59,6 +59,13 @@ func carry(a *Attribute, old, next map[string]any, urn string) error {
 	case a.Mutability == Immutable && !equal(before, given):
 		return Errorf(400, Mutability, "%s: is immutable", Path{URI: urn, Attr: a.Name}.name())
 	}
+	if a.keyed {
+		was, _ := before.([]any)
+		now, _ := given.([]any)
+		if now != nil {
+			next[a.Name] = keepMembers(a, was, now)
+		}
+	}
 	if a.Type != TypeComplex || a.MultiValued {
 		return nil
 	}

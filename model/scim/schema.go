@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -142,6 +143,7 @@ func prepare(list []*Attribute, urnKey string, parent *Attribute) (map[string]*A
 		if !validName(a.Name) {
 			return nil, fmt.Errorf("%q is not an attribute name", a.Name)
 		}
+		a.defaults()
 		a.key, a.urnKey, a.parent = strings.ToLower(a.Name), urnKey, parent
 		if _, ok := index[a.key]; ok {
 			return nil, fmt.Errorf("attribute %q is defined twice", a.Name)
@@ -167,6 +169,16 @@ func prepare(list []*Attribute, urnKey string, parent *Attribute) (map[string]*A
 		}
 	}
 	return index, nil
+}
+
+// defaults fills in what RFC 7643 §2.2 assumes of a definition that does not say.
+// Binary values and references are case exact in any case (§2.3.6, §2.3.7).
+func (a *Attribute) defaults() {
+	a.Type = cmp.Or(a.Type, TypeString)
+	a.Mutability = cmp.Or(a.Mutability, ReadWrite)
+	a.Returned = cmp.Or(a.Returned, ReturnedDefault)
+	a.Uniqueness = cmp.Or(a.Uniqueness, "none")
+	a.CaseExact = a.CaseExact || a.Type == TypeBinary || a.Type == TypeReference
 }
 
 // validName checks ATTRNAME of RFC 7643 §2.1, with the leading $ of "$ref".

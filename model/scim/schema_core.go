@@ -35,10 +35,6 @@ func convertAll(list schema.Attributes) []*Attribute {
 		for _, r := range a.ReferenceTypes() {
 			c.ReferenceTypes = append(c.ReferenceTypes, string(r))
 		}
-		// RFC 7643 §2.3.6 and §2.3.7: binary values and references are case exact.
-		if c.Type == TypeBinary || c.Type == TypeReference {
-			c.CaseExact = true
-		}
 		if a.HasSubAttributes() {
 			c.Sub = convertAll(a.SubAttributes())
 		}
