@@ -14,20 +14,21 @@ import (
 	"github.com/scimhub/scimhub/scimserver"
 )
 
-func TestEveryFailureHasAnErrorBody(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "rfc")
-	id := s.addUser("mira")
-	one := users + "/" + id
+// failure is a request that must be refused, and how.
+type failure struct {
+	name, method, path, body string
+	header                   string
+	code                     int
+	kind, word               string
+}
+
+// failures are requests to a server whose only user is at the path one.
+func failures(one string) []failure {
 	user := func(rest string) string {
 		return `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"x"` + rest + `}`
 	}
-	tests := []struct {
-		name, method, path, body string
-		header                   string
-		code                     int
-		kind, word               string
-	}{
+	id := one[len(users)+1:]
+	return []failure{
 		{"no token", "GET", users, "", "Authorization: ", 401, "", "bearer"},
 		{"wrong token", "GET", users, "", "Authorization: Bearer nope", 401, "", "not valid"},
 		{"no token, unknown path", "GET", "/Nope", "", "Authorization: ", 401, "", "bearer"},
@@ -83,7 +84,13 @@ func TestEveryFailureHasAnErrorBody(t *testing.T) {
 		{"root", "GET", "?filter=id%20pr", "", "", 501, "", ""},
 		{"root with slash", "GET", "/", "", "", 501, "", ""},
 	}
-	for _, tt := range tests {
+}
+
+func TestEveryFailureHasAnErrorBody(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "rfc")
+	id := s.addUser("mira")
+	for _, tt := range failures(users + "/" + id) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := *s
