@@ -82,9 +82,9 @@ func (l *language) compile(text string, wanted *cel.Type) (*expression, []proble
 	switch {
 	case wanted == cel.DynType:
 	case wanted != nil && !out.IsExactType(wanted) && out != cel.DynType:
-		return nil, []problem{{1, 0, fmt.Sprintf("gives %s where %s is wanted", out, wanted)}}
+		return nil, []problem{{1, 0, fmt.Sprintf("gives %s where %s is wanted", cel.FormatCELType(out), cel.FormatCELType(wanted))}}
 	case wanted == nil && !storable(out):
-		return nil, []problem{{1, 0, fmt.Sprintf("gives %s, which no attribute can hold; turn it into text with string()", out)}}
+		return nil, []problem{{1, 0, fmt.Sprintf("gives %s, which no attribute can hold; turn it into text with string()", cel.FormatCELType(out))}}
 	}
 	tree := checked.NativeRep().Expr()
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
@@ -123,13 +123,23 @@ var undefinedField = regexp.MustCompile(`undefined field '([^']+)'`)
 func (l *language) problems(issues *cel.Issues) []problem {
 	var out []problem
 	for _, e := range issues.Errors() {
-		message := strings.ReplaceAll(e.Message, "\n", " ")
+		message := plainMessage(e.Message)
 		if m := undefinedField.FindStringSubmatch(message); m != nil {
 			message = fmt.Sprintf("there is no attribute %q%s", m[1], config.Suggest(m[1], l.attributes()))
 		}
 		out = append(out, problem{max(1, e.Location.Line()), max(0, e.Location.Column()), message})
 	}
 	return out
+}
+
+// plainMessage leaves out what only the authors of the parser need.
+func plainMessage(s string) string {
+	s = strings.ReplaceAll(s, "\n", " ")
+	if strings.HasPrefix(s, "Syntax error") {
+		s, _, _ = strings.Cut(s, " expecting ")
+	}
+	s = strings.ReplaceAll(s, "mismatched input '<EOF>'", "unexpected end of the expression")
+	return strings.TrimSuffix(s, " (in container '')")
 }
 
 func (l *language) attributes() (names []string) {

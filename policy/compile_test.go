@@ -1,0 +1,168 @@
+package policy_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/casbin/casbin/v2"
+	casbinmodel "github.com/casbin/casbin/v2/model"
+	fileadapter "github.com/casbin/casbin/v2/persist/file-adapter"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/policy"
+)
+
+func TestCompileFaults(t *testing.T) {
+	t.Parallel()
+	doc, faults := config.Parse("hub.yaml", []byte(`roles:
+  a: {when: user.enterprise.depratment == "x"}
+  b:
+    when: 'user.active == "yes" || user.tittle == "T"'
+    deny: user.title
+  c:
+    when: |
+      user.active &&
+        user.nam.familyName == "x"
+  d: {when: "user.password == 'x'", unknown: 1}
+  e: {when: "nobody.active"}
+  f: {when: "user.title =="}
+  g: {when: "user.emails.value == 'x'"}
+  h: {when: 'user.active == "yes"', inherits: [none]}
+targets:
+  t:
+    url: https://t.example.com
+    scope: user.title
+    user:
+      userName: user.active
+      active: user.title
+      title: timestamp("2027-01-01T00:00:00Z")
+      'emails[type eq "work"].value': user.emails[0].valu
+`))
+	if len(faults) == 0 {
+		t.Fatal("the document has faults of its own")
+	}
+	e, faults := policy.Compile(1, doc)
+	if e != nil {
+		t.Error("an engine in spite of faults")
+	}
+	var got strings.Builder
+	for _, f := range faults {
+		got.WriteString(f.Error() + "\n")
+	}
+	want := `hub.yaml:2:28: roles.a.when: there is no attribute "depratment"; did you mean "department"?
+hub.yaml:4:24: roles.b.when: found no matching overload for '_==_' applied to '(bool, string)'
+hub.yaml:4:40: roles.b.when: there is no attribute "tittle"; did you mean "title"?
+hub.yaml:5:11: roles.b.deny: gives string where bool is wanted
+hub.yaml:9:13: roles.c.when: there is no attribute "nam"; did you mean "name"?
+hub.yaml:10:18: roles.d.when: there is no attribute "password"
+hub.yaml:10:37: roles.d.unknown: unknown key
+hub.yaml:11:14: roles.e.when: undeclared reference to 'nobody'
+hub.yaml:12:27: roles.f.when: Syntax error: unexpected end of the expression
+hub.yaml:13:25: roles.g.when: type 'list(User.emails)' does not support field selection
+hub.yaml:14:26: roles.h.when: found no matching overload for '_==_' applied to '(bool, string)'
+hub.yaml:14:48: roles.h.inherits[0]: there is no role "none"
+hub.yaml:18:12: targets.t.scope: gives string where bool is wanted
+hub.yaml:20:17: targets.t.user.userName: gives bool where string is wanted
+hub.yaml:21:15: targets.t.user.active: gives string where bool is wanted
+hub.yaml:22:14: targets.t.user.title: gives timestamp, which no attribute can hold; turn it into text with string()
+hub.yaml:23:53: targets.t.user['emails[type eq "work"].value']: there is no attribute "valu"; did you mean "value"?
+`
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCasbinExport reads the export back with Casbin itself.
+func TestCasbinExport(t *testing.T) {
+	t.Parallel()
+	e := compile(t, `
+roles:
+  employee: {when: user.active}
+  engineer:
+    when: |
+      user.title == "Dev" &&
+        user.active
+    deny: '"bad" in user.groups'
+    inherits: [employee]
+`)
+	model, csv := e.Casbin()
+	want := `# employee.when: user.active
+p, employee, employee.when, allow
+# engineer.when: user.title == "Dev" &&
+# engineer.when:   user.active
+p, engineer, engineer.when, allow
+# engineer.deny: "bad" in user.groups
+p, engineer, engineer.deny, deny
+g, engineer, employee
+`
+	if diff := cmp.Diff(want, csv); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	file := filepath.Join(t.TempDir(), "policy.csv")
+	if err := os.WriteFile(file, []byte(csv), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := casbinmodel.NewModelFromString(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enforcer, err := casbin.NewEnforcer(m, fileadapter.NewAdapter(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := enforcer.GetPolicy()
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	enforcer.AddFunction("holds", func(args ...any) (any, error) { return args[1] == args[0], nil })
+	for who, want := range map[string]bool{"employee.when": true, "engineer.when": true, "engineer.deny": false, "none": false} {
+		if got, err := enforcer.Enforce(who); err != nil || got != want {
+			t.Errorf("%s: %v, %v", who, got, err)
+		}
+	}
+}
+
+// FuzzCompile: no expression panics, neither when it is compiled nor when it runs,
+// and whatever compiles gives a result for an empty and for a full person.
+func FuzzCompile(f *testing.F) {
+	for _, seed := range []string{
+		`user.active`, `user.title == "x" || user.title in ["a"]`, `user.ext["urn:a"].b.c == 1`, `"x" in user.groups`,
+		`user.emails.exists(user, user.type == "x")`, `user.name == user.name`, `dyn(user).title == ""`, `has(user.name.familyName)`,
+		`user.ext == user.ext`, `size(user.ext) > 0`, `user.ext.exists(k, k != "")`, `[user][0].active`, `{"a": user}["a"].active`,
+		`user.emails[user.emails[0].primary ? 0 : 1].primary`, `User{}`, `type(user) == type(user.name)`, `string(user) == ""`,
+		"user.`active`", `user.x509Certificates == []`, `"%s".format([user]) == ""`, `user.ext in [user.ext]`, `user in {user: 1}`,
+	} {
+		f.Add(seed)
+	}
+	full := person(attrs{
+		"userName": "u", "title": "x", "name": attrs{"familyName": "n"}, "emails": []any{attrs{"value": "v", "primary": true}},
+		"urn:a": attrs{"b": attrs{"c": 1.0}, "l": []any{1.0, "x", nil}},
+	}, "x")
+	f.Fuzz(func(t *testing.T, rule string) {
+		doc, _ := config.Parse("hub.yaml", []byte("roles: {a: {}}"))
+		doc.Roles[0].When = rule
+		e, faults := policy.Compile(1, doc)
+		if (e == nil) == (len(faults) == 0) {
+			t.Fatal("neither engine nor faults")
+		}
+		if e == nil {
+			return
+		}
+		for _, i := range []struct{ full bool }{{false}, {true}} {
+			who := person(nil)
+			if i.full {
+				who = full
+			}
+			r := e.Evaluate(who, today)
+			if len(r.Grants)+len(r.Undecided) > 1 || len(r.Undecided) != len(r.Errors) {
+				t.Fatalf("%+v", r)
+			}
+			for _, g := range r.Grants {
+				policy.ReasonText(g.Because[0])
+			}
+		}
+	})
+}
