@@ -7,7 +7,7 @@ import (
 
 // maxPatchWork bounds how many elements of lists the operations of one PATCH may
 // look at, so that a small request cannot keep a processor busy for long.
-const maxPatchWork = 5_000_000
+const maxPatchWork = 2_000_000
 
 // Apply returns the resource as the change leaves it; changed is false, and out is
 // r itself, when nothing differs (RFC 7644 §3.5.1, §3.5.2). r is not touched, and
