@@ -8,25 +8,54 @@ import (
 
 // claims says which accounts of a target are being worked on, so that two lanes
 // never work on one account at a time.
+//
+// A row read before it was given back is stale: what was done to it is not in it,
+// and doing it again would make accounts twice. So each reading is announced
+// first, and rows given back since then are not claimed from it.
 type claims struct {
-	mu     sync.Mutex
-	held   map[string]*claim
-	missed bool // the urgent lane wanted a row that was running
+	mu      sync.Mutex
+	held    map[string]*claim
+	missed  bool // the urgent lane wanted a row that was running
+	reading int  // readings announced and not used yet
+	round   int64
+	back    map[string]int64 // identity -> when it was given back, while anybody reads
 }
 
 type claim struct{ running bool }
 
-// reserve claims up to limit rows for the normal lane and returns those claimed.
-func (c *claims) reserve(rows []model.AccountRow, limit int) ([]model.AccountRow, []*claim) {
+// announce says that rows are about to be read; exactly one reserve or seize
+// with the result follows, whatever comes of the reading.
+func (c *claims) announce() (since int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.reading++
+	return c.round
+}
+
+// stale reports whether the row was given back after the reading began.
+func (c *claims) stale(identity string, since int64) bool {
+	at, ok := c.back[identity]
+	return ok && at > since
+}
+
+func (c *claims) read() {
+	if c.reading--; c.reading == 0 {
+		clear(c.back)
+	}
+}
+
+// reserve claims up to limit rows for the normal lane and returns those claimed.
+func (c *claims) reserve(since int64, rows []model.AccountRow, limit int) ([]model.AccountRow, []*claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.read()
 	var out []model.AccountRow
 	var marks []*claim
 	for _, r := range rows {
 		if len(out) == limit {
 			break
 		}
-		if _, taken := c.held[r.Identity]; taken {
+		if _, taken := c.held[r.Identity]; taken || c.stale(r.Identity, since) {
 			continue
 		}
 		m := &claim{}
@@ -39,15 +68,19 @@ func (c *claims) reserve(rows []model.AccountRow, limit int) ([]model.AccountRow
 // seize claims rows for the urgent lane or a sweep, at once running. The urgent
 // lane (steal) takes rows that only wait in the normal one; what is running there
 // is remembered as missed, so that the lane comes back when it is done.
-func (c *claims) seize(rows []model.AccountRow, steal bool) ([]model.AccountRow, []*claim) {
+func (c *claims) seize(since int64, rows []model.AccountRow, steal bool) ([]model.AccountRow, []*claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.read()
 	var out []model.AccountRow
 	var marks []*claim
 	for _, r := range rows {
 		have := c.held[r.Identity]
 		if have != nil && (!steal || have.running) {
 			c.missed = c.missed || steal
+			continue
+		}
+		if c.stale(r.Identity, since) {
 			continue
 		}
 		m := &claim{running: true}
@@ -81,6 +114,12 @@ func (c *claims) release(identity string, m *claim) (missed bool) {
 	defer c.mu.Unlock()
 	if c.held[identity] == m {
 		delete(c.held, identity)
+		if c.round++; c.reading > 0 {
+			if c.back == nil {
+				c.back = map[string]int64{}
+			}
+			c.back[identity] = c.round
+		}
 	}
 	missed, c.missed = c.missed, false
 	return missed

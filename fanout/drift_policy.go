@@ -58,11 +58,12 @@ func (s *sweeping) compare(ctx context.Context, batch []RemoteUser) error {
 // judges, and stores the outcome. busy names those somebody works on.
 func (s *sweeping) locked(ctx context.Context, ids []string, fn func(rows []model.AccountRow, busy map[string]bool) ([]model.AccountRow, []model.Change, error)) error {
 	st, target := s.r.w.Store, s.r.target.Name
+	since := s.r.claims.announce()
 	first, err := st.AccountsByRemote(ctx, target, ids)
+	mine, marks := s.r.claims.seize(since, first, false)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
-	mine, marks := s.r.claims.seize(first, false)
 	defer func() {
 		for i, row := range mine {
 			if s.r.claims.release(row.Identity, marks[i]) {

@@ -90,7 +90,6 @@ func previewGuard(ctx context.Context, s *store.Store, t model.Target, now time.
 	if facts.Population, err = s.Population(ctx, t.Name); err != nil {
 		return p, fmt.Errorf("count accounts: %w", err)
 	}
-	facts.Population += facts.AlreadyRemoved
 	return Guard(p, facts), nil
 }
 

@@ -63,12 +63,13 @@ func (r *runner) backlog(soft, hard context.Context) error {
 				limit = 1 // the target has to show itself well with one account first
 			}
 		}
+		since := r.claims.announce()
 		rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneNormal, r.claims.count()+limit)
+		rows, marks := r.claims.reserve(since, rows, limit)
 		if err != nil {
 			failure = fmt.Errorf("load due accounts: %w", err)
 			break
 		}
-		rows, marks := r.claims.reserve(rows, limit)
 		if len(rows) == 0 {
 			if settled.idle() {
 				break
@@ -106,11 +107,12 @@ func (r *runner) urgentRound(soft, hard context.Context) error {
 	}
 	return r.leased(soft, hard, func(soft, hard context.Context) error {
 		for soft.Err() == nil {
+			since := r.claims.announce()
 			rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk)
+			rows, marks := r.claims.seize(since, rows, true)
 			if err != nil {
 				return fmt.Errorf("load due leavers: %w", err)
 			}
-			rows, marks := r.claims.seize(rows, true)
 			if len(rows) == 0 {
 				break
 			}
@@ -177,8 +179,7 @@ func (r *runner) guarded(ctx context.Context, p model.Plan, rows []*job) (model.
 	return out, nil
 }
 
-// count reads population and removals. The population is that of the window's
-// beginning: removals do not lower the limit that they count against.
+// count reads population and removals; what is under way counts as removed.
 func (r *runner) count(ctx context.Context, f *GuardFacts) error {
 	gone, err := r.w.Store.Removals(ctx, r.target.Name, r.w.Now().Add(-window(r.target.Guard)))
 	if err != nil {
@@ -188,7 +189,7 @@ func (r *runner) count(ctx context.Context, f *GuardFacts) error {
 	if err != nil {
 		return fmt.Errorf("count accounts: %w", err)
 	}
-	f.AlreadyRemoved, f.Population = gone+len(r.pending), there+gone
+	f.AlreadyRemoved, f.Population = gone+len(r.pending), max(there-len(r.pending), 0)
 	return nil
 }
 
