@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -179,9 +180,7 @@ func (m *merger) parts(name string) {
 		}
 		value, source := m.first(list, func(r SourceResource) any { return part(r)[sub] })
 		changed := make(map[string]any, len(whole)+1)
-		for k, v := range whole {
-			changed[k] = v
-		}
+		maps.Copy(changed, whole)
 		delete(changed, sub)
 		if value != nil {
 			changed[sub], m.origin[key] = value, source

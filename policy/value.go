@@ -75,7 +75,7 @@ func (o *object) ConvertToNative(reflect.Type) (any, error) { return nil, errNot
 
 func (o *object) ConvertToType(t ref.Type) ref.Val {
 	if t == types.TypeType {
-		return types.NewObjectTypeValue(o.of.name)
+		return types.NewObjectType(o.of.name)
 	}
 	return types.NewErr("%s cannot be converted to %s", o.of.name, t.TypeName())
 }
