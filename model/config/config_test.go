@@ -249,7 +249,7 @@ func TestJoin(t *testing.T) {
 func TestSuggest(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ word, want string }{
-		{"gti", `; did you mean "git"?`}, {"Git", `; did you mean "git"?`}, {"enterprsie", `; did you mean "enterprise"?`}, {"zzz", ""}, {"", ""},
+		{"gti", `; did you mean "git"?`}, {"Git", `; did you mean "git"?`}, {"enterpise", `; did you mean "enterprise"?`}, {"zzz", ""}, {"", ""},
 		{strings.Repeat("git", 100), ""},
 	}
 	for _, tt := range tests {
