@@ -17,6 +17,14 @@ const (
 	StateUnknown  AccountState = "unknown"  // there but not ours
 )
 
+// How an account came under the hub's care. OwnedCreating is the intent written
+// before the create is sent, so that an account found after a crash is known as ours.
+const (
+	OwnedCreating = "creating"
+	OwnedCreated  = "created"
+	OwnedAdopted  = "adopted"
+)
+
 // Account is one user at one target: as desired, as applied or as observed;
 // one type for all three, so that they can be compared. Attrs holds the owned
 // SCIM User attributes by path ("name.familyName", `emails[type eq "work"].value`,
@@ -34,7 +42,7 @@ type AccountRow struct {
 	Target   string
 	Identity string // for unknown accounts: "?"+remote id
 	RemoteID string // empty: none known
-	Owned    string // "created", "adopted", or empty where it is not ours
+	Owned    string // OwnedCreating, OwnedCreated, OwnedAdopted, or empty where it is not ours
 
 	Desired    *Account            // nil: no account is due
 	Applied    *Account            // what the hub last wrote (or adopted); nil: nothing
@@ -47,6 +55,7 @@ type AccountRow struct {
 	State       AccountState
 	Drift       string // "", "changed", "missing", "unknown"
 	DisabledAt  *time.Time
+	Due         bool  // there is something to do, at NextAttempt
 	Generation  int64 // raised with each change of Desired
 	Attempts    int
 	NextAttempt time.Time

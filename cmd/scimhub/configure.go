@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/scimserver"
+)
+
+// configPoll is how soon a version applied at another replica is in force here.
+const configPoll = time.Second
+
+// configOf reads what is needed before there is a database: its address, and
+// where to listen. Faults are the caller's business.
+func configOf(name string, text []byte) *config.Document {
+	doc, _ := config.Parse(name, text)
+	return doc
+}
+
+func databaseExists(dsn string) bool {
+	path, isFile := strings.CutPrefix(dsn, "sqlite:")
+	if !isFile {
+		return true
+	}
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// configure decides which configuration is served. file is the one started with,
+// fileErr what is wrong with it.
+//
+//	active version   file                  served
+//	---------------------------------------------------------------
+//	none             faulty                nothing: the faults are the error
+//	none             good                  the file, as version 1
+//	same text        –                     the active one
+//	other text       faulty                the active one; the faults are said
+//	other text       a guard would hold    the active one; the reason is said
+//	other text       good                  the file, as the next version
+func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.Snapshot, fileErr error) error {
+	active, ok, err := i.store.ActiveConfig(ctx)
+	if err != nil {
+		return err
+	}
+	if !ok && fileErr != nil {
+		return fileErr
+	}
+	if fileErr == nil && ok && active.Digest == file.Doc.Digest() {
+		file.Version = active.Version
+		return i.activateFile(ctx, o, active.Version)
+	}
+	if fileErr == nil {
+		reason, err := i.unsafe(ctx, ok, file)
+		if err != nil {
+			return err
+		}
+		if reason == "" {
+			next, err := i.hub.Apply(ctx, hub.Actor{Name: "serve"}, o.Name, o.Config, active.Version)
+			if err != nil {
+				return err
+			}
+			i.warn(next)
+			return i.activate(ctx, next)
+		}
+		fileErr = errors.New(reason)
+	}
+	i.log.Error("the configuration file is not put in force, the active version is served", "file", o.Name, "version", active.Version, "reason", fileErr)
+	return i.activateStored(ctx, active)
+}
+
+// unsafe says why a file must not be put in force without a person looking at it.
+func (i *instance) unsafe(ctx context.Context, hasActive bool, file *hub.Snapshot) (string, error) {
+	if !hasActive {
+		return "", nil
+	}
+	plan, err := i.api.Plan(ctx, file, "")
+	if err != nil {
+		return "", err
+	}
+	if plan.Held == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("it would take access from %d accounts, %d of them beyond a guard's limit: scimhub plan --config %s, then scimhub apply", plan.Removals, plan.Held, file.Doc.Name), nil
+}
+
+func (i *instance) activateFile(ctx context.Context, o instanceOptions, v int64) error {
+	snap, err := hub.Compile(v, o.Name, o.Config)
+	if err != nil {
+		return err
+	}
+	i.warn(snap)
+	return i.activate(ctx, snap)
+}
+
+func (i *instance) activateStored(ctx context.Context, v store.ConfigVersion) error {
+	snap, err := hub.Compile(v.Version, fmt.Sprintf("version %d", v.Version), []byte(v.Body))
+	if err != nil {
+		return fmt.Errorf("the active configuration cannot be used by this program: %w", err)
+	}
+	return i.activate(ctx, snap)
+}
+
+func (i *instance) warn(snap *hub.Snapshot) {
+	for _, w := range snap.Doc.Warnings {
+		i.log.Warn("configuration", "warning", w.Error())
+	}
+}
+
+// activate puts a snapshot in force in this process. If a token's secret cannot be
+// read nothing changes, and every such secret is named.
+func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
+	var errs []error
+	reveal := func(what string, s model.Secret) string {
+		v, err := s.Reveal()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+		return v
+	}
+	sources, admins := i.sourceTokens(snap.Doc, reveal), adminTokens(snap.Doc, reveal)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if i.local.Token != "" {
+		admins = append(admins, admin.NewToken("local", admin.RoleAdmin, i.local.Token, nil))
+	}
+	if err := i.sources.Replace(sources); err != nil {
+		return model.Fail(model.Invalid, err.Error(), nil)
+	}
+	i.admins.Replace(admins)
+	i.hub.Activate(snap)
+	i.metrics.credentials(snap.Doc)
+	i.worker.Nudge()
+	i.log.Info("configuration in force", "version", snap.Version)
+	return nil
+}
+
+func (i *instance) sourceTokens(doc *config.Document, reveal func(string, model.Secret) string) []scimserver.Token {
+	var out []scimserver.Token
+	for _, s := range doc.Sources {
+		dialect, _ := scim.DialectNamed(s.Dialect)
+		name := s.Name
+		dialect.Seen = func(flag string) { i.metrics.deviations.WithLabelValues(name, flag).Inc() }
+		for _, t := range s.Tokens {
+			tok := scimserver.Token{Client: scimserver.Client{Source: s.Name, Name: t.Name, Dialect: dialect},
+				Hash: scimserver.HashToken(reveal(config.Join("sources", s.Name, "tokens", t.Name), t.Secret))}
+			if t.Expires != nil {
+				tok.Expires = *t.Expires
+			}
+			out = append(out, tok)
+		}
+	}
+	return out
+}
+
+func adminTokens(doc *config.Document, reveal func(string, model.Secret) string) []admin.Token {
+	var out []admin.Token
+	for _, t := range doc.Admin.Tokens {
+		out = append(out, admin.NewToken(t.Name, t.Role, reveal(config.Join("admin", "tokens", t.Name), t.Secret), t.Expires))
+	}
+	return out
+}
+
+// followConfig puts versions in force that were applied at other replicas.
+func (i *instance) followConfig(ctx context.Context) {
+	tick := time.NewTicker(configPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		active, ok, err := i.store.ActiveConfig(ctx)
+		if err != nil || !ok || active.Version <= i.hub.Snapshot().Version {
+			continue
+		}
+		if err := i.activateStored(ctx, active); err != nil {
+			i.log.Error("a new configuration cannot be put in force here", "version", active.Version, "error", err)
+		}
+	}
+}

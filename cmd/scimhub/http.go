@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/scimhub/scimhub/scimserver"
+)
+
+// scimPath is where the service provider is.
+const scimPath = "/scim/v2"
+
+// mount makes the HTTP server: every front of the hub, in one place.
+func (i *instance) mount(publicURL string) {
+	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	scimHandler := &scimserver.Handler{Backend: backend{i}, Registry: i.hub.Registry, Auth: i.sources.Authenticator(i.store.Now),
+		BaseURL: scimserver.FixedBase(publicURL + scimPath), Log: i.log, Now: i.store.Now, Observe: i.metrics.observe}
+	scimHandler.Mount(root.PathPrefix(scimPath).Subrouter())
+	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
+	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
+	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
+	root.Path("/readyz").HandlerFunc(i.ready)
+	root.Path("/").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		plain(w, http.StatusOK, "scimhub: SCIM at "+scimPath+", API at /api/v1, metrics at /metrics\n")
+	})
+	root.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		plain(w, http.StatusNotFound, "not found: SCIM is at "+scimPath+", the API at /api/v1\n")
+	})
+	i.server = &http.Server{Handler: root, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
+}
+
+// ready says whether requests can be served: the database answers, a configuration
+// is in force and the process is not stopping.
+func (i *instance) ready(w http.ResponseWriter, r *http.Request) {
+	if i.stopping.Load() {
+		plain(w, http.StatusServiceUnavailable, "stopping\n")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := i.store.Ping(ctx); err != nil {
+		plain(w, http.StatusServiceUnavailable, "the database does not answer\n")
+		return
+	}
+	plain(w, http.StatusOK, "ready\n")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}

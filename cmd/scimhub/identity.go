@@ -1,0 +1,95 @@
+package main
+
+import (
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scimhub/scimhub/admin"
+)
+
+func identityCommand(c *client) *cobra.Command {
+	cmd := &cobra.Command{Use: "identity", Short: "Look at people", Args: cobra.NoArgs, RunE: needsSub}
+	cmd.AddCommand(identityList(c), identityShow(c))
+	return cmd
+}
+
+// needsSub answers a command that is only a family of others.
+func needsSub(cmd *cobra.Command, _ []string) error {
+	_ = cmd.Help()
+	return exitCode{code: exitUsage}
+}
+
+func identityList(c *client) *cobra.Command {
+	var o output
+	var prefix, cursor string
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: "List people", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer listOf[admin.IdentityView]
+			if err := c.call(cmd.Context(), "GET", query("/identities", "q", prefix, "cursor", cursor, "limit", strconv.Itoa(limit)), nil, &answer); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+				rows := make([][]string, len(answer.Items))
+				for i, p := range answer.Items {
+					rows[i] = []string{p.UserName, string(p.Stage), p.ID, strconv.Itoa(len(p.Findings))}
+				}
+				if err := columns(w, "PERSON STAGE ID FINDINGS", rows); err != nil || answer.Next == "" {
+					return err
+				}
+				_, err := io.WriteString(w, "more: --cursor "+answer.Next+"\n")
+				return err
+			})
+		},
+	}
+	o.flag(cmd)
+	cmd.Flags().StringVar(&prefix, "prefix", "", "only user names that begin with this")
+	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
+	cmd.Flags().IntVar(&limit, "limit", 100, "people on a page, at most 1000")
+	return cmd
+}
+
+func identityShow(c *client) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "show PERSON", Short: "Show a person: facts, roles, accounts", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var p admin.IdentityView
+			if err := c.call(cmd.Context(), "GET", "/identities/"+url.PathEscape(args[0]), nil, &p); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), p, func(w io.Writer) error { return printIdentity(w, p) })
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}
+
+func printIdentity(w io.Writer, p admin.IdentityView) error {
+	groups := make([]string, len(p.Groups))
+	for i, g := range p.Groups {
+		groups[i] = g.Display
+	}
+	sources := make([]string, len(p.Links))
+	for i, l := range p.Links {
+		sources[i] = l.Source + "/" + l.ResourceID
+	}
+	rows := [][]string{{"person", p.UserName}, {"id", p.ID}, {"stage", string(p.Stage)}, {"resources", dash(strings.Join(sources, ", "))},
+		{"groups", dash(strings.Join(groups, ", "))}, {"roles", dash(strings.Join(p.Roles, ", "))}}
+	for _, f := range p.Findings {
+		rows = append(rows, []string{"finding", f})
+	}
+	for _, a := range p.Accounts {
+		line := string(a.State)
+		if a.LastError != "" {
+			line += ": " + a.LastError
+		}
+		rows = append(rows, []string{"at " + a.Target, line})
+	}
+	return columns(w, "FACT VALUE", rows)
+}

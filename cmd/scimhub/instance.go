@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/fanout"
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/scimserver"
+)
+
+// Limits of a stop: how long requests under way and work at targets may take to end.
+const (
+	stopHTTP   = 10 * time.Second
+	stopWorker = 10 * time.Second
+)
+
+// instance is one running hub: everything wired together.
+type instance struct {
+	URL string // where it listens, http://host:port
+
+	log      *slog.Logger
+	store    *store.Store
+	hub      *hub.Hub
+	worker   *fanout.Worker
+	api      *admin.API
+	sources  *scimserver.Tokens
+	admins   *admin.Tokens
+	metrics  *metrics
+	local    local
+	forget   func() // takes the announcement away
+	listener net.Listener
+	server   *http.Server
+	stopping atomic.Bool
+}
+
+type instanceOptions struct {
+	Name     string // of the configuration, in messages
+	Config   []byte
+	Log      *slog.Logger
+	Announce bool // tell commands on this machine how to come in
+}
+
+// start opens the database, puts a configuration in force and listens. Nothing is
+// served before run.
+func start(ctx context.Context, o instanceOptions) (*instance, error) {
+	file, fileErr := hub.Compile(0, o.Name, o.Config)
+	doc := configOf(o.Name, o.Config)
+	dsn, err := doc.DatabaseURL()
+	if err != nil {
+		return nil, err
+	}
+	if fileErr != nil && !databaseExists(dsn) {
+		return nil, fileErr // nothing to fall back on; make no empty database either
+	}
+	i := &instance{log: o.Log, sources: &scimserver.Tokens{}, admins: &admin.Tokens{Now: time.Now}, forget: func() {}}
+	if i.store, err = store.Open(ctx, dsn, store.Options{}); err != nil {
+		return nil, err
+	}
+	if err := i.wire(ctx, o, doc.Listen); err != nil {
+		return nil, errors.Join(err, i.close())
+	}
+	if err := i.configure(ctx, o, file, fileErr); err != nil {
+		return nil, errors.Join(err, i.close())
+	}
+	i.mount(i.hub.Snapshot().Doc.PublicURL)
+	return i, nil
+}
+
+func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) error {
+	registry := prometheus.NewRegistry()
+	i.hub = hub.New(i.store, scim.DefaultRegistry(), o.Log)
+	i.hub.Metrics = hub.NewMetrics(registry)
+	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	i.metrics = newMetrics(registry, i.store, i.hub)
+	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
+		Now: i.store.Now, Version: version, Grace: stopWorker}
+	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
+	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
+		Nudge: func(t string) { i.worker.Nudge(t) }}
+	var lc net.ListenConfig
+	if i.listener, err = lc.Listen(ctx, "tcp", listen); err != nil {
+		return model.Fail(model.Invalid, "listen: "+listen+" cannot be opened", err)
+	}
+	i.URL = "http://" + i.listener.Addr().String()
+	if o.Announce {
+		if i.local, i.forget, err = announce(i.listener.Addr()); err != nil {
+			o.Log.Warn("commands on this machine need --server and --token", "error", err)
+			i.forget = func() {}
+		}
+	}
+	return nil
+}
+
+// current is the part of the configuration in force that the fan-out needs.
+func (i *instance) current() *fanout.Snapshot {
+	s := i.hub.Snapshot()
+	if s == nil {
+		return nil
+	}
+	return &fanout.Snapshot{Version: s.Version, Targets: s.Doc.Targets}
+}
+
+func (i *instance) stateCounts() []fanout.StateCount {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	counts, err := i.store.StateCounts(ctx)
+	if err != nil {
+		i.log.Warn("accounts cannot be counted", "error", err)
+	}
+	var out []fanout.StateCount
+	for target, states := range counts {
+		for state, n := range states {
+			out = append(out, fanout.StateCount{Target: target, State: string(state), N: n})
+		}
+	}
+	return out
+}
+
+// holder names this process in leases; a restarted process is another one.
+func holder() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), uuid.NewString()[:8])
+}
+
+// run serves until ctx ends, then stops in order: no new requests, requests under
+// way finish, evaluation and workers end where nothing is lost, the database closes.
+func (i *instance) run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var workers sync.WaitGroup
+	workers.Go(func() { i.hub.Run(work) })
+	workers.Go(func() {
+		if err := i.worker.Run(work); err != nil {
+			i.log.Error("fan-out stopped", "error", err)
+		}
+	})
+	workers.Go(func() { i.followConfig(work) })
+	failed := make(chan error, 1)
+	go func() { failed <- i.server.Serve(i.listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		i.log.Info("stopping")
+	case err = <-failed:
+	}
+	i.stopping.Store(true)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopHTTP)
+	defer cancel()
+	if e := i.server.Shutdown(stop); e != nil {
+		err = errors.Join(err, e, i.server.Close())
+	}
+	stopWork()
+	workers.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, i.close())
+}
+
+func (i *instance) close() error {
+	i.forget()
+	if i.listener != nil {
+		_ = i.listener.Close() // closed already where it served
+	}
+	return i.store.Close()
+}

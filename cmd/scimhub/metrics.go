@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// metrics are those of the HTTP front and of the process as a whole.
+type metrics struct {
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	deviations *prometheus.CounterVec
+	expiry     *prometheus.GaugeVec
+}
+
+func newMetrics(r *prometheus.Registry, s *store.Store, _ *hub.Hub) *metrics {
+	m := &metrics{registry: r,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scimhub_scim_requests_total",
+			Help: "SCIM requests by source, method, resource type and status."}, []string{"source", "method", "resource", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "scimhub_scim_request_seconds",
+			Help: "Duration of SCIM requests.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}, []string{"method", "resource"}),
+		deviations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scimhub_scim_deviations_total",
+			Help: "Deviations from the standard that a source's dialect tolerated."}, []string{"source", "deviation"}),
+		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "scimhub_credential_expiry_timestamp_seconds",
+			Help: "When a credential expires."}, []string{"kind", "name"}),
+	}
+	r.MustRegister(m.requests, m.seconds, m.deviations, m.expiry, marksCollector{s}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) observe(source, method, resource string, code int, d time.Duration) {
+	m.requests.WithLabelValues(source, method, resource, strconv.Itoa(code)).Inc()
+	m.seconds.WithLabelValues(method, resource).Observe(d.Seconds())
+}
+
+// credentials shows when the credentials of a configuration expire.
+func (m *metrics) credentials(doc *config.Document) {
+	m.expiry.Reset()
+	set := func(kind, name string, at *time.Time) {
+		if at != nil {
+			m.expiry.WithLabelValues(kind, name).Set(float64(at.Unix()))
+		}
+	}
+	for _, s := range doc.Sources {
+		for _, t := range s.Tokens {
+			set("source", s.Name+"/"+t.Name, t.Expires)
+		}
+	}
+	for _, t := range doc.Admin.Tokens {
+		set("admin", t.Name, t.Expires)
+	}
+	for _, t := range doc.Targets {
+		set("target", t.Name, t.Auth.Expires)
+	}
+}
+
+// marksCollector reads the backlog of the evaluation at each scrape.
+type marksCollector struct{ store *store.Store }
+
+var (
+	pendingMarks = prometheus.NewDesc("scimhub_pending_marks", "People to be evaluated.", nil, nil)
+	oldestMark   = prometheus.NewDesc("scimhub_oldest_mark_seconds", "Age of the oldest mark; 0 if there is none.", nil, nil)
+)
+
+func (c marksCollector) Describe(ch chan<- *prometheus.Desc) { ch <- pendingMarks; ch <- oldestMark }
+
+func (c marksCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	n, oldest, err := c.store.Marks(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(pendingMarks, err)
+		return
+	}
+	age := 0.0
+	if oldest != nil {
+		age = c.store.Now().Sub(*oldest).Seconds()
+	}
+	ch <- prometheus.MustNewConstMetric(pendingMarks, prometheus.GaugeValue, float64(n))
+	ch <- prometheus.MustNewConstMetric(oldestMark, prometheus.GaugeValue, age)
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+func serveCommand() *cobra.Command {
+	var path, level string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the hub",
+		Long: `Runs the hub with a configuration file. If the file differs from the version
+that is active in the database, it becomes the next version, provided that no
+guard would hold what it removes; otherwise the reason is said and the active
+version served: look at it with "scimhub plan --config FILE" and put it in force
+with "scimhub apply --config FILE".`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var l slog.Level
+			if err := l.UnmarshalText([]byte(level)); err != nil {
+				return usageError{fmt.Errorf("--log-level must be debug, info, warn or error, not %q", level)}
+			}
+			text, err := readConfig(path)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: l}))
+			i, err := start(cmd.Context(), instanceOptions{Name: path, Config: text, Log: log, Announce: true})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "scimhub serves %s (SCIM at %s/scim/v2, configuration version %d)\n", i.URL, i.URL, i.hub.Snapshot().Version)
+			return i.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "hub.yaml", "configuration file")
+	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func readConfig(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, model.Fail(model.Invalid, "the configuration cannot be read", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/fanout"
+	"github.com/scimhub/scimhub/model"
+)
+
+func targetCommand(c *client) *cobra.Command {
+	cmd := &cobra.Command{Use: "target", Short: "Look at target applications and act on them", Args: cobra.NoArgs, RunE: needsSub}
+	cmd.AddCommand(targetList(c), targetShow(c), targetSync(c), targetDrift(c), targetRelease(c),
+		targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused target again"))
+	return cmd
+}
+
+func targetPath(name, action string) string {
+	p := "/targets/" + url.PathEscape(name)
+	if action != "" {
+		p += "/" + action
+	}
+	return p
+}
+
+func targetList(c *client) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "list", Short: "List targets", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer listOf[admin.TargetView]
+			if err := c.call(cmd.Context(), "GET", "/targets", nil, &answer); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+				rows := make([][]string, len(answer.Items))
+				for i, t := range answer.Items {
+					held := 0
+					if t.Held != nil {
+						held = t.Held.Count
+					}
+					rows[i] = []string{t.Name, t.State, string(t.Mode), countsText(t.Accounts), strconv.Itoa(t.Pending), strconv.Itoa(held), moment(t.LastSuccess), dash(t.LastError)}
+				}
+				return columns(w, "TARGET STATE MODE ACCOUNTS PENDING HELD LAST_SUCCESS ERROR", rows)
+			})
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}
+
+func countsText(counts map[model.AccountState]int) string {
+	var parts []string
+	for state, n := range counts {
+		parts = append(parts, fmt.Sprintf("%s=%d", state, n))
+	}
+	slices.Sort(parts)
+	return dash(strings.Join(parts, ","))
+}
+
+func targetShow(c *client) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "show TARGET", Short: "Show a target: accounts by state, backlog, what is held", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var t admin.TargetView
+			if err := c.call(cmd.Context(), "GET", targetPath(args[0], ""), nil, &t); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), t, func(w io.Writer) error { return printTarget(w, t) })
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}
+
+func printTarget(w io.Writer, t admin.TargetView) error {
+	rows := [][]string{{"target", t.Name}, {"url", t.URL}, {"mode", string(t.Mode)}, {"state", t.State}, {"accounts", countsText(t.Accounts)},
+		{"pending", strconv.Itoa(t.Pending)}, {"last attempt", moment(t.LastAttempt)}, {"last success", moment(t.LastSuccess)}, {"last drift sweep", moment(t.LastDrift)}}
+	if t.LastError != "" {
+		rows = append(rows, []string{"error", t.ErrorClass + ": " + t.LastError}, []string{"next attempt", moment(t.RetryAt)})
+	}
+	for class, n := range t.Errors {
+		rows = append(rows, []string{"failed", fmt.Sprintf("%d accounts: %s", n, class)})
+	}
+	if err := columns(w, "FACT VALUE", rows); err != nil || t.Held == nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n%d accounts are held: %s\n", t.Held.Count, t.Held.Reason)
+	if _, err := io.WriteString(w, fanout.Render(model.Plan{Target: t.Name, Changes: t.Held.Changes})); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "release exactly this plan with: scimhub target release %s %s\n", t.Name, t.Held.Digest)
+	return err
+}
+
+func targetAction(c *client, action, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: action + " TARGET", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var t admin.TargetView
+			if err := c.call(cmd.Context(), "POST", targetPath(args[0], action), nil, &t); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", t.Name, t.State)
+			return err
+		},
+	}
+}
+
+func targetSync(c *client) *cobra.Command {
+	var o output
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "sync TARGET", Short: "Do what waits at a target now, and watch it", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var t admin.TargetView
+			if err := c.call(cmd.Context(), "POST", targetPath(args[0], "sync"), nil, &t); err != nil {
+				return err
+			}
+			t, err := watch(cmd.Context(), c, cmd.ErrOrStderr(), args[0], wait, func(t admin.TargetView) bool { return t.Pending == 0 })
+			if err != nil {
+				return err
+			}
+			if err := o.print(cmd.OutOrStdout(), t, func(w io.Writer) error { return printTarget(w, t) }); err != nil {
+				return err
+			}
+			if t.Pending > 0 {
+				return exitCode{exitFailed, model.Fail(model.Unavailable, fmt.Sprintf("%d accounts still wait at %s", t.Pending, t.Name), nil)}
+			}
+			return nil
+		},
+	}
+	o.flag(cmd)
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Minute, "how long to watch")
+	return cmd
+}
+
+// watch asks for the target until it is as wanted or the time is over, and shows
+// how many accounts still wait.
+func watch(ctx context.Context, c *client, progress io.Writer, name string, wait time.Duration, done func(admin.TargetView) bool) (admin.TargetView, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	shown := -1
+	for {
+		var t admin.TargetView
+		if err := c.call(ctx, "GET", targetPath(name, ""), nil, &t); err != nil || done(t) {
+			return t, err
+		}
+		if t.Pending != shown {
+			fmt.Fprintf(progress, "%s: %d accounts wait\n", name, t.Pending)
+			shown = t.Pending
+		}
+		select {
+		case <-ctx.Done():
+			return t, ctx.Err()
+		case <-deadline.C:
+			return t, nil
+		case <-tick.C:
+		}
+	}
+}
+
+func targetDrift(c *client) *cobra.Command {
+	var o output
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "drift TARGET", Short: "Read a target in full and show what differs", Args: cobra.ExactArgs(1),
+		Long: "Asks for a drift sweep, waits for it and lists accounts that differ from what the hub wrote. Exit code 2 if there are any.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var before, after admin.TargetView
+			if err := c.call(cmd.Context(), "GET", targetPath(args[0], ""), nil, &before); err != nil {
+				return err
+			}
+			if err := c.call(cmd.Context(), "POST", targetPath(args[0], "drift"), nil, &after); err != nil {
+				return err
+			}
+			swept := func(t admin.TargetView) bool {
+				return t.LastDrift != nil && (before.LastDrift == nil || t.LastDrift.After(*before.LastDrift))
+			}
+			after, err := watch(cmd.Context(), c, cmd.ErrOrStderr(), args[0], wait, swept)
+			if err != nil {
+				return err
+			}
+			if !swept(after) {
+				return model.Fail(model.Unavailable, "the sweep of "+args[0]+" has not finished: "+dash(after.LastError), nil)
+			}
+			return printDrift(cmd, c, o, args[0])
+		},
+	}
+	o.flag(cmd)
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Minute, "how long to wait for the sweep")
+	return cmd
+}
+
+func printDrift(cmd *cobra.Command, c *client, o output, target string) error {
+	var answer listOf[admin.AccountView]
+	if err := c.call(cmd.Context(), "GET", query(targetPath(target, "accounts"), "drift", "1", "limit", "1000"), nil, &answer); err != nil {
+		return err
+	}
+	err := o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+		rows := make([][]string, len(answer.Items))
+		for i, a := range answer.Items {
+			rows[i] = []string{a.Drift, a.UserName, string(a.State), dash(a.RemoteID), dash(a.LastError)}
+		}
+		return columns(w, "DRIFT ACCOUNT STATE REMOTE_ID NOTE", rows)
+	})
+	if err == nil && len(answer.Items) > 0 {
+		return exitCode{code: exitDiffers}
+	}
+	return err
+}
+
+func targetRelease(c *client) *cobra.Command {
+	return &cobra.Command{
+		Use: "release TARGET DIGEST", Short: "Carry out exactly the held plan of this digest", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var done admin.ReleaseAnswer
+			if err := c.call(cmd.Context(), "POST", targetPath(args[0], "release"), admin.ReleaseRequest{Digest: args[1]}, &done); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %d accounts released\n", done.Target, done.Accounts)
+			return err
+		},
+	}
+}
