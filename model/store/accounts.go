@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -52,9 +53,14 @@ func decodeAccount(s *string) (*model.Account, error) {
 	if s == nil {
 		return nil, nil
 	}
+	d := json.NewDecoder(strings.NewReader(*s))
+	d.UseNumber() // a whole number is to come back as it was stored
 	var a model.Account
-	if err := json.Unmarshal([]byte(*s), &a); err != nil {
+	if err := d.Decode(&a); err != nil {
 		return nil, err
+	}
+	for path, v := range a.Attrs {
+		a.Attrs[path] = plainNumbers(v)
 	}
 	return &a, nil
 }

@@ -142,7 +142,7 @@ func (b *filterSQL) valuePath(f scim.ValuePath, s scope) error {
 	from, element, many := s.elements(f.Path)
 	if !many {
 		b.text.WriteString("(" + s.single(f.Path, kindAny) + " IS NOT NULL AND ")
-		if err := b.node(f.Term, nested{s, f.Path}); err != nil {
+		if err := b.node(f.Term, nested{s, b, f.Path}); err != nil {
 			return err
 		}
 		b.text.WriteString(")")

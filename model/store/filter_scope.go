@@ -13,6 +13,7 @@ type rootScope struct{ b *filterSQL }
 // nested is a complex attribute with a single value, seen as an element.
 type nested struct {
 	scope
+	b  *filterSQL
 	at scim.Path
 }
 
@@ -20,7 +21,12 @@ func (n nested) single(p scim.Path, kind sqlKind) string {
 	return n.scope.single(scim.Path{URI: n.at.URI, Attr: n.at.Attr, Sub: p.Attr}, kind)
 }
 
-func (n nested) elements(scim.Path) (string, scope, bool) { return "", nil, false }
+func (n nested) elements(p scim.Path) (string, scope, bool) {
+	if !n.b.multi(scim.Path{URI: n.at.URI, Attr: n.at.Attr, Sub: p.Attr}) {
+		return "", nil, false
+	}
+	return n.scope.elements(scim.Path{URI: n.at.URI, Attr: n.at.Attr, Sub: p.Attr})
+}
 
 func (s rootScope) single(p scim.Path, kind sqlKind) string {
 	if p.URI == "" {
@@ -54,7 +60,11 @@ func (s rootScope) meta(sub string) string {
 	case "lastmodified":
 		return "r.modified_at"
 	case "version":
-		return `('W/"' || CAST(r.version AS text) || '"')`
+		etag := `('W/"' || CAST(r.version AS text) || '"')`
+		if s.b.pg {
+			etag = `(` + etag + ` COLLATE "C")`
+		}
+		return etag
 	case "resourcetype":
 		return "r.kind"
 	case "": // meta is always there
@@ -76,11 +86,7 @@ func (b *filterSQL) extract(from string, path []string, kind sqlKind) string {
 		if len(path) == 0 {
 			return from + ".value" // json_each gives plain values as they are
 		}
-		quoted := make([]string, len(path))
-		for i, k := range path {
-			quoted[i] = `"` + strings.ReplaceAll(k, "'", "''") + `"`
-		}
-		return "json_extract(" + from + ", '$." + strings.Join(quoted, ".") + "')"
+		return "json_extract(" + from + ", " + jsonPath(path) + ")"
 	}
 	quoted := make([]string, len(path))
 	for i, k := range path {
@@ -100,47 +106,73 @@ func (b *filterSQL) extract(from string, path []string, kind sqlKind) string {
 	return `((` + from + ` #>> ` + array + `) COLLATE "C")`
 }
 
-func (s rootScope) elements(p scim.Path) (string, scope, bool) {
-	if p.URI == "" {
-		switch strings.ToLower(p.Attr) {
-		case "members":
-			return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": "m.member_id",
-				"type": "NULLIF(lower(m.type), '')", "display": "NULLIF(m.fold, '')"}, s.b}, true
-		case "groups":
-			display := s.b.extract("g.search", []string{"displayname"}, kindText)
-			return "group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = r.id",
-				rowScope{map[string]string{"value": "g.id", "type": "'direct'", "display": display}, s.b}, true
-		}
+// jsonPath is a path as SQLite writes it.
+func jsonPath(path []string) string {
+	quoted := make([]string, len(path))
+	for i, k := range path {
+		quoted[i] = `."` + strings.ReplaceAll(k, "'", "''") + `"`
 	}
-	if !s.b.multi(p) {
-		return "", nil, false
-	}
-	path := keys(scim.Path{URI: p.URI, Attr: p.Attr})
-	s.b.alias++
-	name := fmt.Sprintf("e%d", s.b.alias)
-	if s.b.pg {
-		array := s.b.extract("r.search", path, kindAny)
-		return "jsonb_array_elements(" + array + ") AS " + name + "(value)", elementScope{name, s.b}, true
-	}
-	value := s.b.extract("r.search", path, kindAny)
-	at := strings.TrimSuffix(strings.TrimPrefix(value, "json_extract(r.search, "), ")")
-	return "json_each(r.search, " + at + ") AS " + name, elementScope{name, s.b}, true
+	return "'$" + strings.Join(quoted, "") + "'"
 }
 
-// multi reports whether the attribute that the path starts at has many values.
+func (s rootScope) elements(p scim.Path) (string, scope, bool) {
+	switch {
+	case p.URI != "":
+	case strings.EqualFold(p.Attr, "members") && keptAsRows(s.b.rt, "members"):
+		return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": "m.member_id",
+			"type": "NULLIF(m.type_fold, '')", "display": "NULLIF(m.fold, '')"}, s.b}, true
+	case strings.EqualFold(p.Attr, "groups") && keptAsRows(s.b.rt, "groups"):
+		display := s.b.extract("g.search", []string{"displayname"}, kindText)
+		return "group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id",
+			rowScope{map[string]string{"value": "g.id", "type": "'direct'", "display": display}, s.b}, true
+	}
+	whole := scim.Path{URI: p.URI, Attr: p.Attr}
+	switch {
+	case s.b.multi(whole):
+		from, e := s.b.open("r.search", keys(whole))
+		e.at = whole
+		if p.Sub != "" && s.b.multi(p) { // a list in each element of a list
+			more, inner, _ := e.elements(scim.Path{Attr: p.Sub})
+			return from + ", " + more, inner, true
+		}
+		return from, e, true
+	case p.Sub != "" && s.b.multi(p):
+		from, e := s.b.open("r.search", keys(p))
+		e.plain = true
+		return from, e, true
+	}
+	return "", nil, false
+}
+
+// multi reports whether the attribute or sub-attribute at a path has many values.
 func (b *filterSQL) multi(p scim.Path) bool {
-	_, a, err := b.rt.Resolve(scim.Path{URI: p.URI, Attr: p.Attr})
+	_, a, err := b.rt.Resolve(p)
 	return err == nil && a != nil && a.MultiValued
+}
+
+// open makes rows of the list at a path of a JSON column or element.
+func (b *filterSQL) open(from string, path []string) (string, elementScope) {
+	b.alias++
+	name := fmt.Sprintf("e%d", b.alias)
+	e := elementScope{name: name, b: b}
+	if b.pg {
+		list := b.extract(from, path, kindAny)
+		// A list by an older schema may be no list: no reason to fail.
+		return "jsonb_array_elements(CASE jsonb_typeof(" + list + ") WHEN 'array' THEN " + list + " END) AS " + name + "(value)", e
+	}
+	return "json_each(" + from + ", " + jsonPath(path) + ") AS " + name, e
 }
 
 // elementScope is one element of a multi-valued attribute in the search document.
 type elementScope struct {
-	name string
-	b    *filterSQL
+	name  string
+	b     *filterSQL
+	at    scim.Path // the attribute
+	plain bool      // an element that is always the value itself
 }
 
 func (e elementScope) single(p scim.Path, kind sqlKind) string {
-	if p.Attr == "" {
+	if p.Attr == "" || e.plain {
 		if kind == kindAny || !e.b.pg {
 			return e.name + ".value"
 		}
@@ -162,8 +194,13 @@ func (b *filterSQL) element(name string, p scim.Path, kind sqlKind) string {
 	return "(CASE " + name + ".type WHEN 'object' THEN " + b.extract(name+".value", []string{k}, kind) + " ELSE " + name + ".value END)"
 }
 
-func (elementScope) elements(scim.Path) (string, scope, bool) {
-	return "", nil, false // a sub-attribute has one value here
+func (e elementScope) elements(p scim.Path) (string, scope, bool) {
+	if e.plain || !e.b.multi(scim.Path{URI: e.at.URI, Attr: e.at.Attr, Sub: p.Attr}) {
+		return "", nil, false
+	}
+	from, inner := e.b.open(e.name+".value", keys(scim.Path{Attr: p.Attr}))
+	inner.plain = true
+	return from, inner, true
 }
 
 // rowScope is an element kept as a row: members of a group, groups of a user.

@@ -233,8 +233,15 @@ WHERE r.identity_id IN `+list(len(ids)), anys(ids)...)
 	return rows.Err()
 }
 
-// Left counts the leavers of a source since a moment, and the people it has.
+// Left counts the leavers of a source since a moment, and the people it has. Until
+// the transaction ends others wait who ask for the same source, so that two
+// replicas do not each let the last one allowed pass.
 func (t *Tx) Left(source string, since time.Time) (left, people int, err error) {
+	if t.pg {
+		if _, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(?::text, 7266223012))`, source); err != nil {
+			return 0, 0, err
+		}
+	}
 	if err := t.row(`SELECT count(*) FROM identities WHERE left_source = ? AND left_at > ?`, source, micros(since)).Scan(&left); err != nil {
 		return 0, 0, err
 	}

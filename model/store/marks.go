@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -15,8 +17,7 @@ type Mark struct {
 
 // Mark marks identities in this transaction.
 func (t *Tx) Mark(urgent bool, identities ...string) error {
-	for _, id := range identities {
-		p := t.markPiece(id, urgent)
+	for _, p := range t.markPieces(identities, urgent) {
 		if _, err := t.exec(p.text, p.args...); err != nil {
 			return err
 		}
@@ -62,9 +63,10 @@ func (s *Store) ClaimMarks(ctx context.Context, limit int, d time.Duration) ([]M
 			skip = " FOR UPDATE SKIP LOCKED"
 		}
 		now := micros(tx.Now)
-		rows, err := tx.query(`UPDATE marks SET leased_until = ? WHERE identity_id IN (
-SELECT identity_id FROM marks WHERE leased_until <= ? ORDER BY urgent DESC, marked_at, identity_id LIMIT ?`+skip+`)
-AND leased_until <= ? RETURNING identity_id, generation, urgent, marked_at`, micros(tx.Now.Add(d)), now, limit, now)
+		// Materialised, or a plan might run the inner select more than once and claim too much.
+		rows, err := tx.query(`WITH c AS MATERIALIZED (SELECT identity_id FROM marks WHERE leased_until <= ? ORDER BY urgent DESC, marked_at, identity_id LIMIT ?`+skip+`)
+UPDATE marks SET leased_until = ? FROM c WHERE marks.identity_id = c.identity_id
+RETURNING marks.identity_id, marks.generation, marks.urgent, marks.marked_at`, now, limit, micros(tx.Now.Add(d)))
 		if err != nil {
 			return err
 		}
@@ -81,6 +83,12 @@ AND leased_until <= ? RETURNING identity_id, generation, urgent, marked_at`, mic
 		return rows.Err()
 	}
 	err := s.Update(ctx, claim)
+	slices.SortFunc(out, func(a, b Mark) int {
+		if a.Urgent != b.Urgent {
+			return map[bool]int{true: -1, false: 1}[a.Urgent]
+		}
+		return cmp.Or(a.MarkedAt.Compare(b.MarkedAt), cmp.Compare(a.Identity, b.Identity))
+	})
 	return out, err
 }
 
@@ -131,7 +139,7 @@ func (s *Store) ReleaseTarget(ctx context.Context, target, holder string) error 
 // MarkMembers marks the people who are members of a group now.
 func (t *Tx) MarkMembers(group string) error {
 	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until)
-SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM group_members m JOIN resources r ON r.id = m.member_id WHERE m.group_id = ? AND r.identity_id <> '' ORDER BY 1
+SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM group_members m JOIN resources g ON g.id = m.group_id JOIN resources r ON r.id = m.member_id AND r.source = g.source WHERE m.group_id = ? AND r.identity_id <> '' ORDER BY 1
 ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, micros(t.Now), micros(t.Now), group)
 	return err
 }

@@ -61,7 +61,7 @@ func (s *Store) step(tx *Tx, m migration) error {
 		return err
 	}
 	if have > SchemaVersion {
-		return model.Fail(model.Refused, fmt.Sprintf("the database has schema %d, this program knows %d: start a newer scimhub", have, SchemaVersion), nil)
+		return model.Fail(model.Conflict, fmt.Sprintf("the database has schema %d, this program knows %d: start a newer scimhub", have, SchemaVersion), nil)
 	}
 	if have >= m.version {
 		return nil

@@ -13,27 +13,24 @@ var rebound = struct {
 	m map[string]string
 }{m: map[string]string{}}
 
-const reboundMax = 2048
+// Longer texts are those of writes of many rows; to rewrite them costs little
+// beside the rows.
+const (
+	reboundMax     = 2048
+	reboundMaxText = 4096 // bytes
+)
 
 func rebind(text string) string {
+	if len(text) > reboundMaxText {
+		return numbered(text)
+	}
 	rebound.RLock()
 	out, ok := rebound.m[text]
 	rebound.RUnlock()
 	if ok {
 		return out
 	}
-	var b strings.Builder
-	n := 0
-	for i := range len(text) {
-		if text[i] == '?' {
-			n++
-			b.WriteByte('$')
-			b.WriteString(strconv.Itoa(n))
-			continue
-		}
-		b.WriteByte(text[i])
-	}
-	out = b.String()
+	out = numbered(text)
 	rebound.Lock()
 	defer rebound.Unlock()
 	if len(rebound.m) >= reboundMax {
@@ -41,6 +38,27 @@ func rebind(text string) string {
 	}
 	rebound.m[text] = out
 	return out
+}
+
+// numbered puts $1, $2, … for question marks outside of quotes.
+func numbered(text string) string {
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/16)
+	n, quoted := 0, false
+	for i := range len(text) {
+		c := text[i]
+		if c == '\'' {
+			quoted = !quoted
+		}
+		if c == '?' && !quoted {
+			n++
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(n))
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // list is a parenthesised list of n placeholders.

@@ -20,12 +20,13 @@ type Held struct {
 	Identity string
 }
 
-// userGroups is a sub-select of the groups that list a resource directly.
+// userGroups is a sub-select of the groups that list a resource directly; those of
+// its own source, for no source sees what another wrote.
 func (t *Tx) userGroups() string {
 	if t.pg {
-		return `(SELECT json_agg(json_build_array(g.id, g.display) ORDER BY g.id)::text FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = r.id)`
+		return `(SELECT json_agg(json_build_array(g.id, g.display) ORDER BY g.id)::text FROM group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id)`
 	}
-	return `(SELECT json_group_array(json_array(x.id, x.display)) FROM (SELECT g.id, g.display FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = r.id ORDER BY g.id) x)`
+	return `(SELECT json_group_array(json_array(x.id, x.display)) FROM (SELECT g.id, g.display FROM group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id ORDER BY g.id) x)`
 }
 
 func (t *Tx) columns(kind string, want scim.Fields) string {
@@ -38,12 +39,14 @@ func (t *Tx) columns(kind string, want scim.Fields) string {
 
 type scanner interface{ Scan(dest ...any) error }
 
-func scanResource(row scanner, kind string) (Held, error) {
+// scanResource reads the columns of Tx.columns, and into more what was selected
+// behind them.
+func scanResource(row scanner, kind string, more ...any) (Held, error) {
 	var h Held
 	var doc []byte
 	var groups *string
 	var version, created, modified int64
-	if err := row.Scan(&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &groups); err != nil {
+	if err := row.Scan(append([]any{&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &groups}, more...)...); err != nil {
 		return Held{}, err
 	}
 	attrs, err := decodeDoc(doc)
@@ -57,7 +60,11 @@ func scanResource(row scanner, kind string) (Held, error) {
 		}
 		list := make([]any, len(pairs))
 		for i, p := range pairs {
-			list[i] = map[string]any{"value": p[0], "display": p[1], "type": "direct"}
+			group := map[string]any{"value": p[0], "type": "direct"}
+			if p[1] != "" {
+				group["display"] = p[1]
+			}
+			list[i] = group
 		}
 		attrs["groups"] = list
 	}
@@ -105,7 +112,7 @@ func plainNumbers(v any) any {
 // another source's.
 func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
 	var out scim.Resource
-	err := s.single(ctx, s.read, func(tx *Tx) error {
+	err := s.reading(t, want)(ctx, func(tx *Tx) error {
 		h, err := scanResource(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name), t.Name)
 		if err != nil {
 			return missing(err, t, id)
@@ -114,6 +121,15 @@ func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceTyp
 		return tx.loadMembers(t, []*scim.Resource{&out}, want)
 	})
 	return out, err
+}
+
+// reading is how resources are read: in a transaction where members come in a
+// second statement, which must show the same state, else without its round trips.
+func (s *Store) reading(t *scim.ResourceType, want scim.Fields) func(context.Context, func(*Tx) error) error {
+	if t.Name == "Group" && want.Wants("members") {
+		return s.View
+	}
+	return func(ctx context.Context, fn func(*Tx) error) error { return s.single(ctx, s.read, fn) }
 }
 
 func missing(err error, t *scim.ResourceType, id string) error {
@@ -190,7 +206,7 @@ func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resou
 // grows with time of creation).
 func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
 	page := scim.Page{StartIndex: q.StartIndex}
-	err := s.View(ctx, func(tx *Tx) error {
+	err := s.reading(t, q.Fields)(ctx, func(tx *Tx) error {
 		where, args := `r.source = ? AND r.kind = ?`, []any{source, t.Name}
 		if q.Filter != nil {
 			cond, cargs, err := tx.condition(q.Filter, t)
@@ -201,9 +217,12 @@ func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceTy
 		}
 		var err error
 		if q.Count > 0 {
-			if page.Resources, err = tx.page(t, where, args, q); err != nil {
+			if page.Resources, page.Total, err = tx.page(source, t, where, args, q); err != nil {
 				return err
 			}
+		}
+		if q.Filter == nil && len(page.Resources) > 0 {
+			return nil // the total came with the page
 		}
 		page.Total, err = tx.total(source, t, where, args, q, len(page.Resources))
 		return err
@@ -211,45 +230,62 @@ func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceTy
 	return page, err
 }
 
-func (t *Tx) page(rt *scim.ResourceType, where string, args []any, q scim.Query) ([]scim.Resource, error) {
-	rows, err := t.query(`SELECT `+t.columns(rt.Name, q.Fields)+` FROM resources r WHERE `+where+` ORDER BY r.id LIMIT ? OFFSET ?`, append(args[:len(args):len(args)], q.Count, q.StartIndex-1)...)
+// countAll is the number of resources of a source and kind, from the maintained counts.
+const countAll = `SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = ?`
+
+// page reads one page and, where nothing is filtered, the total with it.
+func (t *Tx) page(source string, rt *scim.ResourceType, where string, args []any, q scim.Query) (out []scim.Resource, total int, err error) {
+	count, all := `0`, []any(nil)
+	if q.Filter == nil {
+		count, all = `(`+countAll+`)`, []any{source, rt.Name}
+	}
+	all = append(append(all, args...), q.Count)
+	tail := where + ` ORDER BY r.id LIMIT ?`
+	if q.StartIndex > 1 { // skip in the index, not over documents and groups
+		tail = `r.id IN (SELECT r.id FROM resources r WHERE ` + where + ` ORDER BY r.id LIMIT ? OFFSET ?) ORDER BY r.id`
+		all = append(all, q.StartIndex-1)
+	}
+	rows, err := t.query(`SELECT `+t.columns(rt.Name, q.Fields)+`, `+count+` FROM resources r WHERE `+tail, all...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer rows.Close()
-	var out []scim.Resource
 	for rows.Next() {
-		h, err := scanResource(rows, rt.Name)
+		h, err := scanResource(rows, rt.Name, &total)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		out = append(out, h.Resource)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, 0, err
 	}
 	refs := make([]*scim.Resource, len(out))
 	for i := range out {
 		refs[i] = &out[i]
 	}
-	return out, t.loadMembers(rt, refs, q.Fields)
+	return out, total, t.loadMembers(rt, refs, q.Fields)
 }
 
 // total counts matches: from the page itself where it is the last one, from the
 // maintained counts where nothing is filtered, else by the database.
 func (t *Tx) total(source string, rt *scim.ResourceType, where string, args []any, q scim.Query, got int) (int, error) {
+	seen := q.StartIndex - 1 + got
 	if got > 0 && got < q.Count {
-		return q.StartIndex - 1 + got, nil
+		return seen, nil
+	}
+	if q.Filter != nil && got == 0 && q.Count > 0 && q.StartIndex == 1 {
+		return 0, nil
 	}
 	var n int
 	if q.Filter == nil {
-		err := t.row(`SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = ?`, source, rt.Name).Scan(&n)
+		err := t.row(countAll, source, rt.Name).Scan(&n)
 		return n, err
 	}
-	if got == 0 && q.Count > 0 && q.StartIndex == 1 {
-		return 0, nil
-	}
 	err := t.row(`SELECT count(*) FROM resources r WHERE `+where, args...).Scan(&n)
+	if got > 0 {
+		n = max(n, seen) // some may have gone between the two statements
+	}
 	return n, err
 }
 

@@ -85,6 +85,7 @@ func (s *Store) openSQLite(path string, o Options) error {
 		return model.Fail(model.Invalid, "database sqlite: names no file", nil)
 	}
 	params := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}}
+	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) // it is part of a URI
 	writeDSN := "file:" + path + "?" + params.Encode() + "&_txlock=immediate"
 	params.Add("_pragma", "query_only(1)")
 	readDSN := "file:" + path + "?" + params.Encode()
@@ -223,8 +224,7 @@ func (t *Tx) row(text string, args ...any) *sql.Row {
 	return t.db.Statement.ConnPool.QueryRowContext(t.ctx, t.rebind(text), args...)
 }
 
-// rebind numbers the placeholders for PostgreSQL. Texts hold no question mark
-// but placeholders.
+// rebind numbers the placeholders for PostgreSQL.
 func (t *Tx) rebind(text string) string {
 	if !t.pg {
 		return text

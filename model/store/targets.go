@@ -182,6 +182,9 @@ func (t *Tx) AddConfig(after int64, digest, body, by string) (int64, error) {
 		return 0, model.Fail(model.Conflict, fmt.Sprintf("the configuration is at version %d by now, not %d: plan again", have, after), nil)
 	}
 	if err := t.db.Create(&configRow{have + 1, digest, body, by, micros(t.Now)}).Error; err != nil {
+		if isUnique(err) { // somebody else was quicker
+			return 0, model.Fail(model.Conflict, "the configuration was changed by somebody else just now: plan again", err)
+		}
 		return 0, err
 	}
 	return have + 1, t.MarkAll()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -37,6 +37,13 @@ type ResourceWrite struct {
 	Urgent      bool     // the write may make somebody a leaver
 }
 
+// perStatement is how many members or marks go into one statement, so that none
+// has more parameters than a database takes.
+const perStatement = 100
+
+// maxTogether is how many statements are sent as one.
+const maxTogether = 50
+
 // piece is one statement of a write. PostgreSQL runs all pieces as one statement
 // (data-modifying CTEs), which saves a round trip each; SQLite one by one.
 type piece struct {
@@ -47,13 +54,10 @@ type piece struct {
 // CreateResource inserts the resource. A taken userName gives model.Conflict.
 func (s *Store) CreateResource(ctx context.Context, w ResourceWrite) error {
 	do := func(tx *Tx) error { return tx.CreateResource(w) }
-	var err error
-	if s.pg {
-		err = s.retry(func() error { return s.single(ctx, s.write, do) }) // one statement is its own transaction
-	} else {
-		err = s.Update(ctx, do)
+	if s.pg && len(w.Joined) <= perStatement && len(w.Marks) <= perStatement {
+		return s.retry(func() error { return s.single(ctx, s.write, do) }) // one statement is its own transaction
 	}
-	return err
+	return s.Update(ctx, do)
 }
 
 // taken names the only unique value of a resource.
@@ -128,12 +132,9 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 	}
 	pieces = append(pieces, piece{`INSERT INTO events (id, at, type, source, resource_id, identity_id, data) VALUES (?,?,?,?,?,?,?)`,
 		[]any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
-	sort.Strings(w.Marks) // one order for all, so that writers do not lock each other out
-	for _, id := range w.Marks {
-		pieces = append(pieces, t.markPiece(id, w.Urgent))
-	}
+	pieces = append(pieces, t.markPieces(w.Marks, w.Urgent)...)
 	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
-	if !t.pg || len(pieces) > 50 {
+	if !t.pg || len(pieces) > maxTogether {
 		for _, p := range pieces {
 			if _, err := t.exec(p.text, p.args...); err != nil {
 				return err
@@ -167,29 +168,43 @@ func (t *Tx) countPiece(w ResourceWrite, lane, by int) piece {
 
 func memberPieces(w ResourceWrite) []piece {
 	var out []piece
-	for _, id := range w.Parted {
-		out = append(out, piece{`DELETE FROM group_members WHERE group_id = ? AND member_id = ?`, []any{w.Resource.ID, id}})
+	for chunk := range slices.Chunk(w.Parted, perStatement) {
+		out = append(out, piece{`DELETE FROM group_members WHERE group_id = ? AND member_id IN ` + list(len(chunk)), append([]any{w.Resource.ID}, anys(chunk)...)})
 	}
-	for start := 0; start < len(w.Joined); start += 100 {
-		chunk := w.Joined[start:min(start+100, len(w.Joined))]
-		p := piece{text: `INSERT INTO group_members (group_id, member_id, type, display, fold) VALUES `}
+	for chunk := range slices.Chunk(w.Joined, perStatement) {
+		p := piece{text: `INSERT INTO group_members (group_id, member_id, type, display, fold, type_fold) VALUES `}
 		for i, m := range chunk {
 			if i > 0 {
 				p.text += ","
 			}
-			p.text += "(?,?,?,?,?)"
-			p.args = append(p.args, w.Resource.ID, m.ID, m.Type, m.Display, scim.Fold(m.Display))
+			p.text += "(?,?,?,?,?,?)"
+			p.args = append(p.args, w.Resource.ID, m.ID, m.Type, m.Display, scim.Fold(m.Display), scim.Fold(m.Type))
 		}
-		p.text += ` ON CONFLICT (group_id, member_id) DO UPDATE SET type = excluded.type, display = excluded.display, fold = excluded.fold`
+		p.text += ` ON CONFLICT (group_id, member_id) DO UPDATE SET type = excluded.type, display = excluded.display, fold = excluded.fold, type_fold = excluded.type_fold`
 		out = append(out, p)
 	}
 	return out
 }
 
-func (t *Tx) markPiece(identity string, urgent bool) piece {
-	return piece{`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES (?,?,?,?,0)
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)`,
-		[]any{identity, micros(t.Now), urgent, micros(t.Now)}}
+// markPieces raises marks, in one order for all, so that writers do not lock each
+// other out.
+func (t *Tx) markPieces(identities []string, urgent bool) []piece {
+	sorted := slices.Compact(slices.Sorted(slices.Values(identities)))
+	var out []piece
+	for chunk := range slices.Chunk(sorted, perStatement) {
+		out = append(out, t.markPiece(chunk, urgent))
+	}
+	return out
+}
+
+func (t *Tx) markPiece(identities []string, urgent bool) piece {
+	args := make([]any, 0, 4*len(identities))
+	for _, id := range identities {
+		args = append(args, id, micros(t.Now), urgent, micros(t.Now))
+	}
+	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,0),", len(identities)), ",")
+	return piece{`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES ` + rows + `
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)`, args}
 }
 
 // json is the placeholder of a JSON document.
@@ -209,6 +224,13 @@ type resourceRow struct {
 	userName                                   string
 }
 
+// keptAsRows tells which attributes are no part of the document: members of a group
+// and, seen from the other end, groups of a user. Types of a configuration's own may
+// use the names for something else.
+func keptAsRows(t *scim.ResourceType, attr string) bool {
+	return attr == "members" && t.Name == "Group" || attr == "groups" && t.Name == "User"
+}
+
 // Name is what lists call the resource until its identity was evaluated.
 func (r resourceRow) Name() string {
 	if r.userName != "" {
@@ -221,7 +243,7 @@ func newRow(w ResourceWrite) (resourceRow, error) {
 	r := w.Resource
 	attrs := make(map[string]any, len(r.Attrs))
 	for k, v := range r.Attrs {
-		if k != "members" && !(k == "groups" && w.Type.Name == "User") { // rows of their own
+		if !keptAsRows(w.Type, k) {
 			attrs[k] = v
 		}
 	}
@@ -231,11 +253,8 @@ func newRow(w ResourceWrite) (resourceRow, error) {
 	}
 	r.Attrs = attrs
 	search := w.Type.SearchDoc(r)
-	for _, k := range []string{"id", "meta", "members", "groups"} { // columns and rows of their own
-		if k != "groups" || w.Type.Name == "User" {
-			delete(search, k)
-		}
-	}
+	delete(search, "id") // columns
+	delete(search, "meta")
 	found, err := json.Marshal(search)
 	if err != nil {
 		return resourceRow{}, fmt.Errorf("search document: %w", err)

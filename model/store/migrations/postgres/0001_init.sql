@@ -27,6 +27,7 @@ CREATE TABLE group_members (
   type      text COLLATE "C" NOT NULL,
   display   text COLLATE "C" NOT NULL,
   fold      text COLLATE "C" NOT NULL,            -- display, folded for filters
+  type_fold text COLLATE "C" NOT NULL,
   PRIMARY KEY (group_id, member_id)
 );
 CREATE INDEX group_members_member ON group_members (member_id);

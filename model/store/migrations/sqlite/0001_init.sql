@@ -27,6 +27,7 @@ CREATE TABLE group_members (
   type      text NOT NULL,
   display   text NOT NULL,
   fold      text NOT NULL,          -- display, folded for filters
+  type_fold text NOT NULL,
   PRIMARY KEY (group_id, member_id)
 );
 CREATE INDEX group_members_member ON group_members (member_id);
