@@ -131,7 +131,7 @@ func explainPast(tx *store.Tx, row store.IdentityRow, at time.Time) ([]Explanati
 	if err != nil || !ok {
 		return nil, err
 	}
-	snap, err := hub.Compile(v.Version, "configuration", []byte(v.Body))
+	snap, err := hub.Compile(v.Version, "configuration", []byte(v.Body), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (a *API) plan(r *http.Request, _ Caller) (any, error) {
 	}
 	base := snap.Version
 	if req.Config != "" {
-		next, err := hub.Compile(base+1, orDefault(req.Name, "configuration"), []byte(req.Config))
+		next, err := hub.Compile(base+1, orDefault(req.Name, "configuration"), []byte(req.Config), a.Hub.Check)
 		if err != nil {
 			return nil, err
 		}

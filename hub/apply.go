@@ -13,7 +13,7 @@ import (
 // not the active version any more. Secrets given in plain text are not stored.
 // The snapshot returned is not in force until Activate.
 func (h *Hub) Apply(ctx context.Context, by Actor, name string, text []byte, base int64) (*Snapshot, error) {
-	snap, err := Compile(base+1, name, text)
+	snap, err := Compile(base+1, name, text, h.Check)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type Hub struct {
 	Metrics  *Metrics
 	// Nudge is told that an account at a target may be due; it must not block.
 	Nudge func(target string)
+	Check Check // of configurations; may be nil
 
 	snapshot atomic.Pointer[Snapshot]
 	woken    chan struct{}
@@ -76,10 +77,17 @@ func (h *Hub) Wake() {
 	}
 }
 
+// Check finds faults of a configuration that only a package above this one can
+// see, such as a target profile that does not exist.
+type Check func(*config.Document) []config.Fault
+
 // Compile parses and compiles a configuration; the error lists every fault.
-func Compile(version int64, name string, text []byte) (*Snapshot, error) {
+func Compile(version int64, name string, text []byte, check Check) (*Snapshot, error) {
 	doc, _ := config.Parse(name, text)
 	engine, faults := policy.Compile(version, doc) // the document's own faults are among them
+	if check != nil {
+		faults = config.SortFaults(append(faults, check(doc)...))
+	}
 	if len(faults) > 0 {
 		return nil, &FaultsError{Faults: faults}
 	}

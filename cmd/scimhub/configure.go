@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
@@ -25,6 +26,17 @@ const configPoll = time.Second
 func configOf(name string, text []byte) *config.Document {
 	doc, _ := config.Parse(name, text)
 	return doc
+}
+
+// checkProfiles finds targets whose profile does not exist.
+func checkProfiles(doc *config.Document) []config.Fault {
+	var out []config.Fault
+	for _, t := range doc.Targets {
+		if _, err := fanout.ProfileNamed(t.Profile); err != nil {
+			out = append(out, doc.Fault(config.Join("targets", t.Name, "profile"), err.Error()))
+		}
+	}
+	return out
 }
 
 func databaseExists(dsn string) bool {
@@ -94,7 +106,7 @@ func (i *instance) unsafe(ctx context.Context, hasActive bool, file *hub.Snapsho
 }
 
 func (i *instance) activateFile(ctx context.Context, o instanceOptions, v int64) error {
-	snap, err := hub.Compile(v, o.Name, o.Config)
+	snap, err := hub.Compile(v, o.Name, o.Config, checkProfiles)
 	if err != nil {
 		return err
 	}
@@ -103,7 +115,7 @@ func (i *instance) activateFile(ctx context.Context, o instanceOptions, v int64)
 }
 
 func (i *instance) activateStored(ctx context.Context, v store.ConfigVersion) error {
-	snap, err := hub.Compile(v.Version, fmt.Sprintf("version %d", v.Version), []byte(v.Body))
+	snap, err := hub.Compile(v.Version, fmt.Sprintf("version %d", v.Version), []byte(v.Body), checkProfiles)
 	if err != nil {
 		return fmt.Errorf("the active configuration cannot be used by this program: %w", err)
 	}

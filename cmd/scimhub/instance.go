@@ -59,7 +59,7 @@ type instanceOptions struct {
 // start opens the database, puts a configuration in force and listens. Nothing is
 // served before run.
 func start(ctx context.Context, o instanceOptions) (*instance, error) {
-	file, fileErr := hub.Compile(0, o.Name, o.Config)
+	file, fileErr := hub.Compile(0, o.Name, o.Config, checkProfiles)
 	doc := configOf(o.Name, o.Config)
 	dsn, err := doc.DatabaseURL()
 	if err != nil {
@@ -86,6 +86,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) e
 	registry := prometheus.NewRegistry()
 	i.hub = hub.New(i.store, scim.DefaultRegistry(), o.Log)
 	i.hub.Metrics = hub.NewMetrics(registry)
+	i.hub.Check = checkProfiles
 	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
