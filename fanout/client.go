@@ -240,9 +240,6 @@ func (c *Client) refused(resp *http.Response, text []byte, secrets []string) *Cl
 		out.Class = Timeout
 	case s >= 500:
 		out.Class = Server
-		if s == http.StatusServiceUnavailable && out.RetryAfter > 0 {
-			out.Class = Throttled
-		}
 	case s >= 300 && s < 400:
 		out.Class, out.Detail = Garbage, "the target redirects to elsewhere; credentials are not sent there"
 	default:

@@ -29,12 +29,12 @@ func paceOf(c Class, leaver bool) pace {
 	switch c {
 	case Throttled:
 		return pace{2 * time.Second, 5 * time.Minute}
-	case Network, Timeout, Server:
+	case Network, Timeout, Server, Garbage:
 		return pace{2 * time.Second, 10 * time.Minute}
 	case UnknownOutcome:
 		return pace{time.Second, 5 * time.Minute}
-	case Credentials, Garbage:
-		return pace{30 * time.Second, 15 * time.Minute}
+	case Credentials:
+		return pace{15 * time.Second, 15 * time.Minute}
 	case Missing:
 		return pace{5 * time.Second, 30 * time.Minute}
 	}
@@ -95,7 +95,7 @@ func (h Health) Failed(target string, err *ClientError, now time.Time) Health {
 	h.Failures++
 	h.ErrorClass, h.LastError = err.Class, err.Error()
 	over := h.Failures - failuresToBackOff + 1
-	if err.Status == 401 || err.Class == Throttled {
+	if err.Status == 401 || err.Class == Throttled || err.RetryAfter > 0 {
 		over = h.Failures
 	}
 	if over > 0 {

@@ -143,7 +143,12 @@ func (w *world) until(what string, cond func(rows map[string]model.AccountRow) b
 		select {
 		case <-tick.C:
 		case <-deadline.C:
+			shown := 0
 			for id, r := range rows {
+				if r.State == model.StateInSync || shown > 10 {
+					continue
+				}
+				shown++
 				w.t.Logf("%s: state %s due %v owned %q remote %q drift %q error %q (%s) attempts %d", id, r.State, r.Due, r.Owned, r.RemoteID, r.Drift, r.LastError, r.ErrorClass, r.Attempts)
 			}
 			w.t.Fatalf("waited in vain: %s", what)
@@ -209,4 +214,11 @@ func (w *world) byHand(method, path, body string) int {
 	}
 	defer resp.Body.Close()
 	return resp.StatusCode
+}
+
+// readBody reads a request's body and puts it back.
+func readBody(r *http.Request) string {
+	b, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(strings.NewReader(string(b)))
+	return string(b)
 }
