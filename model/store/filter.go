@@ -124,6 +124,10 @@ func (b *filterSQL) compare(f scim.Compare, s scope) error {
 	kind := kindOf(f.Attr)
 	from, element, many := s.elements(f.Path)
 	if !many {
+		if root, ok := s.(rootScope); ok && f.Op == scim.Eq && root.indexed(f.Path) != "" {
+			b.lookup(root.indexed(f.Path), f.Value)
+			return nil
+		}
 		b.leaf(s.single(f.Path, kind), f.Op, f.Value, kind)
 		return nil
 	}
@@ -136,6 +140,13 @@ func (b *filterSQL) compare(f scim.Compare, s scope) error {
 	b.leaf(value, f.Op, f.Value, kind)
 	b.text.WriteString(")")
 	return nil
+}
+
+// lookup asks an index for a value, which is never empty: the plain comparison,
+// with the condition under which partial indexes hold a row.
+func (b *filterSQL) lookup(column string, value any) {
+	b.text.WriteString("(" + column + " = ? AND " + column + " <> '')")
+	b.args = append(b.args, value)
 }
 
 func (b *filterSQL) valuePath(f scim.ValuePath, s scope) error {

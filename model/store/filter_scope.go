@@ -42,6 +42,23 @@ func (s rootScope) single(p scim.Path, kind sqlKind) string {
 	return s.b.extract("r.search", keys(p), kind)
 }
 
+// indexed is the column that an equality can be looked up by; empty if there is none.
+// The column holds what the search document would, or nothing.
+func (s rootScope) indexed(p scim.Path) string {
+	if p.URI != "" || p.Sub != "" {
+		return ""
+	}
+	switch attr := strings.ToLower(p.Attr); {
+	case attr == "id":
+		return "r.id"
+	case attr == "externalid":
+		return "r.external_id"
+	case attr == "username" && s.b.rt.Name == "User":
+		return "r.key"
+	}
+	return ""
+}
+
 // keys is where a path's value stands in the search document.
 func keys(p scim.Path) []string {
 	var out []string

@@ -26,7 +26,8 @@ func (t *Tx) userGroups() string {
 	if t.pg {
 		return `(SELECT json_agg(json_build_array(g.id, g.display) ORDER BY g.id)::text FROM group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id)`
 	}
-	return `(SELECT json_group_array(json_array(x.id, x.display)) FROM (SELECT g.id, g.display FROM group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id ORDER BY g.id) x)`
+	// CROSS JOIN keeps SQLite from walking all resources to find them in order.
+	return `(SELECT json_group_array(json_array(x.id, x.display)) FROM (SELECT g.id, g.display FROM group_members m CROSS JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id ORDER BY m.group_id) x)`
 }
 
 func (t *Tx) columns(kind string, want scim.Fields) string {

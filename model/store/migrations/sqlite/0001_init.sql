@@ -15,11 +15,10 @@ CREATE TABLE resources (
   modified_at integer NOT NULL,
   identity_id text NOT NULL           -- empty for all but Users
 );
-CREATE UNIQUE INDEX resources_key ON resources (source, kind, key) WHERE key <> '';
+CREATE UNIQUE INDEX resources_key ON resources (kind, key, source) WHERE key <> '';
 CREATE INDEX resources_page ON resources (source, kind, id);
 CREATE INDEX resources_external ON resources (source, kind, external_id) WHERE external_id <> '';
 CREATE INDEX resources_identity ON resources (identity_id) WHERE identity_id <> '';
-CREATE INDEX resources_match ON resources (kind, key) WHERE key <> '';
 
 CREATE TABLE group_members (
   group_id  text NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
