@@ -139,7 +139,7 @@ func (d *differ) adopt(r model.AccountRow, base model.Change, desired, observed 
 		out[0].After, out[0].Fields = &kept, nil
 		out = append(out, u)
 	}
-	return append(out, d.joins(r, base, desired.Groups, observed.Groups)...)
+	return append(out, d.joins(r, base, desired.Groups, nil)...) // joining twice does no harm
 }
 
 func (d *differ) update(r model.AccountRow, base model.Change, desired, applied *model.Account) []model.Change {
