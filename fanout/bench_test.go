@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,6 +54,41 @@ func (s *stopwatch) total() time.Duration { return time.Duration(s.nanos.Load())
 
 var benchTransport = &http.Transport{MaxIdleConnsPerHost: 64}
 
+// bare is the rate of a plain HTTP client with the same number of requests under
+// way and nothing else to do: what the machine allows at this moment.
+func bare(b *testing.B, latency time.Duration, concurrency, n int) float64 {
+	b.Helper()
+	h, _ := canned(latency)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	var left atomic.Int64
+	left.Store(int64(n))
+	began := time.Now()
+	var all sync.WaitGroup
+	for range concurrency {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				resp, err := benchTransport.RoundTrip(must(http.NewRequestWithContext(b.Context(), http.MethodPost, server.URL+"/Users", strings.NewReader(`{"userName":"x"}`))))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	all.Wait()
+	return float64(n) / time.Since(began).Seconds()
+}
+
+func must(r *http.Request, err error) *http.Request {
+	if err != nil {
+		panic(err) // a literal request that cannot be made
+	}
+	return r
+}
+
 // BenchmarkFanout creates 10,000 accounts at a target 20 ms away with 16 requests
 // at a time, from due rows to settled ones, on SQLite. 16 requests of 20 ms allow
 // 800 accounts a second at the very best.
@@ -78,6 +116,7 @@ func BenchmarkFanout(b *testing.B) {
 		rate := people / took.Seconds()
 		b.ReportMetric(rate, "accounts/s")
 		b.ReportMetric(rate/(concurrency/latency.Seconds()), "of-ideal")
+		b.ReportMetric(rate/bare(b, latency, concurrency, 4000), "of-bare-client")
 		b.ReportMetric(clock.total().Seconds()/took.Seconds()/concurrency, "of-slots-busy")
 		b.StartTimer()
 	}

@@ -58,7 +58,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 		}
 	}
 	pool := errgroup.Group{}
-	pool.SetLimit(width)
+	pool.SetLimit(width + 4) // some always wait at the gate, so that no slot is idle
 	var later []*job
 	var laterMu sync.Mutex
 	for _, j := range jobs {

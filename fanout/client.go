@@ -123,43 +123,21 @@ type request struct {
 
 func (r request) writes() bool { return r.method != http.MethodGet }
 
-// do sends one request and classifies what comes back.
+// do sends one request and classifies what comes back. The slot that Pace gives
+// is held only while the target is asked, not while JSON is written or read.
 func (c *Client) do(ctx context.Context, r request) (answer, error) {
-	if c.opts.Pace != nil {
-		done, err := c.opts.Pace(ctx)
-		if err != nil {
-			return answer{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
+			return answer{}, &ClientError{Class: Invalid, Detail: "the request cannot be written as JSON", Err: err}
 		}
-		defer done()
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
-	defer cancel()
-	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	req, secrets, err := c.newRequest(ctx, r)
-	if err != nil {
-		return answer{}, err
-	}
-	sent.Store(false) // signing may have sent a request of its own
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return answer{}, c.lost(r, err, sent.Load())
-	}
-	defer func() { _ = resp.Body.Close() }()
-	limit := r.limit
-	if limit == 0 {
-		limit = bodyLimit
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	resp, text, secrets, err := c.exchange(ctx, r, body)
 	switch {
-	case err != nil && resp.StatusCode < 300:
-		return answer{}, c.lost(r, err, true)
-	case int64(len(text)) > limit:
-		return answer{}, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: fmt.Sprintf("the answer is longer than %d bytes", limit)}
-	case resp.StatusCode == http.StatusUnauthorized:
-		c.auth.forget()
-	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	case err != nil:
+		return answer{}, err
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return answer{}, c.refused(resp, text, secrets)
 	}
 	out := answer{status: resp.StatusCode, location: resp.Header.Get("Location")}
@@ -172,14 +150,49 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	return out, nil
 }
 
-func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, []string, error) {
-	var body io.Reader
-	if r.body != nil {
-		b, err := json.Marshal(r.body)
+// exchange sends one request and reads the answer to its end.
+func (c *Client) exchange(ctx context.Context, r request, body []byte) (*http.Response, []byte, []string, error) {
+	if c.opts.Pace != nil {
+		done, err := c.opts.Pace(ctx)
 		if err != nil {
-			return nil, nil, &ClientError{Class: Invalid, Detail: "the request cannot be written as JSON", Err: err}
+			return nil, nil, nil, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
 		}
-		body = bytes.NewReader(b)
+		defer done()
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	req, secrets, err := c.newRequest(ctx, r, body)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	sent.Store(false) // signing may have sent a request of its own
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, nil, lost(r, err, sent.Load())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	limit := r.limit
+	if limit == 0 {
+		limit = bodyLimit
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil && resp.StatusCode < 300:
+		return nil, nil, nil, lost(r, err, true)
+	case int64(len(text)) > limit:
+		return nil, nil, nil, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: fmt.Sprintf("the answer is longer than %d bytes", limit)}
+	case resp.StatusCode == http.StatusUnauthorized:
+		c.auth.forget()
+	}
+	return resp, text, secrets, nil
+}
+
+func (c *Client) newRequest(ctx context.Context, r request, text []byte) (*http.Request, []string, error) {
+	var body io.Reader
+	if text != nil {
+		body = bytes.NewReader(text)
 	}
 	address := c.base + r.path
 	if len(r.query) > 0 {
@@ -206,7 +219,7 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, []st
 }
 
 // lost classifies a request without a complete answer.
-func (c *Client) lost(r request, err error, sent bool) *ClientError {
+func lost(r request, err error, sent bool) *ClientError {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err // the URL holds a person's name

@@ -80,7 +80,7 @@ func (r *runner) backlog(soft, hard context.Context) error {
 		active++
 		settled.expect(len(rows))
 		chunks.Go(func() { r.chunk(soft, hard, rows, marks, width, settled.add) })
-		for settled.open() > size && soft.Err() == nil {
+		for settled.open() > size+settleRows && soft.Err() == nil {
 			wait(soft, r.progress, r.w.poll())
 		}
 	}
