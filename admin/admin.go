@@ -73,6 +73,7 @@ func (a *API) routes() []route {
 		{"GET", "/targets/{target}", readers, a.target},
 		{"GET", "/targets/{target}/accounts", readers, a.accounts},
 		{"POST", "/targets/{target}/sync", operators, a.syncTarget},
+		{"GET", "/targets/{target}/drift", readers, a.lastSweep},
 		{"POST", "/targets/{target}/drift", operators, a.driftTarget},
 		{"POST", "/targets/{target}/pause", operators, a.pauseTarget},
 		{"POST", "/targets/{target}/resume", operators, a.resumeTarget},

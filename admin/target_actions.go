@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model"
@@ -27,6 +28,33 @@ func (a *API) driftTarget(r *http.Request, by Caller) (any, error) {
 	return a.act(r, by, "drift", func(ctx context.Context, t model.Target) error {
 		return a.Hub.Store.UpdateTargetState(ctx, t.Name, func(st *store.TargetState) { st.DriftWanted = true })
 	})
+}
+
+// SweepAnswer is what the last drift sweep found; At is nil where there was none.
+type SweepAnswer struct {
+	At      *time.Time      `json:"at,omitempty"`
+	Checked int             `json:"checked"`
+	Total   int             `json:"total"`
+	Items   []store.Finding `json:"items"`
+}
+
+func (a *API) lastSweep(r *http.Request, _ Caller) (any, error) {
+	t, err := a.configured(r)
+	if err != nil {
+		return nil, err
+	}
+	sweep, ok, err := a.Hub.Store.LastSweep(r.Context(), t.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := SweepAnswer{Checked: sweep.Checked, Total: sweep.Total, Items: sweep.Findings}
+	if out.Items == nil {
+		out.Items = []store.Finding{}
+	}
+	if ok {
+		out.At = &sweep.At
+	}
+	return out, nil
 }
 
 func (a *API) pauseTarget(r *http.Request, by Caller) (any, error) {

@@ -1,10 +1,13 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -116,7 +119,31 @@ type sweeping struct {
 	wanted  map[uint64]struct{} // hashes of match values of rows whose account is not known yet
 	members map[string][]string // id -> groups; nil: memberships are not known
 	report  SweepReport
+	found   []store.Finding // what the report counts, up to sweepFindings
 	due     bool
+}
+
+// sweepFindings limits the list kept of a sweep; the count goes on.
+const sweepFindings = 1000
+
+// finding counts a difference and keeps it for those who ask what the sweep found.
+func (s *sweeping) finding(f store.Finding) {
+	s.report.Kinds[f.Kind]++
+	if len(s.found) < sweepFindings {
+		s.found = append(s.found, f)
+	}
+}
+
+// kept is the sweep as it is stored: in an order that says nothing of the target's.
+func (s *sweeping) kept() store.Sweep {
+	slices.SortFunc(s.found, func(a, b store.Finding) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.UserName, b.UserName), strings.Compare(a.RemoteID, b.RemoteID))
+	})
+	total := 0
+	for _, n := range s.report.Kinds {
+		total += n
+	}
+	return store.Sweep{At: s.began, Checked: s.report.Checked, Total: total, Findings: s.found}
 }
 
 // sweep reads groups and accounts of the target and compares them with what was
@@ -141,6 +168,9 @@ func (r *runner) sweep(soft, hard context.Context) (SweepReport, error) {
 		return s.report, fmt.Errorf("sweep of target %s: %w", r.target.Name, err)
 	}
 	r.w.Metrics.drifted(r.target.Name, s.report.Kinds)
+	if err := r.w.Store.SaveSweep(context.WithoutCancel(hard), r.target.Name, s.kept()); err != nil {
+		return s.report, fmt.Errorf("store the sweep: %w", err)
+	}
 	at := s.began
 	return s.report, r.w.Store.UpdateTargetState(context.WithoutCancel(hard), r.target.Name, func(st *store.TargetState) {
 		st.LastDrift, st.DriftWanted = &at, false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // compare judges one batch of accounts that the target showed.
@@ -144,8 +145,8 @@ func (s *sweeping) judge(row model.AccountRow, u RemoteUser) (model.AccountRow, 
 		}
 		return row, nil
 	}
-	s.report.Kinds[driftChanged]++
 	fields = append(fields, groupDiff(applied.Groups, seen.Groups)...)
+	s.finding(store.Finding{Kind: driftChanged, Identity: row.Identity, UserName: nameOf(row), RemoteID: row.RemoteID, Fields: fields, Action: s.r.target.Drift.Changed})
 	c := model.Change{Verb: model.Report, Identity: row.Identity, UserName: nameOf(row), RemoteID: row.RemoteID, Before: &applied, After: &seen,
 		Fields: fields, Because: []string{"changed at the target, not by the hub"}}
 	fresh := row.Drift != driftChanged || row.Observed == nil || len(differences(*row.Observed, seen)) > 0 || !slices.Equal(row.Observed.Groups, seen.Groups)
@@ -210,7 +211,7 @@ func (s *sweeping) stranger(u RemoteUser, row model.AccountRow, reported bool) (
 		}
 		return nil, nil
 	}
-	s.report.Kinds[driftUnknown]++
+	s.finding(store.Finding{Kind: driftUnknown, UserName: u.UserName, RemoteID: u.ID, Action: s.r.target.Drift.Unknown})
 	now := s.r.w.Now()
 	seen := model.Account{UserName: u.UserName, Active: u.Active}
 	if !reported {
@@ -296,7 +297,7 @@ func (s *sweeping) lookAgain(ctx context.Context, id string) error {
 					Before: row.Applied, Because: []string{"the account is no longer at the target"}}
 				s.r.missing(&row, s.r.w.Now())
 				if row.Drift == driftMissing {
-					s.report.Kinds[driftMissing]++
+					s.finding(store.Finding{Kind: driftMissing, Identity: row.Identity, UserName: c.UserName, RemoteID: c.RemoteID, Action: s.r.target.Drift.Missing})
 				}
 				s.due = s.due || row.Due
 				if out = append(out, row); fresh {

@@ -205,18 +205,28 @@ func targetDrift(c *client) *cobra.Command {
 }
 
 func printDrift(cmd *cobra.Command, c *client, o output, target string) error {
-	var answer listOf[admin.AccountView]
-	if err := c.call(cmd.Context(), "GET", query(targetPath(target, "accounts"), "drift", "1", "limit", "1000"), nil, &answer); err != nil {
+	var answer admin.SweepAnswer
+	if err := c.call(cmd.Context(), "GET", targetPath(target, "drift"), nil, &answer); err != nil {
 		return err
 	}
 	err := o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
 		rows := make([][]string, len(answer.Items))
-		for i, a := range answer.Items {
-			rows[i] = []string{a.Drift, a.UserName, string(a.State), dash(a.RemoteID), dash(a.LastError)}
+		for i, f := range answer.Items {
+			fields := make([]string, len(f.Fields))
+			for n, d := range f.Fields {
+				fields[n] = fmt.Sprintf("%s: %v -> %v", d.Path, d.Before, d.After)
+			}
+			rows[i] = []string{f.Kind, f.UserName, f.RemoteID, f.Action, dash(strings.Join(fields, "; "))}
 		}
-		return columns(w, "DRIFT ACCOUNT STATE REMOTE_ID NOTE", rows)
+		if len(rows) > 0 {
+			if err := columns(w, "DRIFT ACCOUNT REMOTE_ID ACTION CHANGED", rows); err != nil {
+				return err
+			}
+		}
+		_, err := fmt.Fprintf(w, "%d accounts read, %d differ\n", answer.Checked, answer.Total)
+		return err
 	})
-	if err == nil && len(answer.Items) > 0 {
+	if err == nil && answer.Total > 0 {
 		return exitCode{code: exitDiffers}
 	}
 	return err

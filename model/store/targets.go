@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -72,6 +74,51 @@ func (s *Store) UpdateTargetState(ctx context.Context, name string, fn func(*Tar
 		_, err = tx.exec(`UPDATE targets SET state = ? WHERE name = ?`, string(text), name)
 		return err
 	})
+}
+
+// Sweep is what the last drift sweep of a target found, whatever was done about it.
+type Sweep struct {
+	At       time.Time `json:"at"`       // when it began
+	Checked  int       `json:"checked"`  // accounts the target showed
+	Total    int       `json:"total"`    // differences, those beyond the list included
+	Findings []Finding `json:"findings"` // by kind and user name; limited
+}
+
+// Finding is one account that differed.
+type Finding struct {
+	Kind     string            `json:"kind"` // changed, missing, unknown
+	Identity string            `json:"identity,omitempty"`
+	UserName string            `json:"userName"`
+	RemoteID string            `json:"remoteId"`
+	Fields   []model.FieldDiff `json:"fields,omitempty"` // before: as applied; after: as found
+	Action   string            `json:"action"`           // what follows: report, revert, recreate, adopt, disable
+}
+
+// SaveSweep keeps what a sweep found in place of the one before.
+func (s *Store) SaveSweep(ctx context.Context, target string, sweep Sweep) error {
+	body, err := json.Marshal(sweep)
+	if err != nil {
+		return err
+	}
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`UPDATE targets SET sweep = ? WHERE name = ?`, string(body), target)
+		return err
+	})
+}
+
+// LastSweep reads what the last sweep found; ok is false where there was none.
+func (s *Store) LastSweep(ctx context.Context, target string) (sweep Sweep, ok bool, err error) {
+	var body string
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT sweep FROM targets WHERE name = ?`, target).Scan(&body)
+	})
+	if errors.Is(err, sql.ErrNoRows) || (err == nil && body == "") {
+		return sweep, false, nil
+	}
+	if err != nil {
+		return sweep, false, err
+	}
+	return sweep, true, json.Unmarshal([]byte(body), &sweep)
 }
 
 // TargetGroup is a group at a target.

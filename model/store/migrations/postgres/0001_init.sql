@@ -92,7 +92,8 @@ CREATE TABLE targets (
   name           text COLLATE "C" PRIMARY KEY,
   holder         text COLLATE "C" NOT NULL,
   leased_until   bigint NOT NULL,
-  state          text NOT NULL        -- JSON of TargetState
+  state          text NOT NULL,        -- JSON of TargetState
+  sweep          text NOT NULL DEFAULT ''           -- JSON of Sweep: what the last drift sweep found
 );
 
 CREATE TABLE accounts (

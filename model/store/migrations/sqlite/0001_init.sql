@@ -92,7 +92,8 @@ CREATE TABLE targets (
   name           text PRIMARY KEY,
   holder         text NOT NULL,
   leased_until   integer NOT NULL,
-  state          text NOT NULL        -- JSON of TargetState
+  state          text NOT NULL,        -- JSON of TargetState
+  sweep          text NOT NULL DEFAULT ''           -- JSON of Sweep: what the last drift sweep found
 );
 
 CREATE TABLE accounts (
