@@ -36,6 +36,11 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 			}
 			removed := false
 			for _, c := range o.Done {
+				if c.Verb == model.Adopt { // what a sweep took for a stranger's is ours now
+					if _, err := tx.exec(`DELETE FROM accounts WHERE target = ? AND identity_id = ?`, target, "?"+o.Row.RemoteID); err != nil {
+						return err
+					}
+				}
 				entries = append(entries, changeEntry(target, c, "", o.Row.LastError))
 				removed = removed || c.Removes()
 			}
