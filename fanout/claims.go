@@ -16,6 +16,7 @@ type claims struct {
 	mu      sync.Mutex
 	held    map[string]*claim
 	missed  bool // the urgent lane wanted a row that was running
+	again   bool // a row had just been given back: to be read anew
 	reading int  // readings announced and not used yet
 	round   int64
 	back    map[string]int64 // identity -> when it was given back, while anybody reads
@@ -81,6 +82,7 @@ func (c *claims) seize(since int64, rows []model.AccountRow, steal bool) ([]mode
 			continue
 		}
 		if c.stale(r.Identity, since) {
+			c.again = true
 			continue
 		}
 		m := &claim{running: true}
@@ -129,4 +131,13 @@ func (c *claims) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.held)
+}
+
+// anew reports, once, that a row was passed over only because its reading was stale.
+func (c *claims) anew() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	again := c.again
+	c.again = false
+	return again
 }

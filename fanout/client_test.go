@@ -3,8 +3,10 @@ package fanout
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -305,7 +307,11 @@ func TestClientOutcome(t *testing.T) {
 	if _, err := newClient(server.URL, 50*time.Millisecond).Get(t.Context(), "slow"); ClassOf(err) != Timeout {
 		t.Errorf("slow read: %v", err)
 	}
-	if _, err := newClient("http://127.0.0.1:1", time.Second).Create(t.Context(), *account("a")); ClassOf(err) != Network {
+	nobody := newClient("http://target.invalid", time.Second)
+	nobody.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("connection refused")
+	}}
+	if _, err := nobody.Create(t.Context(), *account("a")); ClassOf(err) != Network {
 		t.Errorf("nobody listens: %v", err)
 	}
 }

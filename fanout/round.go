@@ -114,6 +114,9 @@ func (r *runner) urgentRound(soft, hard context.Context) error {
 				return fmt.Errorf("load due leavers: %w", err)
 			}
 			if len(rows) == 0 {
+				if r.claims.anew() {
+					continue
+				}
 				break
 			}
 			r.chunk(soft, urgently(hard), rows, marks, urgentWidth, func(j *job) { r.settle(hard, []*job{j}) })

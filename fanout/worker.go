@@ -29,7 +29,7 @@ type Snapshot struct {
 type Worker struct {
 	Store   *store.Store
 	Current func() *Snapshot // the active configuration; nil: none yet
-	Holder  string           // names this replica in leases
+	Holder  string           // names this replica in leases; no two alike
 	Log     *slog.Logger
 	Metrics *Metrics
 	Now     func() time.Time

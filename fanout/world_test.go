@@ -69,9 +69,10 @@ func (w *world) start() {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
+	worker := w.worker
 	go func() {
 		defer close(done)
-		if err := w.worker.Run(ctx); err != nil {
+		if err := worker.Run(ctx); err != nil {
 			w.t.Error(err)
 		}
 	}()
