@@ -131,9 +131,30 @@ func (s *Store) VerifyAudit(ctx context.Context) (checked int64, faults []AuditF
 				return err
 			}
 		}
-		return nil
+		found, err := tx.strayLanes()
+		faults = append(faults, found...)
+		return err
 	})
 	return checked, faults, err
+}
+
+// strayLanes finds entries in lanes that nobody writes.
+func (t *Tx) strayLanes() (faults []AuditFault, err error) {
+	rows, err := t.query(`SELECT lane, min(seq), count(*) FROM audit WHERE lane < 0 OR lane >= ? GROUP BY lane ORDER BY lane`, lanes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f AuditFault
+		var n int64
+		if err := rows.Scan(&f.Lane, &f.Seq, &n); err != nil {
+			return faults, err
+		}
+		f.Message = fmt.Sprintf("%d entries were added in a lane that does not exist", n)
+		faults = append(faults, f)
+	}
+	return faults, rows.Err()
 }
 
 func (t *Tx) verifyLane(lane int) (checked int64, faults []AuditFault, err error) {

@@ -139,9 +139,12 @@ func (s rootScope) elements(p scim.Path) (string, scope, bool) {
 		return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": "m.member_id",
 			"type": "NULLIF(m.type_fold, '')", "display": "NULLIF(m.fold, '')"}, s.b}, true
 	case strings.EqualFold(p.Attr, "groups") && keptAsRows(s.b.rt, "groups"):
-		display := s.b.extract("g.search", []string{"displayname"}, kindText)
+		display, direct := s.b.extract("g.search", []string{"displayname"}, kindText), "'direct'"
+		if s.b.pg {
+			direct = `('direct' COLLATE "C")`
+		}
 		return "group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id",
-			rowScope{map[string]string{"value": "g.id", "type": "'direct'", "display": display}, s.b}, true
+			rowScope{map[string]string{"value": "g.id", "type": direct, "display": display}, s.b}, true
 	}
 	whole := scim.Path{URI: p.URI, Attr: p.Attr}
 	switch {
