@@ -16,7 +16,7 @@ func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 		j.did(c)
 		return nil
 	case c.Verb == model.Create && ClassOf(err) == Conflict:
-		return r.collided(ctx, j, c, err)
+		return r.collided(ctx, j, err)
 	case ClassOf(err) == Missing && j.row.Desired == nil && (c.Verb == model.Disable || c.Verb == model.Delete):
 		r.gone(&j.row) // nothing there is what a removal wants
 		j.did(c)
@@ -119,7 +119,7 @@ func (r *runner) gone(row *model.AccountRow) {
 
 // collided meets a create that the target refuses because the account exists: it
 // is looked up and goes through the adoption rule like any account found.
-func (r *runner) collided(ctx context.Context, j *job, c model.Change, refusal error) error {
+func (r *runner) collided(ctx context.Context, j *job, refusal error) error {
 	u, found, err := r.lookup(ctx, j, false)
 	if err != nil {
 		return err

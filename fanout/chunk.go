@@ -121,8 +121,7 @@ func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
 		j.drop, j.stolen = true, true
 		return false
 	}
-	if soft.Err() != nil || (!urgent && r.w.Now().Before(r.standing().RetryAt)) {
-		j.drop = true
+	if j.drop = r.halted(soft, hard); j.drop {
 		return false
 	}
 	for _, c := range j.changes {

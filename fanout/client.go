@@ -133,29 +133,37 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 			return answer{}, &ClientError{Class: Invalid, Detail: "the request cannot be written as JSON", Err: err}
 		}
 	}
-	resp, text, secrets, err := c.exchange(ctx, r, body)
+	got, err := c.exchange(ctx, r, body)
 	switch {
 	case err != nil:
 		return answer{}, err
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return answer{}, c.refused(resp, text, secrets)
+	case got.status < 200 || got.status > 299:
+		return answer{}, c.refused(got)
 	}
-	out := answer{status: resp.StatusCode, location: resp.Header.Get("Location")}
-	if r.method == http.MethodDelete || len(bytes.TrimSpace(text)) == 0 {
+	out := answer{status: got.status, location: got.header.Get("Location")}
+	if r.method == http.MethodDelete || len(bytes.TrimSpace(got.text)) == 0 {
 		return out, nil
 	}
-	if out.doc, err = decodeObject(text); err != nil {
-		return answer{}, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: "the answer is no JSON object: " + excerpt(text, secrets)}
+	if out.doc, err = decodeObject(got.text); err != nil {
+		return answer{}, &ClientError{Class: Garbage, Status: got.status, Detail: "the answer is no JSON object: " + excerpt(got.text, got.secrets)}
 	}
 	return out, nil
 }
 
+// reply is an answer as it came, with the secrets that were shown for it.
+type reply struct {
+	status  int
+	header  http.Header
+	text    []byte
+	secrets []string
+}
+
 // exchange sends one request and reads the answer to its end.
-func (c *Client) exchange(ctx context.Context, r request, body []byte) (*http.Response, []byte, []string, error) {
+func (c *Client) exchange(ctx context.Context, r request, body []byte) (reply, error) {
 	if c.opts.Pace != nil {
 		done, err := c.opts.Pace(ctx)
 		if err != nil {
-			return nil, nil, nil, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
+			return reply{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
 		}
 		defer done()
 	}
@@ -165,12 +173,12 @@ func (c *Client) exchange(ctx context.Context, r request, body []byte) (*http.Re
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, secrets, err := c.newRequest(ctx, r, body)
 	if err != nil {
-		return nil, nil, nil, err
+		return reply{}, err
 	}
 	sent.Store(false) // signing may have sent a request of its own
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, nil, lost(r, err, sent.Load())
+		return reply{}, lost(r, err, sent.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
 	limit := r.limit
@@ -180,13 +188,13 @@ func (c *Client) exchange(ctx context.Context, r request, body []byte) (*http.Re
 	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil && resp.StatusCode < 300:
-		return nil, nil, nil, lost(r, err, true)
+		return reply{}, lost(r, err, true)
 	case int64(len(text)) > limit:
-		return nil, nil, nil, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: fmt.Sprintf("the answer is longer than %d bytes", limit)}
+		return reply{}, &ClientError{Class: Garbage, Status: resp.StatusCode, Detail: fmt.Sprintf("the answer is longer than %d bytes", limit)}
 	case resp.StatusCode == http.StatusUnauthorized:
 		c.auth.forget()
 	}
-	return resp, text, secrets, nil
+	return reply{resp.StatusCode, resp.Header, text, secrets}, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, text []byte) (*http.Request, []string, error) {
@@ -220,8 +228,7 @@ func (c *Client) newRequest(ctx context.Context, r request, text []byte) (*http.
 
 // lost classifies a request without a complete answer.
 func lost(r request, err error, sent bool) *ClientError {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // the URL holds a person's name
 	}
 	out := &ClientError{Class: Network, Err: err}
@@ -236,12 +243,12 @@ func lost(r request, err error, sent bool) *ClientError {
 }
 
 // refused classifies an answer that is no success.
-func (c *Client) refused(resp *http.Response, text []byte, secrets []string) *ClientError {
-	out := &ClientError{Status: resp.StatusCode, Detail: detailOf(text, secrets)}
-	out.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), c.opts.Now())
-	switch s := resp.StatusCode; {
+func (c *Client) refused(got reply) *ClientError {
+	out := &ClientError{Status: got.status, Detail: detailOf(got.text, got.secrets)}
+	out.RetryAfter = retryAfter(got.header.Get("Retry-After"), c.opts.Now())
+	switch s := got.status; {
 	case s == http.StatusTooManyRequests,
-		s == c.profile.ThrottledStatus && c.profile.ThrottledBody != "" && bytes.Contains(text, []byte(c.profile.ThrottledBody)):
+		s == c.profile.ThrottledStatus && c.profile.ThrottledBody != "" && bytes.Contains(got.text, []byte(c.profile.ThrottledBody)):
 		out.Class = Throttled
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:
 		out.Class = Credentials
@@ -258,7 +265,7 @@ func (c *Client) refused(resp *http.Response, text []byte, secrets []string) *Cl
 	default:
 		out.Class = Invalid
 		// Some targets answer 400 to a name that is taken.
-		if strings.Contains(strings.ToLower(string(text)), `"uniqueness"`) {
+		if strings.Contains(strings.ToLower(string(got.text)), `"uniqueness"`) {
 			out.Class = Conflict
 		}
 	}

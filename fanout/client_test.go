@@ -137,7 +137,7 @@ func TestClientWrites(t *testing.T) {
 	put.Put = true
 	pathless := generic(t)
 	pathless.PatchPathless = true
-	update := func(c *Client) error { _, err := c.Update(context.Background(), "7", before, after); return err }
+	update := func(c *Client) error { _, err := c.Update(t.Context(), "7", before, after); return err }
 	tests := []struct {
 		name    string
 		profile Profile
@@ -145,21 +145,21 @@ func TestClientWrites(t *testing.T) {
 		list    []exchange
 		class   Class
 	}{
-		{"create", generic(t), func(c *Client) error { _, err := c.Create(context.Background(), before); return err }, []exchange{{"POST", "/Users", `{
+		{"create", generic(t), func(c *Client) error { _, err := c.Create(t.Context(), before); return err }, []exchange{{"POST", "/Users", `{
 			"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
 			"userName":"anna","active":true,"name":{"familyName":"Old"},"title":"x","emails":[{"type":"work","value":"a@x"}],
 			"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"A"}}`, 201, nil, `{"id":"7"}`}}, ""},
-		{"create answered 200", generic(t), func(c *Client) error { _, err := c.Create(context.Background(), before); return err }, []exchange{{"POST", "/Users", "", 200, nil, `{"id":7}`}}, ""},
+		{"create answered 200", generic(t), func(c *Client) error { _, err := c.Create(t.Context(), before); return err }, []exchange{{"POST", "/Users", "", 200, nil, `{"id":7}`}}, ""},
 		{"create with Location alone", generic(t), func(c *Client) error {
-			u, err := c.Create(context.Background(), before)
+			u, err := c.Create(t.Context(), before)
 			if u.ID != "a b" {
 				return fmt.Errorf("id %q", u.ID)
 			}
 			return err
 		}, []exchange{{"POST", "/Users", "", 201, map[string]string{"Location": "/scim/Users/a%20b"}, ``}}, ""},
-		{"create without id", generic(t), func(c *Client) error { _, err := c.Create(context.Background(), before); return err }, []exchange{{"POST", "/Users", "", 201, nil, `{"ok":true}`}}, Garbage},
-		{"create taken", generic(t), func(c *Client) error { _, err := c.Create(context.Background(), before); return err }, []exchange{{"POST", "/Users", "", 409, nil, `{"status":409,"scimType":"uniqueness"}`}}, Conflict},
-		{"create taken, said with 400", generic(t), func(c *Client) error { _, err := c.Create(context.Background(), before); return err }, []exchange{{"POST", "/Users", "", 400, nil, `{"status":"400","scimType":"uniqueness"}`}}, Conflict},
+		{"create without id", generic(t), func(c *Client) error { _, err := c.Create(t.Context(), before); return err }, []exchange{{"POST", "/Users", "", 201, nil, `{"ok":true}`}}, Garbage},
+		{"create taken", generic(t), func(c *Client) error { _, err := c.Create(t.Context(), before); return err }, []exchange{{"POST", "/Users", "", 409, nil, `{"status":409,"scimType":"uniqueness"}`}}, Conflict},
+		{"create taken, said with 400", generic(t), func(c *Client) error { _, err := c.Create(t.Context(), before); return err }, []exchange{{"POST", "/Users", "", 400, nil, `{"status":"400","scimType":"uniqueness"}`}}, Conflict},
 		{"update answered 204", generic(t), update, []exchange{{"PATCH", "/Users/7", patched, 204, nil, ""}}, ""},
 		{"update answered 200", generic(t), update, []exchange{{"PATCH", "/Users/7", patched, 200, nil, `{"id":"7","userName":"anna"}`}}, ""},
 		{"update answered with a web page", generic(t), update, []exchange{{"PATCH", "/Users/7", patched, 200, nil, `<html>`}}, Garbage},
@@ -172,13 +172,13 @@ func TestClientWrites(t *testing.T) {
 		{"update by PUT keeps what others own", put, update, []exchange{
 			{"GET", "/Users/7", "", 200, nil, `{"id":"7","meta":{"version":"1"},"groups":[{"value":"g"}],"userName":"anna","nickName":"keep","n":12345678901234567890,"emails":[{"type":"home","value":"h"},{"type":"work","value":"a@x"}],"title":"x"}`},
 			{"PUT", "/Users/7", `{"id":"7","userName":"anna","nickName":"keep","n":12345678901234567890,"name":{"familyName":"New"},"emails":[{"type":"home","value":"h"}],"phoneNumbers":[{"type":"work","value":"1"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"B"}}`, 204, nil, ""}}, ""},
-		{"disable", generic(t), func(c *Client) error { _, err := c.SetActive(context.Background(), "7/8", false); return err }, []exchange{
+		{"disable", generic(t), func(c *Client) error { _, err := c.SetActive(t.Context(), "7/8", false); return err }, []exchange{
 			{"PATCH", "/Users/7%2F8", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}`, 204, nil, ""}}, ""},
-		{"delete", generic(t), func(c *Client) error { return c.Delete(context.Background(), "7") }, []exchange{{"DELETE", "/Users/7", "", 204, nil, ""}}, ""},
-		{"delete of nobody", generic(t), func(c *Client) error { return c.Delete(context.Background(), "7") }, []exchange{{"DELETE", "/Users/7", "", 404, nil, "<html>"}}, Missing},
-		{"read of another", generic(t), func(c *Client) error { _, err := c.Get(context.Background(), "7"); return err }, []exchange{{"GET", "/Users/7", "", 200, nil, `{"id":"8"}`}}, Garbage},
+		{"delete", generic(t), func(c *Client) error { return c.Delete(t.Context(), "7") }, []exchange{{"DELETE", "/Users/7", "", 204, nil, ""}}, ""},
+		{"delete of nobody", generic(t), func(c *Client) error { return c.Delete(t.Context(), "7") }, []exchange{{"DELETE", "/Users/7", "", 404, nil, "<html>"}}, Missing},
+		{"read of another", generic(t), func(c *Client) error { _, err := c.Get(t.Context(), "7"); return err }, []exchange{{"GET", "/Users/7", "", 200, nil, `{"id":"8"}`}}, Garbage},
 		{"members", generic(t), func(c *Client) error {
-			return c.PatchMembers(context.Background(), "g", []string{"1", "2"}, []string{`3"`})
+			return c.PatchMembers(t.Context(), "g", []string{"1", "2"}, []string{`3"`})
 		}, []exchange{
 			{"PATCH", "/Groups/g", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":"1"},{"value":"2"}]},{"op":"remove","path":"members[value eq \"3\\\"\"]"}]}`, 204, nil, ""}}, ""},
 	}

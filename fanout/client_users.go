@@ -216,7 +216,7 @@ func (c *Client) merged(ctx context.Context, id string, fields []model.FieldDiff
 	if err != nil {
 		return nil, err
 	}
-	doc, _ := copyValue(map[string]any(u.Attrs)).(map[string]any)
+	doc, _ := copyValue(u.Attrs).(map[string]any)
 	for _, f := range fields {
 		p, err := parseAttr(f.Path)
 		if err != nil {

@@ -210,9 +210,16 @@ func TestSweepUnknown(t *testing.T) {
 			}
 			return held == 1
 		})
-		users := w.users()
-		if users["stranger"]["active"] == users["stranger2"]["active"] || users["svc-backup"]["active"] == false {
-			t.Errorf("users: %v", users)
+		if users := w.users(); users["stranger"]["active"] == users["stranger2"]["active"] {
+			t.Errorf("before the release: %v", users)
+		}
+		w.release() // what is held can be approved like any removal
+		w.until("both disabled", func(map[string]model.AccountRow) bool {
+			users := w.users()
+			return users["stranger"]["active"] == false && users["stranger2"]["active"] == false
+		})
+		if w.users()["svc-backup"]["active"] == false {
+			t.Error("a protected account was disabled")
 		}
 	})
 }

@@ -62,8 +62,7 @@ func (e *ClientError) Unwrap() error { return e.Err }
 
 // asClientError finds the ClientError in err's chain; what has none counts as network.
 func asClientError(err error) *ClientError {
-	var e *ClientError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*ClientError](err); ok {
 		return e
 	}
 	return &ClientError{Class: Network, Err: err}

@@ -171,7 +171,7 @@ func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed
 	if actual == nil {
 		actual = observed
 	}
-	unknown := r.State == model.StateUnknown && d.target.Drift.Unknown == "disable"
+	unknown := isForeign(r) && d.target.Drift.Unknown == "disable"
 	switch {
 	case actual == nil || r.RemoteID == "":
 		return nil // absent, or not found again yet

@@ -144,10 +144,7 @@ func TestObserveReadsBack(t *testing.T) {
 				e.(map[string]any)["display"] = "x"
 			}
 		}
-		upper := map[string]any{}
-		for k, v := range maps.All(doc) {
-			upper[k] = v
-		}
+		upper := maps.Clone(doc)
 		upper["USERNAME"], upper["id"] = upper["userName"], "7"
 		delete(upper, "userName")
 		u, err := userOf(upper)

@@ -30,12 +30,8 @@ func (r *runner) resolve(soft, hard context.Context, jobs []*job, width int) {
 	pool.SetLimit(width)
 	for _, j := range open {
 		pool.Go(func() error {
-			if soft.Err() != nil || (!isUrgent(hard) && r.w.Now().Before(r.standing().RetryAt)) {
-				j.drop = true
-				return nil
-			}
-			if err := r.find(hard, j); err != nil {
-				j.fail(model.Change{Verb: model.Create, Identity: j.row.Identity, UserName: nameOf(j.row)}, err)
+			if j.drop = r.halted(soft, hard); !j.drop {
+				r.find(hard, j)
 			}
 			return nil
 		})
@@ -44,8 +40,20 @@ func (r *runner) resolve(soft, hard context.Context, jobs []*job, width int) {
 	r.unlinked(hard, open)
 }
 
+// halted reports whether nothing new may begin: the worker stops, or the target
+// is being waited for, which leavers do not heed.
+func (r *runner) halted(soft, hard context.Context) bool {
+	return soft.Err() != nil || (!isUrgent(hard) && r.w.Now().Before(r.standing().RetryAt))
+}
+
 // find looks for the account of one row and applies the adoption rule.
-func (r *runner) find(ctx context.Context, j *job) error {
+func (r *runner) find(ctx context.Context, j *job) {
+	if err := r.search(ctx, j); err != nil {
+		j.fail(model.Change{Verb: model.Create, Identity: j.row.Identity, UserName: nameOf(j.row)}, err)
+	}
+}
+
+func (r *runner) search(ctx context.Context, j *job) error {
 	if j.row.RemoteID != "" { // found before, held for approval
 		u, err := r.get(ctx, j.row.RemoteID)
 		if err == nil {

@@ -50,7 +50,7 @@ func (r *runner) backlog(soft, hard context.Context) error {
 	var chunks sync.WaitGroup
 	active := 0 // chunks; the counter below is of rows
 	var failure error
-	for soft.Err() == nil && failure == nil {
+	for soft.Err() == nil {
 		limit := size
 		if r.standing().probing() {
 			chunks.Wait()

@@ -3,6 +3,7 @@ package fanout
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -215,10 +216,7 @@ func cloneAccount(a *model.Account) *model.Account {
 	}
 	c := *a
 	if a.Attrs != nil {
-		c.Attrs = make(map[string]any, len(a.Attrs))
-		for k, v := range a.Attrs {
-			c.Attrs[k] = v
-		}
+		c.Attrs = maps.Clone(a.Attrs)
 	}
 	c.Groups = slices.Clone(a.Groups)
 	return &c

@@ -123,12 +123,10 @@ func (w *Worker) follow(ctx context.Context, stopping *sync.WaitGroup) {
 			continue
 		}
 		w.runners[name] = r
-		stopping.Add(1)
-		go func() {
-			defer stopping.Done()
+		stopping.Go(func() {
 			r.run(ctx)
 			signal(w.wake)
-		}()
+		})
 	}
 }
 

@@ -60,7 +60,7 @@ func worldWith(t testing.TB, a *app.App, h http.Handler, change func(*model.Targ
 	w := &world{t: t, store: s, app: a, url: server.URL, target: target}
 	snapshot := &Snapshot{Version: 1, Targets: []model.Target{target}}
 	w.worker = &Worker{Store: s, Current: func() *Snapshot { return snapshot }, Holder: "test", Now: time.Now,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Poll: 20 * time.Millisecond, Timeout: 5 * time.Second, Version: "test"}
+		Log: slog.New(slog.DiscardHandler), Poll: 20 * time.Millisecond, Timeout: 5 * time.Second, Version: "test"}
 	return w
 }
 
