@@ -38,8 +38,24 @@ func appendJSON(out []byte, v any) ([]byte, error) {
 		return appendList(out, v)
 	case listBody:
 		return appendPage(out, v)
+	case passedOn:
+		return appendPassedOn(out, v)
 	}
 	return appendOther(out, v)
+}
+
+// appendPassedOn writes one object of the two parts, whose names differ.
+func appendPassedOn(out []byte, p passedOn) ([]byte, error) {
+	if len(p.encoded) <= len("{}") {
+		return appendObject(out, p.rest)
+	}
+	out = append(out, p.encoded[:len(p.encoded)-1]...)
+	at := len(out)
+	out, err := appendObject(out, p.rest)
+	if err == nil {
+		out[at] = ',' // in place of the second brace; rest is never empty, it has the id
+	}
+	return out, err
 }
 
 func appendOther(out []byte, v any) ([]byte, error) {

@@ -64,3 +64,17 @@ func FuzzAppendJSON(f *testing.F) {
 		}
 	})
 }
+
+// What a backend has encoded is passed on as one object with the rest.
+func TestPassedOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ encoded, want string }{
+		{`{"a":1,"schemas":["x"]}`, `{"a":1,"schemas":["x"],"id":"7","z":true}`},
+		{`{}`, `{"id":"7","z":true}`},
+	} {
+		got, err := appendJSON(nil, passedOn{[]byte(c.encoded), map[string]any{"id": "7", "z": true}})
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: got %s, %v; want %s", c.encoded, got, err, c.want)
+		}
+	}
+}

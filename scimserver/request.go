@@ -91,13 +91,20 @@ func (x *exchange) fields() (params, scim.Fields, error) {
 	return p, f, err
 }
 
+// passOn lets the backend hand attributes over as it keeps them, where all of them
+// are shown.
+func passOn(f scim.Fields, t *scim.ResourceType) scim.Fields {
+	f.PassOn = len(f.Include)+len(f.Exclude) == 0 && t.ShowsAll()
+	return f
+}
+
 // query reads filter and paging (RFC 7644 §3.4.2.2, §3.4.2.4).
 func (x *exchange) query(t *scim.ResourceType) (scim.Query, error) {
 	p, fields, err := x.fields()
 	if err != nil {
 		return scim.Query{}, err
 	}
-	q := scim.Query{StartIndex: 1, Count: x.DefaultPage, Fields: fields}
+	q := scim.Query{StartIndex: 1, Count: x.DefaultPage, Fields: passOn(fields, t)}
 	if p.startIndex != "" {
 		if q.StartIndex, err = number("startIndex", p.startIndex); err != nil {
 			return q, err

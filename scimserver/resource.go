@@ -14,12 +14,28 @@ func (x *exchange) id() string { return mux.Vars(x.r)["id"] }
 // shown is the answer that carries a resource (RFC 7644 §3.1, §3.14).
 func (x *exchange) shown(status int, t *scim.ResourceType, res scim.Resource, f scim.Fields) reply {
 	location := x.base + t.Endpoint + "/" + url.PathEscape(res.ID)
-	rep := reply{status: status, body: t.Render(res, x.base, f)}.
+	rep := reply{status: status, body: rendered(t, res, x.base, f)}.
 		with("Etag", res.Meta.ETag()).with("Content-Location", location)
 	if status == http.StatusCreated {
 		rep = rep.with("Location", location)
 	}
 	return rep
+}
+
+// passedOn is a resource most of whose attributes are JSON already.
+type passedOn struct {
+	encoded []byte         // one object
+	rest    map[string]any // what is not in it: id, meta, …
+}
+
+// rendered is the body of a resource; what the backend has encoded is passed on.
+func rendered(t *scim.ResourceType, res scim.Resource, base string, f scim.Fields) any {
+	out := t.Render(res, base, f)
+	if res.Encoded == nil {
+		return out
+	}
+	delete(out, "schemas") // in the encoded part
+	return passedOn{res.Encoded, out}
 }
 
 // get serves GET /Users/{id} (RFC 7644 §3.4.1).
@@ -29,7 +45,7 @@ func get(t *scim.ResourceType) action {
 		if err != nil {
 			return reply{}, err
 		}
-		res, err := x.Backend.Get(x.ctx, t, x.id(), fields)
+		res, err := x.Backend.Get(x.ctx, t, x.id(), passOn(fields, t))
 		if err != nil {
 			return reply{}, err
 		}
@@ -65,7 +81,7 @@ func list(t *scim.ResourceType) action {
 		}
 		body := listOf(make([]any, 0, len(page.Resources)))
 		for _, res := range page.Resources {
-			body.Resources = append(body.Resources, t.Render(res, x.base, q.Fields))
+			body.Resources = append(body.Resources, rendered(t, res, x.base, q.Fields))
 		}
 		body.Total, body.StartIndex, body.ItemsPerPage = page.Total, q.StartIndex, len(page.Resources)
 		return reply{status: http.StatusOK, body: body}, nil

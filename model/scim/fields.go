@@ -11,6 +11,10 @@ import (
 type Fields struct {
 	Include []Path // attributes=
 	Exclude []Path // excludedAttributes=
+
+	// PassOn says that the asker can pass Resource.Encoded on as it is. Only
+	// together with the default selection, of a type that ShowsAll.
+	PassOn bool
 }
 
 // ParseFields reads the parameters attributes and excludedAttributes, lists of

@@ -65,6 +65,31 @@ func (t *ResourceType) renderMeta(r Resource, base string) map[string]any {
 	return meta
 }
 
+// ShowsAll reports whether a response without a selection shows every attribute
+// that can be stored readable: none is returned only on request, or never but for
+// the password, which no backend keeps.
+func (t *ResourceType) ShowsAll() bool {
+	if !showsAll(t.Schema.Attributes) {
+		return false
+	}
+	for _, e := range t.Extensions {
+		if !showsAll(e.Schema.Attributes) {
+			return false
+		}
+	}
+	return true
+}
+
+func showsAll(list []*Attribute) bool {
+	for _, a := range list {
+		hidden := a.Returned == ReturnedRequest || a.Returned == ReturnedNever && a.Name != "password"
+		if hidden || !showsAll(a.Sub) {
+			return false
+		}
+	}
+	return true
+}
+
 // Location is the URL of a resource of this type: meta.location and the Location header.
 func (t *ResourceType) Location(base, id string) string {
 	return base + t.Endpoint + "/" + url.PathEscape(id)

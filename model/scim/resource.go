@@ -35,6 +35,11 @@ type Resource struct {
 	Type  string // name of the resource type: "User", "Group"
 	Attrs map[string]any
 	Meta  Meta
+
+	// Encoded may hold attributes as one compact JSON object, as a backend keeps
+	// them, to be passed on as they are; Attrs then holds only those that are not in
+	// it. Only a backend that was asked with Fields.PassOn may use it.
+	Encoded []byte
 }
 
 // Meta is what the service provider knows about a resource (RFC 7643 §3.1).

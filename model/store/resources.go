@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
@@ -43,6 +44,30 @@ type scanner interface{ Scan(dest ...any) error }
 // scanResource reads the columns of Tx.columns, and into more what was selected
 // behind them.
 func scanResource(row scanner, kind string, more ...any) (Held, error) {
+	h, err := scanEncoded(row, kind, more...)
+	if err != nil {
+		return Held{}, err
+	}
+	attrs, err := decodeDoc(h.Resource.Encoded)
+	if err != nil {
+		return Held{}, fmt.Errorf("resource %s: %w", h.Resource.ID, err)
+	}
+	maps.Copy(attrs, h.Resource.Attrs)
+	h.Resource.Attrs, h.Resource.Encoded = attrs, nil
+	return h, nil
+}
+
+// scan is how resources are read for somebody who may be able to pass the document
+// on as it is stored.
+func scan(want scim.Fields) func(row scanner, kind string, more ...any) (Held, error) {
+	if want.PassOn {
+		return scanEncoded
+	}
+	return scanResource
+}
+
+// scanEncoded leaves the document as it is; Attrs gets what is not in it.
+func scanEncoded(row scanner, kind string, more ...any) (Held, error) {
 	var h Held
 	var doc []byte
 	var groups *string
@@ -50,10 +75,7 @@ func scanResource(row scanner, kind string, more ...any) (Held, error) {
 	if err := row.Scan(append([]any{&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &groups}, more...)...); err != nil {
 		return Held{}, err
 	}
-	attrs, err := decodeDoc(doc)
-	if err != nil {
-		return Held{}, fmt.Errorf("resource %s: %w", h.Resource.ID, err)
-	}
+	attrs := map[string]any{}
 	if groups != nil && *groups != "[]" {
 		var pairs [][2]string
 		if err := json.Unmarshal([]byte(*groups), &pairs); err != nil {
@@ -70,7 +92,7 @@ func scanResource(row scanner, kind string, more ...any) (Held, error) {
 		attrs["groups"] = list
 	}
 	h.Resource.Type = kind
-	h.Resource.Attrs = attrs
+	h.Resource.Attrs, h.Resource.Encoded = attrs, doc
 	h.Resource.Meta = scim.Meta{Created: fromMicros(created), LastModified: fromMicros(modified), Version: version}
 	return h, nil
 }
@@ -114,7 +136,7 @@ func plainNumbers(v any) any {
 func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
 	var out scim.Resource
 	err := s.reading(t, want)(ctx, func(tx *Tx) error {
-		h, err := scanResource(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name), t.Name)
+		h, err := scan(want)(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name), t.Name)
 		if err != nil {
 			return missing(err, t, id)
 		}
@@ -251,8 +273,9 @@ func (t *Tx) page(source string, rt *scim.ResourceType, where string, args []any
 		return nil, 0, err
 	}
 	defer rows.Close()
+	read := scan(q.Fields)
 	for rows.Next() {
-		h, err := scanResource(rows, rt.Name, &total)
+		h, err := read(rows, rt.Name, &total)
 		if err != nil {
 			return nil, 0, err
 		}
