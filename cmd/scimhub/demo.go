@@ -162,10 +162,6 @@ func (d *demo) play(ctx context.Context, o demoOptions, failed <-chan error) err
 }
 
 func (d *demo) startHub(ctx context.Context, o demoOptions, log *slog.Logger, parts *sync.WaitGroup, failed chan<- error) error {
-	listen, err := demoAddress(ctx, o)
-	if err != nil {
-		return err
-	}
 	hrToken, err := d.secret("hr.token")
 	if err != nil {
 		return err
@@ -174,9 +170,13 @@ func (d *demo) startHub(ctx context.Context, o demoOptions, log *slog.Logger, pa
 	if err != nil {
 		return err
 	}
-	d.hub, err = start(ctx, instanceOptions{Name: "demo.yaml", Config: []byte(d.config(listen)), Log: log, Announce: true})
+	ln, err := demoListener(ctx, o)
 	if err != nil {
 		return err
+	}
+	d.hub, err = start(ctx, instanceOptions{Name: "demo.yaml", Config: []byte(d.config(ln.Addr().String())), Log: log, Announce: true, Listener: ln})
+	if err != nil {
+		return errors.Join(err, closed(ln.Close()))
 	}
 	parts.Go(func() { failed <- d.hub.run(ctx) })
 	d.hr = newSCIMClient(d.hub.URL+scimPath, hrToken)
@@ -184,22 +184,27 @@ func (d *demo) startHub(ctx context.Context, o demoOptions, log *slog.Logger, pa
 	return nil
 }
 
-// demoAddress is where the hub listens: where it was told to, or where it usually
-// does, or on a free port if something else is there.
-func demoAddress(ctx context.Context, o demoOptions) (string, error) {
-	if o.listenGiven && !strings.HasSuffix(o.listen, ":0") {
-		return o.listen, nil
+// closed is the error of a second Close, which is none.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
 	}
+	return err
+}
+
+// demoListener is where the hub listens: where it was told to, or where it usually
+// does, or on a free port if something else is there. It stays open from here on, so
+// that nobody else takes the port before the hub does.
+func demoListener(ctx context.Context, o demoOptions) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.listen)
-	if err != nil {
+	if err != nil && !o.listenGiven {
 		ln, err = lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	}
 	if err != nil {
-		return "", fmt.Errorf("no port is free: %w", err)
+		return nil, fmt.Errorf("listen on %s: %w", o.listen, err)
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	return ln, nil
 }
 
 // secret makes a random token and keeps it in a file, which the configuration

@@ -54,6 +54,8 @@ type instanceOptions struct {
 	Config   []byte
 	Log      *slog.Logger
 	Announce bool // tell commands on this machine how to come in
+
+	Listener net.Listener // open already; nil: where the configuration says
 }
 
 // start opens the database, puts a configuration in force and listens. Nothing is
@@ -98,7 +100,10 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) e
 	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
 		Nudge: func(t string) { i.worker.Nudge(t) }}
 	var lc net.ListenConfig
-	if i.listener, err = lc.Listen(ctx, "tcp", listen); err != nil {
+	if i.listener = o.Listener; i.listener == nil {
+		i.listener, err = lc.Listen(ctx, "tcp", listen)
+	}
+	if err != nil {
 		return model.Fail(model.Invalid, "listen: "+listen+" cannot be opened", err)
 	}
 	i.URL = "http://" + i.listener.Addr().String()
