@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/scimhub/scimhub/model/config"
@@ -15,14 +16,7 @@ func (h *Hub) createUser(ctx context.Context, w store.ResourceWrite) error {
 	snap := h.Snapshot()
 	userName, _ := w.Resource.Attrs["userName"].(string)
 	if snap == nil || len(snap.Doc.Sources) < 2 {
-		orphan, err := h.Store.Orphan(ctx, userName)
-		if err != nil {
-			return err
-		}
-		if err := belongsTo(&w, orphan); err != nil {
-			return err
-		}
-		return h.Store.CreateResource(ctx, w)
+		return h.createAlone(ctx, w, userName)
 	}
 	return h.Store.Update(ctx, func(tx *store.Tx) error {
 		w := w
@@ -43,6 +37,27 @@ func (h *Hub) createUser(ctx context.Context, w store.ResourceWrite) error {
 		return tx.AddEvent(store.Event{Type: "identity.ambiguous", Source: w.Source, Identity: w.Identity,
 			Data: map[string]any{"candidates": candidates}})
 	})
+}
+
+// createAlone stores a user where no other source could know the person.
+func (h *Hub) createAlone(ctx context.Context, w store.ResourceWrite, userName string) error {
+	w.NewName = userName
+	if err := belongsTo(&w, ""); err != nil {
+		return err
+	}
+	err := h.Store.CreateResource(ctx, w)
+	if !errors.Is(err, store.ErrOrphan) {
+		return err
+	}
+	orphan, err := h.Store.Orphan(ctx, userName)
+	if err != nil {
+		return err
+	}
+	w.NewName, w.NewIdentity = "", false
+	if err := belongsTo(&w, orphan); err != nil {
+		return err
+	}
+	return h.Store.CreateResource(ctx, w)
 }
 
 func belongsTo(w *store.ResourceWrite, identity string) error {

@@ -116,16 +116,16 @@ func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
 
 // Identities lists people by name, after the cursor of the previous page.
 func (s *Store) Identities(ctx context.Context, prefix, after string, limit int) (out []IdentityRow, next string, err error) {
-	q := s.read.WithContext(ctx).Order("name, id").Limit(limit + 1)
+	q := s.read.WithContext(ctx).Order("key, id").Limit(limit + 1)
 	if prefix != "" {
 		q = q.Where("key >= ? AND key < ?", scim.Fold(prefix), scim.Fold(prefix)+"\U0010FFFF")
 	}
 	if after != "" {
-		var name, id string
-		if err := json.Unmarshal([]byte(after), &[]any{&name, &id}); err != nil {
+		var key, id string
+		if err := json.Unmarshal([]byte(after), &[]any{&key, &id}); err != nil {
 			return nil, "", model.Fail(model.Invalid, "the cursor is not one of this listing", err)
 		}
-		q = q.Where("(name, id) > (?, ?)", name, id)
+		q = q.Where("(key, id) > (?, ?)", key, id)
 	}
 	var rows []identityRow
 	if err := q.Find(&rows).Error; err != nil {
@@ -133,7 +133,7 @@ func (s *Store) Identities(ctx context.Context, prefix, after string, limit int)
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		last, _ := json.Marshal([]string{rows[limit-1].Name, rows[limit-1].ID})
+		last, _ := json.Marshal([]string{rows[limit-1].Key, rows[limit-1].ID})
 		next = string(last)
 	}
 	for _, r := range rows {

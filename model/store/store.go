@@ -206,6 +206,12 @@ func isUnique(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")
 }
 
+// isDivision reports a division by zero, which orphanGuard fails by.
+func isDivision(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "22012"
+}
+
 // exec, query and row send raw SQL through GORM's connection: `?` placeholders
 // on both databases.
 func (t *Tx) exec(text string, args ...any) (int64, error) {

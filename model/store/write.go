@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type ResourceWrite struct {
 	Type        *scim.ResourceType
 	Identity    string // the identity a User belongs to; NewIdentity: made with it
 	NewIdentity bool
+	NewName     string // with NewIdentity: ErrOrphan if somebody of this user name has no resource left
 	Action      string // create, modify, delete: "scim.<action>"
 	Data        any    // for the audit entry: what changed; nothing secret
 	Joined      []Member
@@ -43,6 +45,14 @@ const perStatement = 100
 
 // maxTogether is how many statements are sent as one.
 const maxTogether = 50
+
+// ErrOrphan says that a new person has the name of one who has no resource left:
+// somebody who comes back, perhaps. Nothing was written.
+var ErrOrphan = errors.New("an identity without resources has this name")
+
+// orphanGuard fails the whole statement, by dividing by zero, where there is such
+// a person; so the usual case, where there is none, costs no question of its own.
+const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id)) THEN 0 ELSE 1 END) = 1`
 
 // piece is one statement of a write. PostgreSQL runs all pieces as one statement
 // (data-modifying CTEs), which saves a round trip each; SQLite one by one.
@@ -84,6 +94,11 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 	row, err := newRow(w)
 	if err != nil {
 		return err
+	}
+	if w.NewName != "" && !t.pg { // no round trip to save
+		if orphan, err := t.Orphan(w.NewName); err != nil || orphan != "" {
+			return errors.Join(err, ErrOrphan)
+		}
 	}
 	lane := anyLane()
 	pieces := []piece{{`INSERT INTO resources (id, source, kind, key, external_id, display, doc, search, version, created_at, modified_at, identity_id) VALUES (?,?,?,?,?,?,?,` + t.json() + `,?,?,?,?)`,
@@ -142,15 +157,18 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 		}
 		return t.Audit(entry)
 	}
-	return t.runTogether(pieces, entry, lane)
+	return t.runTogether(pieces, entry, lane, w.NewName)
 }
 
 // runTogether sends the pieces and the audit entry as one statement. The chain's
 // hash is computed by the database from the row it locks.
-func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int) error {
+func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, newName string) error {
 	var b strings.Builder
-	args := []any{e.digest(), lane}
-	b.WriteString(`WITH head AS (UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || ?::bytea) WHERE lane = ? RETURNING lane, seq, hash)`)
+	args, guard := []any{e.digest(), lane}, ""
+	if newName != "" {
+		args, guard = append(args, scim.Fold(newName)), orphanGuard
+	}
+	b.WriteString(`WITH head AS (UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || ?::bytea) WHERE lane = ?` + guard + ` RETURNING lane, seq, hash)`)
 	for i, p := range pieces {
 		fmt.Fprintf(&b, ", p%d AS (%s)", i, p.text)
 		args = append(args, p.args...)
@@ -158,6 +176,9 @@ func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int) error {
 	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, hash FROM head`)
 	args = append(args, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()))
 	_, err := t.exec(b.String(), args...)
+	if newName != "" && isDivision(err) {
+		return ErrOrphan
+	}
 	return err
 }
 

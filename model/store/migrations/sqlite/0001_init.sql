@@ -57,8 +57,7 @@ CREATE TABLE identities (
   erased_at    integer,
   findings     text NOT NULL         -- rules that could not be decided, JSON list
 );
-CREATE INDEX identities_name ON identities (name, id);
-CREATE INDEX identities_key ON identities (key);
+CREATE INDEX identities_key ON identities (key, id);
 CREATE INDEX identities_next ON identities (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX identities_left ON identities (left_source, left_at) WHERE left_at IS NOT NULL;
 
