@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -97,6 +99,8 @@ func (h *Hub) nudgeAll(targets map[string]bool) {
 }
 
 func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
+	// One order for all who lock rows of several people: other batches, settlements.
+	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
 	ids := names(marks, func(m store.Mark) string { return m.Identity })
 	facts, err := tx.Facts(ids)
 	if err != nil {

@@ -36,7 +36,7 @@ func (h *Hub) Create(ctx context.Context, by Actor, t *scim.ResourceType, attrs 
 	if t.Name == "User" {
 		err = h.createUser(ctx, w)
 	} else {
-		w.Joined = members(w.Resource.Attrs)
+		w.Joined = memberRows(t, w.Resource.Attrs)
 		err = h.Store.Update(ctx, func(tx *store.Tx) error {
 			if w.Marks, err = identitiesOf(tx, w.Source, memberIDs(w.Joined)); err != nil {
 				return err
@@ -106,7 +106,7 @@ func (h *Hub) write(tx *store.Tx, by Actor, t *scim.ResourceType, held store.Hel
 		w.Urgent = turnedOff(held.Resource.Attrs, changed.Attrs)
 		return changed, tx.ModifyResource(w)
 	}
-	w.Joined, w.Parted = memberDelta(members(held.Resource.Attrs), members(changed.Attrs))
+	w.Joined, w.Parted = memberDelta(memberRows(t, held.Resource.Attrs), memberRows(t, changed.Attrs))
 	touched := append(memberIDs(w.Joined), w.Parted...)
 	var err error
 	if w.Marks, err = identitiesOf(tx, by.Source, touched); err != nil {
@@ -196,6 +196,15 @@ func changedAttributes(before, after map[string]any) map[string]any {
 		out["members"] = map[string]int{"joined": len(joined), "parted": len(parted)}
 	}
 	return out
+}
+
+// memberRows are the members that are kept as rows: those of groups. A type of a
+// configuration's own may call anything members.
+func memberRows(t *scim.ResourceType, attrs map[string]any) []store.Member {
+	if t.Name != "Group" {
+		return nil
+	}
+	return members(attrs)
 }
 
 func members(attrs map[string]any) []store.Member {
