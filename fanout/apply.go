@@ -114,7 +114,7 @@ func (r *runner) echo(j *job, u *RemoteUser) {
 // gone takes the absence of the account into the row.
 func (r *runner) gone(row *model.AccountRow) {
 	now := r.w.Now()
-	row.RemoteID, row.Owned, row.Applied, row.Observed, row.VerifiedAt = "", "", nil, nil, &now
+	row.RemoteID, row.Owned, row.Applied, row.Observed, row.Sent, row.VerifiedAt = "", "", nil, nil, nil, &now
 }
 
 // collided meets a create that the target refuses because the account exists: it

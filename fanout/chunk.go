@@ -22,11 +22,12 @@ type job struct {
 	done    []model.Change
 	failed  *model.Change
 	err     error
-	held    string // why the whole row is held
-	drop    bool   // nothing is settled: not begun, or taken by the urgent lane
-	stolen  bool   // taken by the urgent lane
-	missing bool   // the target no longer has the account; drift policy decides
-	intent  bool   // an earlier attempt may have created the account
+	held    string          // why the whole row is held
+	drop    bool            // nothing is settled: not begun, or taken by the urgent lane
+	stolen  bool            // taken by the urgent lane
+	missing bool            // the target no longer has the account; drift policy decides
+	before  []model.Account // Row.Sent as it was when the work began
+	intent  bool            // an earlier attempt may have created the account
 }
 
 func (j *job) fail(c model.Change, err error) {
@@ -48,7 +49,7 @@ func (j *job) did(c model.Change) {
 func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, width int, out func(*job)) {
 	jobs := make([]*job, len(rows))
 	for i, row := range rows {
-		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating}
+		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent}
 	}
 	r.resolve(soft, hard, jobs, width)
 	if err := r.plan(hard, jobs); err != nil {
@@ -82,7 +83,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 }
 
 // plan computes the guarded changes of the jobs that can be worked on and stores
-// the intent of each create before any is sent.
+// what is about to be sent before any of it is.
 func (r *runner) plan(ctx context.Context, jobs []*job) error {
 	var rows []model.AccountRow
 	by := map[string]*job{}
@@ -97,17 +98,10 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 	if err != nil {
 		return err
 	}
-	var creates []string
 	for _, c := range p.Changes {
 		by[c.Identity].changes = append(by[c.Identity].changes, c)
-		if c.Verb == model.Create && c.Held == "" {
-			creates = append(creates, c.Identity)
-		}
 	}
-	if len(creates) == 0 {
-		return nil
-	}
-	return r.w.Store.SaveIntents(ctx, r.target.Name, creates)
+	return r.intend(ctx, jobs)
 }
 
 // account carries out the changes of the account itself; more says that
@@ -235,6 +229,7 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 		case j.drop && !j.stolen && !j.intent && creates(j):
 			// The intent was stored and nothing was sent: it must not make somebody
 			// else's account ours later.
+			j.row.Sent = j.before
 		case j.drop:
 			continue
 		default:

@@ -37,6 +37,10 @@ func (r *runner) conclude(j *job, now time.Time) {
 	} else if row.Applied != nil && !row.Applied.Active && row.DisabledAt == nil {
 		row.DisabledAt = &now
 	}
+	row.Sent = nil
+	if held != "" {
+		row.Sent = j.before // what is held may still have to set right what was sent before
+	}
 	switch {
 	case held != "":
 		row.State, row.LastError, row.Drift = model.StateHeld, held, drift
@@ -93,7 +97,7 @@ func (r *runner) intention(j *job, e *ClientError) {
 		}
 	default:
 		if !j.intent {
-			row.Owned = ""
+			row.Owned, row.Sent = "", j.before
 		}
 	}
 }

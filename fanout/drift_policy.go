@@ -312,7 +312,7 @@ func (s *sweeping) lookAgain(ctx context.Context, id string) error {
 // missing applies the drift policy to an account that the target no longer has.
 // One that was not wanted any more is simply deleted.
 func (r *runner) missing(row *model.AccountRow, now time.Time) {
-	row.Observed = nil
+	row.Observed, row.Sent = nil, nil
 	switch {
 	case row.Desired == nil:
 		r.gone(row)

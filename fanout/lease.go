@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	leaseFor   = 30 * time.Second
-	renewEvery = 10 * time.Second
+	leaseFor   = 15 * time.Second // so late goes on what a process held that crashed
+	renewEvery = 5 * time.Second
 )
 
 // lease is this replica's turn at a target, shared by the target's lanes: taken

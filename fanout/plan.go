@@ -161,8 +161,8 @@ func (d *differ) update(r model.AccountRow, base model.Change, desired, applied 
 		c.Verb, c.Before, c.After, c.Fields, c.Because = model.Update, applied, desired, fields, reasons(r, "")
 		out = append(out, c)
 	}
-	out = append(out, d.joins(r, base, desired.Groups, applied.Groups)...)
-	return append(out, d.parts(r, base, applied.Groups, desired.Groups)...)
+	out = append(out, d.joins(r, base, desired.Groups, certainGroups(applied, r.Sent))...)
+	return append(out, d.parts(r, base, possibleGroups(applied, r.Sent), desired.Groups)...)
 }
 
 // remove decides what happens to an account that is no longer due.
@@ -178,6 +178,7 @@ func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed
 	case applied == nil && r.Owned == "" && !unknown:
 		return nil // not ours
 	}
+	actual = possiblyActive(actual, r.Sent)
 	c := base
 	c.Before, c.Because = actual, gone(r)
 	if unknown && applied == nil && r.Owned == "" {
@@ -203,7 +204,7 @@ func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed
 		out = append(out, c)
 	}
 	if d.target.Leaver.RemoveMemberships || d.profile.PartOnDisable {
-		out = append(out, d.parts(r, base, actual.Groups, nil)...)
+		out = append(out, d.parts(r, base, possibleGroups(actual, r.Sent), nil)...)
 	}
 	return out
 }

@@ -14,30 +14,40 @@ import (
 )
 
 // resolve finds the accounts of rows of which nothing is known at the target, so
-// that what exists is taken over by rule instead of made twice.
+// that what exists is taken over by rule instead of made twice; and it reads those
+// again of which it is not certain what became of the last write.
 func (r *runner) resolve(soft, hard context.Context, jobs []*job, width int) {
-	var open []*job
+	var open, again []*job
 	for _, j := range jobs {
-		if j.row.Applied == nil && (j.row.Desired != nil || j.intent) && j.row.State != model.StateUnknown {
+		switch {
+		case j.row.Applied == nil && (j.row.Desired != nil || j.intent) && j.row.State != model.StateUnknown:
 			open = append(open, j)
+		case j.row.Applied != nil && j.row.RemoteID != "" && len(j.row.Sent) > 0:
+			again = append(again, j)
 		}
 	}
+	r.ask(soft, hard, again, width, r.reread)
 	if len(open) == 0 {
 		return
 	}
 	r.index.prepare(hard, r, open)
+	r.ask(soft, hard, open, width, r.find)
+	r.unlinked(hard, open)
+}
+
+// ask puts a question about each job to the target.
+func (r *runner) ask(soft, hard context.Context, jobs []*job, width int, question func(context.Context, *job)) {
 	pool := errgroup.Group{}
 	pool.SetLimit(width)
-	for _, j := range open {
+	for _, j := range jobs {
 		pool.Go(func() error {
 			if j.drop = r.halted(soft, hard); !j.drop {
-				r.find(hard, j)
+				question(hard, j)
 			}
 			return nil
 		})
 	}
 	_ = pool.Wait() // the functions return nil: failures belong to their job
-	r.unlinked(hard, open)
 }
 
 // halted reports whether nothing new may begin: the worker stops, or the target
@@ -90,19 +100,42 @@ func (r *runner) get(ctx context.Context, id string) (u RemoteUser, err error) {
 // finds an account decides. With indexed the listing of this round answers where
 // there is one.
 func (r *runner) lookup(ctx context.Context, j *job, indexed bool) (RemoteUser, bool, error) {
-	like := j.row.Desired
-	if like == nil {
-		like = j.row.Observed // what was sent when the outcome was lost
+	asked := map[string]bool{}
+	for _, like := range candidates(j.row) {
+		u, found, err := r.lookupLike(ctx, r.profile.Canonical(*like), indexed, asked)
+		if err != nil || found {
+			return u, found, err
+		}
 	}
-	if like == nil {
-		return RemoteUser{}, false, nil
+	return RemoteUser{}, false, nil
+}
+
+// candidates are what the account may look like at the target: what is wanted now,
+// and what was sent when the outcome of its creation was lost.
+func candidates(row model.AccountRow) []*model.Account {
+	var out []*model.Account
+	if row.Desired != nil {
+		out = append(out, row.Desired)
 	}
-	canonical := r.profile.Canonical(*like)
+	if row.Owned == model.OwnedCreating || row.Desired == nil {
+		if row.Observed != nil {
+			out = append(out, row.Observed)
+		}
+		for i := range row.Sent {
+			out = append(out, &row.Sent[len(row.Sent)-1-i]) // the newest first
+		}
+	}
+	return out
+}
+
+// lookupLike asks for each value once.
+func (r *runner) lookupLike(ctx context.Context, like model.Account, indexed bool, asked map[string]bool) (RemoteUser, bool, error) {
 	for _, attr := range r.match() {
-		value := matchValue(canonical, attr)
-		if value == "" {
+		value := matchValue(like, attr)
+		if value == "" || asked[attr+"\x00"+value] {
 			continue
 		}
+		asked[attr+"\x00"+value] = true
 		if indexed {
 			if id, known := r.index.find(attr, value); known {
 				if id == "" {
@@ -171,8 +204,8 @@ func (r *runner) take(j *job, u RemoteUser) error {
 	seen := observe(r.profile, u, j.row.Desired)
 	j.row.RemoteID, j.row.Observed = u.ID, &seen
 	if j.intent {
-		applied := seen
-		j.row.Owned, j.row.Applied = model.OwnedCreated, &applied
+		j.row.Owned = model.OwnedCreated
+		r.shown(&j.row, seen)
 		return nil
 	}
 	if r.target.Adopt == "never" {

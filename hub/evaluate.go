@@ -16,8 +16,8 @@ import (
 // that a leaver never waits long behind it.
 const (
 	batchSize  = 100
-	claimTime  = time.Minute
-	idlePause  = time.Second // marks of other replicas and dates are found this late at most
+	claimTime  = 15 * time.Second // so late goes on what a process held that crashed
+	idlePause  = time.Second      // marks of other replicas and dates are found this late at most
 	errorPause = time.Second
 )
 

@@ -47,6 +47,7 @@ type AccountRow struct {
 	Desired    *Account            // nil: no account is due
 	Applied    *Account            // what the hub last wrote (or adopted); nil: nothing
 	Observed   *Account            // what the target last showed; nil: never read, or absent at the last look
+	Sent       []Account           // writes whose outcome is not known: what the target holds in place of Applied, wholly or in part; a zero Account is a deletion
 	Because    map[string][]Reason // entitlement key ("" the account, else the group) -> reasons
 	Leaver     bool                // no longer due because the person left: the urgent lane
 	LeaverAt   *time.Time          // when the fact was received

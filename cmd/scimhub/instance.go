@@ -77,10 +77,13 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if err := i.wire(ctx, o, doc.Listen); err != nil {
 		return nil, errors.Join(err, i.close())
 	}
+	if err := i.store.Reclaim(ctx); err != nil { // after listening: the address keeps a second hub out
+		return nil, errors.Join(err, i.close())
+	}
 	if err := i.configure(ctx, o, file, fileErr); err != nil {
 		return nil, errors.Join(err, i.close())
 	}
-	i.mount(i.hub.Snapshot().Doc.PublicURL)
+	i.mount()
 	return i, nil
 }
 

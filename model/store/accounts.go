@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type accountRow struct {
 	Desired    *string
 	Applied    *string
 	Observed   *string
+	Sent       *string
 	Because    string
 	Leaver     bool
 	LeaverAt   *int64
@@ -65,20 +67,50 @@ func decodeAccount(s *string) (*model.Account, error) {
 	return &a, nil
 }
 
+func encodeSent(list []model.Account) (*string, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(list)
+	s := string(b)
+	return &s, err
+}
+
+func decodeSent(s *string) ([]model.Account, error) {
+	if s == nil {
+		return nil, nil
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal([]byte(*s), &raw); err != nil {
+		return nil, err
+	}
+	out := make([]model.Account, len(raw))
+	for i, r := range raw {
+		text := string(r)
+		a, err := decodeAccount(&text)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = *a
+	}
+	return out, nil
+}
+
 func toRow(a model.AccountRow) (accountRow, error) {
 	desired, err1 := encodeAccount(a.Desired)
 	applied, err2 := encodeAccount(a.Applied)
 	observed, err3 := encodeAccount(a.Observed)
 	because, err4 := json.Marshal(a.Because)
+	sent, err5 := encodeSent(a.Sent)
 	r := accountRow{Target: a.Target, IdentityID: a.Identity, UserName: nameOf(a), RemoteID: a.RemoteID, Owned: a.Owned,
-		Desired: desired, Applied: applied, Observed: observed, Because: string(because), Leaver: a.Leaver, LeaverAt: microsPtr(a.LeaverAt),
+		Desired: desired, Applied: applied, Observed: observed, Sent: sent, Because: string(because), Leaver: a.Leaver, LeaverAt: microsPtr(a.LeaverAt),
 		LeaverHeld: a.LeaverHeld, State: string(a.State), Drift: a.Drift, Due: a.Due, Enabled: a.Applied != nil && a.Applied.Active,
 		DisabledAt: microsPtr(a.DisabledAt), Generation: a.Generation, Attempts: a.Attempts, NextAt: micros(a.NextAttempt),
 		LastError: a.LastError, ErrorClass: a.ErrorClass, VerifiedAt: microsPtr(a.VerifiedAt), UpdatedAt: micros(a.UpdatedAt)}
 	if a.NextAttempt.IsZero() {
 		r.NextAt = 0
 	}
-	return r, errors.Join(err1, err2, err3, err4)
+	return r, errors.Join(err1, err2, err3, err4, err5)
 }
 
 // nameOf is the best user name known for the account.
@@ -95,13 +127,14 @@ func (r accountRow) plain() (model.AccountRow, error) {
 	desired, err1 := decodeAccount(r.Desired)
 	applied, err2 := decodeAccount(r.Applied)
 	observed, err3 := decodeAccount(r.Observed)
+	sent, err5 := decodeSent(r.Sent)
 	a := model.AccountRow{Target: r.Target, Identity: r.IdentityID, RemoteID: r.RemoteID, Owned: r.Owned, Desired: desired,
-		Applied: applied, Observed: observed, Leaver: r.Leaver, LeaverAt: timePtr(r.LeaverAt), LeaverHeld: r.LeaverHeld,
+		Applied: applied, Observed: observed, Sent: sent, Leaver: r.Leaver, LeaverAt: timePtr(r.LeaverAt), LeaverHeld: r.LeaverHeld,
 		State: model.AccountState(r.State), Drift: r.Drift, Due: r.Due, DisabledAt: timePtr(r.DisabledAt), Generation: r.Generation,
 		Attempts: r.Attempts, NextAttempt: fromMicros(r.NextAt), LastError: r.LastError, ErrorClass: r.ErrorClass,
 		VerifiedAt: timePtr(r.VerifiedAt), UpdatedAt: fromMicros(r.UpdatedAt)}
 	err4 := json.Unmarshal([]byte(r.Because), &a.Because)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return a, fmt.Errorf("account %s at %s: %w", r.IdentityID, r.Target, err)
 	}
 	return a, nil
@@ -218,14 +251,35 @@ func (t *Tx) SetBecause(a model.AccountRow) error {
 	return err
 }
 
-// SaveIntents records that accounts are about to be created, so that one found
-// after a crash is known as ours.
-func (s *Store) SaveIntents(ctx context.Context, target string, identities []string) error {
+// Intent is what is about to be sent to a target for one account.
+type Intent struct {
+	Identity string
+	Create   bool            // the account is about to be made
+	Sent     []model.Account // everything whose outcome would be unknown if this were the last that is heard
+}
+
+// SaveIntents records what is about to be sent, so that after a crash, or an
+// answer that was lost, nobody takes Applied for what the target holds, and an
+// account found is known as ours. Settle replaces it.
+func (s *Store) SaveIntents(ctx context.Context, target string, intents []Intent) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		for start := 0; start < len(identities); start += 500 {
-			chunk := identities[start:min(start+500, len(identities))]
-			if _, err := tx.exec(`UPDATE accounts SET owned = ? WHERE target = ? AND owned = '' AND identity_id IN `+list(len(chunk)),
-				append([]any{model.OwnedCreating, target}, anys(chunk)...)...); err != nil {
+		for chunk := range slices.Chunk(intents, perStatement) {
+			args := make([]any, 0, 3*len(chunk)+1)
+			for _, i := range chunk {
+				sent, err := encodeSent(i.Sent)
+				if err != nil {
+					return fmt.Errorf("account %s at %s: %w", i.Identity, target, err)
+				}
+				owned := ""
+				if i.Create {
+					owned = model.OwnedCreating
+				}
+				args = append(args, i.Identity, sent, owned)
+			}
+			rows := strings.TrimSuffix(strings.Repeat("(CAST(? AS text),CAST(? AS text),CAST(? AS text)),", len(chunk)), ",")
+			if _, err := tx.exec(`WITH v(identity_id, sent, owned) AS (VALUES `+rows+`)
+UPDATE accounts SET sent = v.sent, owned = CASE WHEN accounts.owned = '' THEN v.owned ELSE accounts.owned END FROM v WHERE accounts.target = ? AND accounts.identity_id = v.identity_id`,
+				append(args, target)...); err != nil {
 				return err
 			}
 		}

@@ -136,6 +136,23 @@ func (s *Store) ReleaseTarget(ctx context.Context, target, holder string) error 
 	})
 }
 
+// Reclaim frees what an earlier process held when it ended without giving it back:
+// claims on marks and leases on targets. It does so on SQLite alone, whose file one
+// process serves; on PostgreSQL they may be another replica's, and run out by
+// themselves.
+func (s *Store) Reclaim(ctx context.Context) error {
+	if s.pg {
+		return nil
+	}
+	return s.Update(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(`UPDATE marks SET leased_until = 0 WHERE leased_until > 0`); err != nil {
+			return err
+		}
+		_, err := tx.exec(`UPDATE targets SET holder = '', leased_until = 0 WHERE holder <> ''`)
+		return err
+	})
+}
+
 // MarkMembers marks the people who are members of a group now.
 func (t *Tx) MarkMembers(group string) error {
 	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until)

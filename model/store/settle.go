@@ -62,12 +62,12 @@ func (t *Tx) settleRow(a model.AccountRow) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE accounts SET user_name = CASE WHEN generation = ? THEN ? ELSE user_name END, remote_id = ?, owned = ?, applied = ?, observed = ?, enabled = ?, disabled_at = ?, verified_at = ?, updated_at = ?,
+	_, err = t.exec(`UPDATE accounts SET user_name = CASE WHEN generation = ? THEN ? ELSE user_name END, remote_id = ?, owned = ?, applied = ?, observed = ?, sent = ?, enabled = ?, disabled_at = ?, verified_at = ?, updated_at = ?,
 drift = CASE WHEN generation = ? THEN ? ELSE drift END, state = CASE WHEN generation = ? THEN ? ELSE state END, due = CASE WHEN generation = ? THEN ? ELSE TRUE END,
 attempts = CASE WHEN generation = ? THEN ? ELSE attempts END, next_at = CASE WHEN generation = ? THEN ? ELSE next_at END,
 last_error = CASE WHEN generation = ? THEN ? ELSE last_error END, error_class = CASE WHEN generation = ? THEN ? ELSE error_class END
 WHERE target = ? AND identity_id = ?`,
-		r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Enabled, r.DisabledAt, r.VerifiedAt, micros(t.Now),
+		r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Sent, r.Enabled, r.DisabledAt, r.VerifiedAt, micros(t.Now),
 		r.Generation, r.Drift, r.Generation, r.State, r.Generation, r.Due, r.Generation, r.Attempts, r.Generation, r.NextAt,
 		r.Generation, r.LastError, r.Generation, r.ErrorClass, r.Target, r.IdentityID)
 	return err
