@@ -92,6 +92,9 @@ func (r *runner) driftRound(soft, hard context.Context) error {
 		if err != nil {
 			r.sweepAfter = r.w.Now().Add(sweepRetry)
 		}
+		// A quiet target is asked by sweeps alone: how it answers is its standing.
+		r.note(hard, false)
+		r.stamp(hard, true)
 		return err
 	})
 }

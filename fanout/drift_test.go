@@ -8,6 +8,7 @@ import (
 
 	"github.com/scimhub/scimhub/conformance/app"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // drifting is a world with three people in sync, one group, and no worker running.
@@ -277,4 +278,26 @@ func TestSweepOfLyingTarget(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A target with nothing to do is asked by sweeps alone: that it does not answer
+// must show in its state all the same.
+func TestSweepShowsHealth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, "")
+	w.start()
+	w.wantMany(1)
+	w.allIn(model.StateInSync)
+	if err := w.app.SetFaults("down"); err != nil {
+		t.Fatal(err)
+	}
+	err := w.store.UpdateTargetState(t.Context(), w.target.Name, func(st *store.TargetState) { st.DriftWanted = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.worker.Nudge(w.target.Name)
+	w.until("the state shows the failure", func(map[string]model.AccountRow) bool {
+		st, err := w.store.TargetState(t.Context(), w.target.Name)
+		return err == nil && st.Failures > 0 && st.LastError != ""
+	})
 }
