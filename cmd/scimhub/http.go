@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -16,10 +17,10 @@ import (
 const scimPath = "/scim/v2"
 
 // mount makes the HTTP server: every front of the hub, in one place.
-func (i *instance) mount(publicURL string) {
+func (i *instance) mount() {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	scimHandler := &scimserver.Handler{Backend: backend{i}, Registry: i.hub.Registry, Auth: i.sources.Authenticator(i.store.Now),
-		BaseURL: scimserver.FixedBase(publicURL + scimPath), Log: i.log, Now: i.store.Now, Observe: i.metrics.observe}
+		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe}
 	scimHandler.Mount(root.PathPrefix(scimPath).Subrouter())
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
@@ -33,6 +34,16 @@ func (i *instance) mount(publicURL string) {
 	})
 	i.server = &http.Server{Handler: root, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
+}
+
+// scimBase is what meta.location begins with: the public URL of the configuration
+// in force, or, where that is a port the system was to choose, the address it chose.
+func (i *instance) scimBase(*http.Request) string {
+	base := strings.TrimRight(i.hub.Snapshot().Doc.PublicURL, "/")
+	if strings.HasSuffix(base, ":0") {
+		base = i.URL
+	}
+	return base + scimPath
 }
 
 // ready says whether requests can be served: the database answers, a configuration

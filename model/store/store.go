@@ -7,8 +7,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -170,10 +173,24 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
 		})
 		if !retryable(err) {
-			return err
+			break
 		}
 	}
-	return err
+	return reachable(err)
+}
+
+// reachable says of an error that comes from a lost or refused connection that the
+// database is not to be had at the moment: who asked may come again.
+func reachable(err error) error {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	var pg *pgconn.PgError
+	lost := errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "08"))
+	if !lost {
+		return err
+	}
+	return model.Fail(model.Unavailable, "the database does not answer", err)
 }
 
 // View runs fn in a read-only transaction: all reads see one state.
@@ -182,14 +199,14 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	if s.pg {
 		opts.Isolation = sql.LevelRepeatableRead
 	}
-	return s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+	return reachable(s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
 		return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
-	}, opts)
+	}, opts))
 }
 
 // single runs fn on a connection without a transaction: for one statement.
 func (s *Store) single(ctx context.Context, db *gorm.DB, fn func(*Tx) error) error {
-	return fn(&Tx{ctx: ctx, db: db.WithContext(ctx), pg: s.pg, Now: s.Now()})
+	return reachable(fn(&Tx{ctx: ctx, db: db.WithContext(ctx), pg: s.pg, Now: s.Now()}))
 }
 
 func retryable(err error) bool {
