@@ -96,10 +96,7 @@ func printTarget(w io.Writer, t admin.TargetView) error {
 		return err
 	}
 	fmt.Fprintf(w, "\n%d accounts are held: %s\n", t.Held.Count, t.Held.Reason)
-	if _, err := io.WriteString(w, fanout.Render(model.Plan{Target: t.Name, Changes: t.Held.Changes})); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "release exactly this plan with: scimhub target release %s %s\n", t.Name, t.Held.Digest)
+	_, err := io.WriteString(w, fanout.Render(model.Plan{Target: t.Name, Changes: t.Held.Changes}))
 	return err
 }
 
