@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
@@ -197,6 +198,9 @@ func (a *API) applyConfig(r *http.Request, by Caller) (any, error) {
 	var req ApplyRequest
 	if err := readJSON(r, &req); err != nil {
 		return nil, err
+	}
+	if strings.TrimSpace(req.Config) == "" { // it would take every token and target away, the caller's with them
+		return nil, model.Fail(model.Invalid, "config is missing: the text of a configuration", nil)
 	}
 	snap := a.Hub.Snapshot()
 	base := req.Base

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -56,7 +57,7 @@ type errorBody struct {
 func (x *exchange) failure(err error) reply {
 	e := x.classify(err)
 	rep := reply{status: e.Status, body: errorBody{
-		Schemas: []string{scim.URNError}, Status: strconv.Itoa(e.Status), Type: e.Type, Detail: e.Detail,
+		Schemas: []string{scim.URNError}, Status: strconv.Itoa(e.Status), Type: e.Type, Detail: shortened(e.Detail),
 	}}
 	if e.Status == http.StatusUnauthorized {
 		rep = rep.with("WWW-Authenticate", x.challenge())
@@ -65,6 +66,16 @@ func (x *exchange) failure(err error) reply {
 		rep = rep.with("Retry-After", strconv.Itoa(retry.Seconds()))
 	}
 	return rep
+}
+
+// maxDetail is in bytes; what a client sent may be quoted in it.
+const maxDetail = 1000
+
+func shortened(detail string) string {
+	if len(detail) <= maxDetail {
+		return detail
+	}
+	return strings.ToValidUTF8(detail[:maxDetail], "") + "…"
 }
 
 func (x *exchange) classify(err error) *scim.Error {
