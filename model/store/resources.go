@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
@@ -262,12 +263,13 @@ func (t *Tx) page(source string, rt *scim.ResourceType, where string, args []any
 	if q.Filter == nil {
 		count, all = `(`+countAll+`)`, []any{source, rt.Name}
 	}
-	all = append(append(all, args...), q.Count)
-	tail := where + ` ORDER BY r.id LIMIT ?`
-	if q.StartIndex > 1 { // skip in the index, not over documents and groups
-		tail = `r.id IN (SELECT r.id FROM resources r WHERE ` + where + ` ORDER BY r.id LIMIT ? OFFSET ?) ORDER BY r.id`
-		all = append(all, q.StartIndex-1)
+	all = append(all, args...)
+	if q.StartIndex > 1 { // skip in the index, not over documents and groups; then read on from there
+		all = append(append(all, args...), q.StartIndex-1)
+		where += ` AND r.id >= (SELECT r.id FROM resources r WHERE ` + where + ` ORDER BY r.id LIMIT 1 OFFSET ?)`
 	}
+	tail := where + ` ORDER BY r.id LIMIT ?`
+	all = append(all, q.Count)
 	rows, err := t.query(`SELECT `+t.columns(rt.Name, q.Fields)+`, `+count+` FROM resources r WHERE `+tail, all...)
 	if err != nil {
 		return nil, 0, err
@@ -341,22 +343,14 @@ func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter)
 // that name no user are left out.
 func (t *Tx) IdentitiesOf(source string, ids []string) (map[string]string, error) {
 	out := map[string]string{}
-	for start := 0; start < len(ids); start += 500 {
-		chunk := ids[start:min(start+500, len(ids))]
-		rows, err := t.query(`SELECT id, identity_id FROM resources WHERE source = ? AND identity_id <> '' AND id IN `+list(len(chunk)), append([]any{source}, anys(chunk)...)...)
+	for chunk := range slices.Chunk(ids, perStatement) {
+		var rows []struct{ ID, IdentityID string }
+		err := t.db.Raw(`SELECT id, identity_id FROM resources WHERE source = ? AND identity_id <> '' AND id IN ?`, source, chunk).Scan(&rows).Error
 		if err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var id, identity string
-			if err := rows.Scan(&id, &identity); err != nil {
-				rows.Close()
-				return nil, err
-			}
-			out[id] = identity
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
+		for _, r := range rows {
+			out[r.ID] = r.IdentityID
 		}
 	}
 	return out, nil
