@@ -153,8 +153,7 @@ func readJSON(r *http.Request, into any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return model.Fail(model.Invalid, "the request is larger than 8 MiB", err)
 		}
 		return model.Fail(model.Invalid, "the body is not the JSON object expected: "+err.Error(), err)

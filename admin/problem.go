@@ -29,12 +29,10 @@ func writeProblem(w http.ResponseWriter, err error) {
 	p := Problem{Code: model.CodeOf(err), Detail: "internal error: the log says more"}
 	p.Status = statuses[p.Code]
 	p.Title = http.StatusText(p.Status)
-	var e *model.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*model.Error](err); ok {
 		p.Detail = e.Message
 	}
-	var faults *hub.FaultsError
-	if errors.As(err, &faults) {
+	if faults, ok := errors.AsType[*hub.FaultsError](err); ok {
 		for _, f := range faults.Faults {
 			p.Faults = append(p.Faults, f.Error())
 		}

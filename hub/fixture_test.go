@@ -2,7 +2,6 @@ package hub_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"slices"
 	"testing"
@@ -225,14 +224,6 @@ func (w *world) events(identity string) []string {
 // counts are the rows that a write makes.
 func (w *world) counts() [3]int {
 	return [3]int{w.db.Int(w.t, `SELECT count(*) FROM events`), w.db.Int(w.t, `SELECT count(*) FROM audit`), w.db.Int(w.t, `SELECT coalesce(sum(generation), 0) FROM marks`)}
-}
-
-func text(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
 }
 
 func ctxOf(w *world) context.Context { return w.t.Context() }

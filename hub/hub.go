@@ -8,6 +8,7 @@ package hub
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -99,14 +100,11 @@ type FaultsError struct{ Faults []config.Fault }
 
 // Error lists the faults, one a line, each beginning with file:line:column.
 func (e *FaultsError) Error() string {
-	text := ""
+	lines := make([]string, len(e.Faults))
 	for i, f := range e.Faults {
-		if i > 0 {
-			text += "\n"
-		}
-		text += f.Error()
+		lines[i] = f.Error()
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // Unwrap makes it a model.Invalid for every front.

@@ -150,7 +150,7 @@ func newBenchHub(b *testing.B, dsn string) *benchHub {
 	b.Setenv("BENCH_TOKEN", "bench")
 	b.Setenv("BENCH_DSN", dsn)
 	config := "listen: 127.0.0.1:0\ndatabase: ${env:BENCH_DSN}\nsources: {hr: {tokens: [{name: main, secret: \"${env:BENCH_TOKEN}\"}]}}\n"
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(b.Context())
 	i, err := start(ctx, instanceOptions{Name: "bench", Config: []byte(config), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
@@ -331,7 +331,9 @@ func (r *benchRaw) create(n int64) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.Stmt(r.insert).Exec(id, name, doc); err != nil {
+	insert := tx.Stmt(r.insert)
+	defer func() { _ = insert.Close() }()
+	if _, err := insert.Exec(id, name, doc); err != nil {
 		return err
 	}
 	for _, text := range []string{"INSERT INTO raw_events VALUES (?,?)", "INSERT INTO raw_audit VALUES (?,?)"} {

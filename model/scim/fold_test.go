@@ -22,7 +22,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-func TestFoldAllocatesNothingForLowerASCII(t *testing.T) { // not parallel: it counts allocations
+//nolint:paralleltest // counts allocations
+func TestFoldAllocatesNothingForLowerASCII(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { Fold("plain.ascii@example.com") }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -35,9 +36,7 @@ func applyJSON(t *testing.T, rt *ResourceType, d Dialect, before, ops string) (s
 		t.Errorf("%s: id or meta changed", ops)
 	}
 	got := map[string]any{}
-	for k, v := range out.Attrs {
-		got[k] = v
-	}
+	maps.Copy(got, out.Attrs)
 	want := map[string]any{}
 	rt.setSchemas(got)
 	want["schemas"] = got["schemas"]

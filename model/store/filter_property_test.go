@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -115,9 +116,7 @@ func drawPopulation(t *rapid.T, registry *scim.Registry) *population {
 		r := w.Resource
 		if groups := memberOf[r.ID]; len(groups) > 0 {
 			r.Attrs = map[string]any{"groups": groups}
-			for k, v := range w.Resource.Attrs {
-				r.Attrs[k] = v
-			}
+			maps.Copy(r.Attrs, w.Resource.Attrs)
 		}
 		if w.Source == p.source {
 			p.docs[r.ID] = w.Type.SearchDoc(r)

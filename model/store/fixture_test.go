@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -42,9 +43,7 @@ func filterOf(t testing.TB, rt *scim.ResourceType, text string) scim.Filter {
 func newUser(t testing.TB, id, userName string, attrs map[string]any) store.ResourceWrite {
 	t.Helper()
 	all := map[string]any{"schemas": []any{scim.URNUser}, "userName": userName}
-	for k, v := range attrs {
-		all[k] = v
-	}
+	maps.Copy(all, attrs)
 	return store.ResourceWrite{
 		Source: "hr", Actor: "source hr/main", Type: userType(t), Action: "create", Identity: "i-" + id, NewIdentity: true,
 		Marks: []string{"i-" + id}, Data: map[string]any{"userName": userName},

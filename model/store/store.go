@@ -123,8 +123,7 @@ func openGORM(d gorm.Dialector, conns int) (*gorm.DB, error) {
 // redactDSN keeps only what the server or the file system said: pgx's text of a
 // failed connection holds the user and the host, which are useful, and never the password.
 func redactDSN(err error) error {
-	var parse *pgconn.ParseConfigError
-	if errors.As(err, &parse) {
+	if _, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
 		return errors.New("the postgres URL cannot be parsed")
 	}
 	return err
@@ -216,8 +215,7 @@ func retryable(err error) bool {
 
 // isUnique reports a violated unique index, whose name or columns are in the text.
 func isUnique(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code == "23505"
 	}
 	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -62,8 +63,8 @@ func findBinaries() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for i := len(found) - 1; i >= 0; i-- {
-		dir := filepath.Dir(found[i])
+	for _, f := range slices.Backward(found) {
+		dir := filepath.Dir(f)
 		if _, err := os.Stat(filepath.Join(dir, "postgres")); err == nil {
 			return dir, nil
 		}
