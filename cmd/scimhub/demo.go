@@ -31,10 +31,11 @@ type demoOptions struct {
 	listenGiven bool
 	people      int
 	stopAfter   time.Duration // since the start; 0: run until interrupted
+	patience    time.Duration // how long any one thing may take
 }
 
 func demoCommand() *cobra.Command {
-	var o demoOptions
+	o := demoOptions{patience: demoPatience}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a hub at work: four simulated applications and a small company",
@@ -76,7 +77,9 @@ type demo struct {
 	hr      *scimClient
 	api     *client
 	company *company
-	seen    demoResult
+
+	patience time.Duration
+	seen     demoResult
 }
 
 // demoResult is what the summary tells; every figure was read from an application
@@ -91,7 +94,7 @@ type demoResult struct {
 
 // runDemo starts everything, tells the story and ends everything.
 func runDemo(ctx context.Context, o demoOptions, out, errOut io.Writer) (err error) {
-	d := &demo{out: out, began: time.Now(), company: newCompany(o.people)}
+	d := &demo{out: out, began: time.Now(), company: newCompany(o.people), patience: o.patience}
 	if d.dir, err = os.MkdirTemp("", "scimhub-demo-"); err != nil {
 		return fmt.Errorf("a temporary folder: %w", err)
 	}

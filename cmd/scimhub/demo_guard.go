@@ -65,7 +65,7 @@ func (d *demo) massRemoval(ctx context.Context) error {
 // is held; at most n accounts can be.
 func (d *demo) heldAt(ctx context.Context, a *demoApp, n int) (admin.HeldView, error) {
 	var held admin.HeldView
-	err := await(ctx, func() (string, error) {
+	err := d.await(ctx, func() (string, error) {
 		var t admin.TargetView
 		if err := d.api.call(ctx, "GET", targetPath(a.name, ""), nil, &t); err != nil {
 			return "", err
@@ -95,7 +95,7 @@ func (d *demo) heldAt(ctx context.Context, a *demoApp, n int) (admin.HeldView, e
 // settled asks the hub for a plan over everybody, which must be empty by now, and
 // compares every application with everybody once more.
 func (d *demo) settled(ctx context.Context) error {
-	err := await(ctx, func() (string, error) {
+	err := d.await(ctx, func() (string, error) {
 		plan, err := askPlan(ctx, d.api, "", "")
 		if err != nil || plan.Unchanged {
 			return "", err

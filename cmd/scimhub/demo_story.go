@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	demoPatience = 30 * time.Second      // for any one thing to happen
+	demoPatience = 30 * time.Second      // for any one thing to happen, unless said otherwise
 	demoLook     = 25 * time.Millisecond // between two looks at it
 )
 
@@ -37,8 +37,8 @@ func (d *demo) story(ctx context.Context) error {
 }
 
 // await looks until ok answers with no complaint; the last complaint is the error.
-func await(ctx context.Context, ok func() (complaint string, err error)) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+func (d *demo) await(ctx context.Context, ok func() (complaint string, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	tick := time.NewTicker(demoLook)
 	defer tick.Stop()
@@ -49,7 +49,7 @@ func await(ctx context.Context, ok func() (complaint string, err error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %s", demoPatience, complaint)
+			return fmt.Errorf("not within %v: %s", d.patience, complaint)
 		case <-tick.C:
 		}
 	}
@@ -59,7 +59,7 @@ func await(ctx context.Context, ok func() (complaint string, err error)) error {
 // there, and says how long after a moment each was right.
 func (d *demo) arrived(ctx context.Context, since time.Time, people ...*person) (map[string]time.Duration, error) {
 	at := map[string]time.Duration{}
-	err := await(ctx, func() (string, error) {
+	err := d.await(ctx, func() (string, error) {
 		complaint := ""
 		for _, a := range d.apps {
 			if _, done := at[a.name]; done {
@@ -278,7 +278,7 @@ func (d *demo) reported(ctx context.Context, p *person, a *demoApp) (said string
 	if err := d.api.call(ctx, "GET", "/identities/"+url.PathEscape(p.UserName), nil, &who); err != nil {
 		return "", err
 	}
-	err = await(ctx, func() (string, error) {
+	err = d.await(ctx, func() (string, error) {
 		var entries listOf[store.AuditEntry]
 		if err := d.api.call(ctx, "GET", query("/audit", "identity", who.ID, "limit", "1000"), nil, &entries); err != nil {
 			return "", err
