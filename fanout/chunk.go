@@ -25,6 +25,7 @@ type job struct {
 	held    string          // why the whole row is held
 	drop    bool            // nothing is settled: not begun, or taken by the urgent lane
 	stolen  bool            // taken by the urgent lane
+	again   bool            // dropped, but what was learnt is stored and the row is due at once
 	missing bool            // the target no longer has the account; drift policy decides
 	before  []model.Account // Row.Sent as it was when the work began
 	intent  bool            // an earlier attempt may have created the account
@@ -230,6 +231,8 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 			// The intent was stored and nothing was sent: it must not make somebody
 			// else's account ours later.
 			j.row.Sent = j.before
+		case j.again:
+			j.row.State, j.row.Due, j.row.NextAttempt = model.StatePending, true, now
 		case j.drop:
 			continue
 		default:

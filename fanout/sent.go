@@ -89,8 +89,16 @@ func (r *runner) reread(ctx context.Context, j *job) {
 func (r *runner) readAgain(ctx context.Context, j *job) error {
 	u, err := r.get(ctx, j.row.RemoteID)
 	if ClassOf(err) == Missing {
-		if j.row.Desired == nil || slices.ContainsFunc(j.row.Sent, isNone) {
-			r.gone(&j.row) // it was to be deleted, and was
+		deleted := slices.ContainsFunc(j.row.Sent, isNone)
+		switch {
+		case j.row.Desired == nil:
+			r.gone(&j.row)
+			return nil
+		case deleted:
+			// Stored before another is made: whoever finds the row after a crash
+			// must not look for the new account by the old one's id.
+			r.gone(&j.row)
+			j.drop, j.again = true, true
 			return nil
 		}
 		return r.vanished(j, err)

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -151,5 +152,40 @@ func TestWorkerFindsWhatACrashLeft(t *testing.T) {
 	w.until("disabled", func(rows map[string]model.AccountRow) bool { return rows["i"].State == model.StateDisabled })
 	if active := w.users()["anna"]["active"]; active != false {
 		t.Errorf("active is %v", active)
+	}
+}
+
+// A deletion was carried out and not heard of, and the person is wanted again: that
+// the account is gone is stored before another one is made, so that a crash in
+// between leaves no account that nobody knows.
+func TestWorkerStoresALossBeforeItCreates(t *testing.T) {
+	t.Parallel()
+	a, err := app.New(app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w *world
+	var known atomic.Value // how the row stood when the create came
+	h := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/Users") {
+			known.Store(w.rows()["i"])
+		}
+		a.Handler().ServeHTTP(rw, r)
+	})
+	w = worldWith(t, a, h, nil)
+	w.want(model.AccountRow{Identity: "i", Desired: account("anna", "eng")})
+	row := w.rows()["i"]
+	row.Applied, row.RemoteID, row.Owned, row.Sent = account("anna", "eng"), "deleted-before", model.OwnedCreated, []model.Account{{}}
+	row.Due, row.State, row.NextAttempt = true, model.StatePending, time.Now()
+	if err := w.store.Settle(t.Context(), "git", []store.Settlement{{Row: row}}); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	row = w.allIn(model.StateInSync)["i"]
+	if active := w.users()["anna"]["active"]; active != true || row.RemoteID == "deleted-before" || len(row.Sent) > 0 {
+		t.Errorf("active %v, row %+v", active, row)
+	}
+	if before, _ := known.Load().(model.AccountRow); before.RemoteID != "" || before.Applied != nil || before.Owned != model.OwnedCreating || len(before.Sent) == 0 {
+		t.Errorf("at the create the row was %+v", before)
 	}
 }
