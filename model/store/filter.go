@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -140,6 +141,18 @@ func (b *filterSQL) compare(f scim.Compare, s scope) error {
 	b.leaf(value, f.Op, f.Value, kind)
 	b.text.WriteString(")")
 	return nil
+}
+
+// lookup reports whether the filter can hold only for the few rows that an index
+// finds by a value.
+func lookup(f scim.Filter) bool {
+	switch f := f.(type) {
+	case scim.And:
+		return slices.ContainsFunc(f.Terms, lookup)
+	case scim.Compare:
+		return f.Op == scim.Eq && indexedColumn(f.Path) != ""
+	}
+	return false
 }
 
 // lookup asks an index for a value, which is never empty: the plain comparison,

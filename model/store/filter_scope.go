@@ -45,15 +45,23 @@ func (s rootScope) single(p scim.Path, kind sqlKind) string {
 // indexed is the column that an equality can be looked up by; empty if there is none.
 // The column holds what the search document would, or nothing.
 func (s rootScope) indexed(p scim.Path) string {
+	column := indexedColumn(p)
+	if column == "r.key" && s.b.rt.Name != "User" {
+		return ""
+	}
+	return column
+}
+
+func indexedColumn(p scim.Path) string {
 	if p.URI != "" || p.Sub != "" {
 		return ""
 	}
-	switch attr := strings.ToLower(p.Attr); {
-	case attr == "id":
+	switch strings.ToLower(p.Attr) {
+	case "id":
 		return "r.id"
-	case attr == "externalid":
+	case "externalid":
 		return "r.external_id"
-	case attr == "username" && s.b.rt.Name == "User":
+	case "username":
 		return "r.key"
 	}
 	return ""

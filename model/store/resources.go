@@ -268,7 +268,11 @@ func (t *Tx) page(source string, rt *scim.ResourceType, where string, args []any
 		all = append(append(all, args...), q.StartIndex-1)
 		where += ` AND r.id >= (SELECT r.id FROM resources r WHERE ` + where + ` ORDER BY r.id LIMIT 1 OFFSET ?)`
 	}
-	tail := where + ` ORDER BY r.id LIMIT ?`
+	order := `r.id`
+	if lookup(q.Filter) { // few rows: sort them, rather than walk an index in order and filter
+		order = `(r.id || '')`
+	}
+	tail := where + ` ORDER BY ` + order + ` LIMIT ?`
 	all = append(all, q.Count)
 	rows, err := t.query(`SELECT `+t.columns(rt.Name, q.Fields)+`, `+count+` FROM resources r WHERE `+tail, all...)
 	if err != nil {
