@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -129,7 +130,7 @@ func (p *person) due(app string) (account bool, groups []string) {
 
 // document is the person as a SCIM User.
 func (p *person) document(manager string) map[string]any {
-	enterprise := map[string]any{"department": p.Department, "employeeNumber": fmt.Sprint(p.number)}
+	enterprise := map[string]any{"department": p.Department, "employeeNumber": strconv.Itoa(p.number)}
 	if manager != "" {
 		enterprise["manager"] = map[string]any{"value": manager}
 	}

@@ -289,10 +289,11 @@ func (d *demo) reported(ctx context.Context, p *person, a *demoApp) (said string
 				if err := json.Unmarshal(e.Data, &c); err != nil {
 					return "", err
 				}
-				said = strings.Join(c.Because, "; ")
+				words := c.Because
 				for _, f := range c.Fields {
-					said += fmt.Sprintf(", %s: %v -> %v", f.Path, f.Before, f.After)
+					words = append(words, fmt.Sprintf("%s: %v -> %v", f.Path, f.Before, f.After))
 				}
+				said = strings.Join(words, ", ")
 				return "", nil
 			}
 		}

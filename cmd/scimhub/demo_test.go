@@ -90,7 +90,7 @@ func TestDemoNoticesFailure(t *testing.T) {
 			return
 		}
 		once.Do(func() {
-			res, err := http.Post(m[1]+"/_app/faults", "text/plain", strings.NewReader("down")) //nolint:noctx // a test's own server
+			res, err := http.Post(m[1]+"/_app/faults", "text/plain", strings.NewReader("down"))
 			if err != nil {
 				t.Error(err)
 				return
