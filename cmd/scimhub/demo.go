@@ -137,7 +137,7 @@ func (d *demo) play(ctx context.Context, o demoOptions, failed <-chan error) err
 		case <-ctx.Done():
 			cancel()
 			if told != nil {
-				_ = <-told // an interrupt is no failure
+				<-told //nolint:errcheck // an interrupt is no failure
 			}
 			d.say("", "interrupted")
 			return nil
