@@ -203,9 +203,10 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	}, opts))
 }
 
-// single runs fn on a connection without a transaction: for one statement.
+// single runs fn on a connection without a transaction: for one statement, sent
+// raw. (GORM's own calls would miss the context, which costs a clone of its state.)
 func (s *Store) single(ctx context.Context, db *gorm.DB, fn func(*Tx) error) error {
-	return reachable(fn(&Tx{ctx: ctx, db: db.WithContext(ctx), pg: s.pg, Now: s.Now()}))
+	return reachable(fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}))
 }
 
 func retryable(err error) bool {
