@@ -37,10 +37,7 @@ func (r *runner) conclude(j *job, now time.Time) {
 	} else if row.Applied != nil && !row.Applied.Active && row.DisabledAt == nil {
 		row.DisabledAt = &now
 	}
-	row.Sent = nil
-	if held != "" {
-		row.Sent = j.before // what is held may still have to set right what was sent before
-	}
+	row.Sent = r.uncertain(j, held)
 	switch {
 	case held != "":
 		row.State, row.LastError, row.Drift = model.StateHeld, held, drift

@@ -54,17 +54,49 @@ func intended(row model.AccountRow, changes []model.Change) model.Account {
 // intend notes what is about to be sent for the jobs that have something to send.
 func (r *runner) intend(ctx context.Context, jobs []*job) error {
 	var intents []store.Intent
+	var open []*job
 	for _, j := range jobs {
 		if !slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Held == "" }) {
 			continue
 		}
 		j.row.Sent = withSent(j.row.Sent, intended(j.row, j.changes))
-		intents = append(intents, store.Intent{Identity: j.row.Identity, Create: creates(j), Sent: j.row.Sent})
+		intents = append(intents, store.Intent{Identity: j.row.Identity, Generation: j.row.Generation, Create: creates(j), Sent: j.row.Sent})
+		open = append(open, j)
 	}
 	if len(intents) == 0 {
 		return nil
 	}
-	return r.w.Store.SaveIntents(ctx, r.target.Name, intents)
+	stored, err := r.w.Store.SaveIntents(ctx, r.target.Name, intents)
+	if err != nil {
+		return err
+	}
+	for _, j := range open {
+		if !stored[j.row.Identity] {
+			j.drop, j.changes = true, nil // decided anew: it is read again
+		}
+	}
+	return nil
+}
+
+// uncertain is what remains open of a row whose changes were carried out or held:
+// the memberships, unless all that it may have were put right.
+func (r *runner) uncertain(j *job, held string) []model.Account {
+	row := &j.row
+	removed := r.target.Leaver.RemoveMemberships || r.profile.PartOnDisable
+	switch {
+	case row.Applied == nil && held != "":
+		return j.before
+	case row.Applied == nil, held == "" && (row.Desired != nil || removed):
+		return nil
+	}
+	var out []model.Account
+	for _, s := range row.Sent {
+		a := *row.Applied
+		if a.Groups = s.Groups; !slices.Equal(a.Groups, row.Applied.Groups) {
+			out = withSent(out, a)
+		}
+	}
+	return out
 }
 
 // withSent adds an account to a list that may be shared, once.

@@ -140,7 +140,7 @@ func TestWorkerFindsWhatACrashLeft(t *testing.T) {
 	sent := account("anna", "eng")
 	sent.Attrs = map[string]any{"externalId": "e1"}
 	w.want(model.AccountRow{Identity: "i", Desired: sent})
-	if err := w.store.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i", Create: true, Sent: []model.Account{*sent}}}); err != nil {
+	if _, err := w.store.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i", Generation: 1, Create: true, Sent: []model.Account{*sent}}}); err != nil {
 		t.Fatal(err)
 	}
 	if status := w.byHand(http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"anna","externalId":"e1","active":true}`); status != http.StatusCreated {
@@ -187,5 +187,42 @@ func TestWorkerStoresALossBeforeItCreates(t *testing.T) {
 	}
 	if before, _ := known.Load().(model.AccountRow); before.RemoteID != "" || before.Applied != nil || before.Owned != model.OwnedCreating || len(before.Sent) == 0 {
 		t.Errorf("at the create the row was %+v", before)
+	}
+}
+
+// A join was carried out and not heard of, then the person leaves and comes back
+// without the group: disabling an account says nothing about its memberships.
+func TestWorkerRemembersMembershipsOfALeaver(t *testing.T) {
+	t.Parallel()
+	a, err := app.New(app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lose atomic.Bool
+	h := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/Groups/") && lose.Load() {
+			a.Handler().ServeHTTP(&discard{header: http.Header{}}, r)
+			panic(http.ErrAbortHandler)
+		}
+		a.Handler().ServeHTTP(rw, r)
+	})
+	w := worldWith(t, a, h, nil)
+	w.start()
+	w.want(model.AccountRow{Identity: "i", Desired: account("anna", "all")}, model.AccountRow{Identity: "k", Desired: account("kim", "admins")})
+	w.allIn(model.StateInSync)
+	lose.Store(true)
+	w.want(model.AccountRow{Identity: "i", Desired: account("anna", "admins", "all")})
+	w.until("the join is lost", func(rows map[string]model.AccountRow) bool { return rows["i"].ErrorClass == string(UnknownOutcome) })
+	at := time.Now()
+	w.want(model.AccountRow{Identity: "i", Leaver: true, LeaverAt: &at})
+	w.until("disabled", func(rows map[string]model.AccountRow) bool { return rows["i"].State == model.StateDisabled })
+	lose.Store(false)
+	w.want(model.AccountRow{Identity: "i", Desired: account("anna", "all")})
+	rows := w.allIn(model.StateInSync)
+	if n := memberCount(w.groups()["admins"]); n != 1 {
+		t.Errorf("admins has %d members, only kim belongs there", n)
+	}
+	if len(rows["i"].Sent) > 0 || w.users()["anna"]["active"] != true {
+		t.Errorf("row %+v", rows["i"])
 	}
 }

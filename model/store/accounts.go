@@ -253,38 +253,60 @@ func (t *Tx) SetBecause(a model.AccountRow) error {
 
 // Intent is what is about to be sent to a target for one account.
 type Intent struct {
-	Identity string
-	Create   bool            // the account is about to be made
-	Sent     []model.Account // everything whose outcome would be unknown if this were the last that is heard
+	Identity   string
+	Generation int64           // of the row that it is based on
+	Create     bool            // the account is about to be made
+	Sent       []model.Account // everything whose outcome would be unknown if this were the last that is heard
 }
 
 // SaveIntents records what is about to be sent, so that after a crash, or an
 // answer that was lost, nobody takes Applied for what the target holds, and an
-// account found is known as ours. Settle replaces it.
-func (s *Store) SaveIntents(ctx context.Context, target string, intents []Intent) error {
-	return s.Update(ctx, func(tx *Tx) error {
+// account found is known as ours. Settle replaces it. It returns the identities
+// whose intent was stored; of the others somebody has decided anew meanwhile, and
+// nothing may be sent.
+func (s *Store) SaveIntents(ctx context.Context, target string, intents []Intent) (stored map[string]bool, err error) {
+	err = s.Update(ctx, func(tx *Tx) error {
+		stored = make(map[string]bool, len(intents))
 		for chunk := range slices.Chunk(intents, perStatement) {
-			args := make([]any, 0, 3*len(chunk)+1)
-			for _, i := range chunk {
-				sent, err := encodeSent(i.Sent)
-				if err != nil {
-					return fmt.Errorf("account %s at %s: %w", i.Identity, target, err)
-				}
-				owned := ""
-				if i.Create {
-					owned = model.OwnedCreating
-				}
-				args = append(args, i.Identity, sent, owned)
-			}
-			rows := strings.TrimSuffix(strings.Repeat("(CAST(? AS text),CAST(? AS text),CAST(? AS text)),", len(chunk)), ",")
-			if _, err := tx.exec(`WITH v(identity_id, sent, owned) AS (VALUES `+rows+`)
-UPDATE accounts SET sent = v.sent, owned = CASE WHEN accounts.owned = '' THEN v.owned ELSE accounts.owned END FROM v WHERE accounts.target = ? AND accounts.identity_id = v.identity_id`,
-				append(args, target)...); err != nil {
+			if err := tx.saveIntents(target, chunk, stored); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return stored, err
+}
+
+func (t *Tx) saveIntents(target string, chunk []Intent, stored map[string]bool) error {
+	args := make([]any, 0, 4*len(chunk)+1)
+	for _, i := range chunk {
+		sent, err := encodeSent(i.Sent)
+		if err != nil {
+			return fmt.Errorf("account %s at %s: %w", i.Identity, target, err)
+		}
+		owned := ""
+		if i.Create {
+			owned = model.OwnedCreating
+		}
+		args = append(args, i.Identity, i.Generation, sent, owned)
+	}
+	values := strings.TrimSuffix(strings.Repeat("(CAST(? AS text),CAST(? AS bigint),CAST(? AS text),CAST(? AS text)),", len(chunk)), ",")
+	rows, err := t.query(`WITH v(identity_id, generation, sent, owned) AS (VALUES `+values+`)
+UPDATE accounts SET sent = v.sent, owned = CASE WHEN accounts.owned = '' THEN v.owned ELSE accounts.owned END FROM v
+WHERE accounts.target = ? AND accounts.identity_id = v.identity_id AND accounts.generation = v.generation
+RETURNING accounts.identity_id`, append(args, target)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		stored[id] = true
+	}
+	return rows.Err()
 }
 
 // StateCounts counts the accounts of each target by state.

@@ -136,8 +136,9 @@ func TestSettleGeneration(t *testing.T) {
 	t.Parallel()
 	withClock(t, func(t *testing.T, db *storetest.DB, clock *storetest.Clock) {
 		setDesired(t, db, desired("i1"))
-		if err := db.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i1", Create: true}, {Identity: "nobody", Create: true}}); err != nil {
-			t.Fatal(err)
+		stored, err := db.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i1", Generation: 1, Create: true}, {Identity: "nobody", Generation: 1, Create: true}})
+		if err != nil || len(stored) != 1 || !stored["i1"] {
+			t.Fatal(stored, err)
 		}
 		worked := accountOf(t, db, "i1")
 		if worked.Owned != model.OwnedCreating {
@@ -175,7 +176,7 @@ func TestSettleGeneration(t *testing.T) {
 		if err != nil || len(page) != 1 || page[0].Action != "target.create" || page[0].Object != "target/git" {
 			t.Errorf("audit %v %v", page, err)
 		}
-		if err := db.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i1", Create: true}}); err != nil || accountOf(t, db, "i1").Owned != model.OwnedCreated {
+		if _, err := db.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i1", Generation: 2, Create: true}}); err != nil || accountOf(t, db, "i1").Owned != model.OwnedCreated {
 			t.Errorf("an intent overwrote what is ours: %v", err)
 		}
 		if n, err := db.Population(t.Context(), "git"); n != 1 || err != nil {

@@ -21,10 +21,16 @@ func TestIntents(t *testing.T) {
 		for i := range 250 {
 			row := desired(fmt.Sprint("i", i))
 			setDesired(t, db, row)
-			intents = append(intents, store.Intent{Identity: row.Identity, Create: i%2 == 0, Sent: []model.Account{*row.Desired, {}}})
+			intents = append(intents, store.Intent{Identity: row.Identity, Generation: 1, Create: i%2 == 0, Sent: []model.Account{*row.Desired, {}}})
 		}
-		if err := db.SaveIntents(t.Context(), "git", intents); err != nil {
-			t.Fatal(err)
+		intents = append(intents, store.Intent{Identity: "i249", Generation: 7, Create: true})
+		stored, err := db.SaveIntents(t.Context(), "git", intents)
+		if err != nil || len(stored) != 250 {
+			t.Fatal(len(stored), err)
+		}
+		setDesired(t, db, desired("i5"))
+		if stored, err := db.SaveIntents(t.Context(), "git", intents[5:7]); err != nil || len(stored) != 1 || !stored["i6"] {
+			t.Errorf("decided anew: %v %v", stored, err)
 		}
 		for i, owned := range map[int]string{0: model.OwnedCreating, 248: model.OwnedCreating, 249: ""} {
 			got, want := accountOf(t, db, fmt.Sprint("i", i)), desired(fmt.Sprint("i", i))
