@@ -28,10 +28,16 @@ type Decision struct {
 
 // Decide evaluates one person. What cannot be decided stays as it was: a role
 // whose rule fails is kept by those who hold it, and a target whose scope or
-// mapping fails is left out of Desired.
+// mapping fails is left out of Desired. A date that cannot be read takes nobody's
+// access and lets nobody in: the first or the last day may be what it said.
 func Decide(snap *Snapshot, row store.IdentityRow, users []store.SourceUser, groups []model.Membership, held []model.Grant, now time.Time) Decision {
 	identity, findings := Resolve(snap.Doc, row, users, groups)
 	d := Decision{Identity: identity, Stage: identity.Stage(now), Findings: findings, Desired: map[string]policy.Desired{}}
+	if len(findings) > 0 && d.Stage == model.Active && row.Stage != model.Active {
+		if d.Stage = row.Stage; d.Stage == "" {
+			d.Stage = model.Prehire
+		}
+	}
 	if d.Stage == model.Active {
 		result := snap.Policy.Evaluate(identity, now)
 		d.Grants = result.Grants
@@ -45,6 +51,10 @@ func Decide(snap *Snapshot, row store.IdentityRow, users []store.SourceUser, gro
 		}
 	}
 	for _, t := range snap.Doc.Targets {
+		if d.Stage != model.Active {
+			d.Desired[t.Name] = policy.Desired{}
+			continue
+		}
 		desired, err := snap.Policy.Desire(t, identity, d.Grants, now)
 		if err != nil {
 			d.Findings = append(d.Findings, err.Error())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ const (
 	claimTime  = 15 * time.Second // so late goes on what a process held that crashed
 	idlePause  = time.Second      // marks of other replicas and dates are found this late at most
 	errorPause = time.Second
+	stalePause = 2 * time.Second // until a mark is taken again that an older configuration must not clear
 )
 
 // Run evaluates marked identities until the context ends. Marks are claimed, so
@@ -62,7 +64,7 @@ func (h *Hub) EvaluateBatch(ctx context.Context) (int, error) {
 	// What was claimed is finished even if the process is asked to stop meanwhile.
 	err = h.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		clear(targets)
-		return h.evaluate(tx, snap, marks, targets)
+		return h.survive(tx, snap, marks, targets)
 	})
 	if err != nil {
 		return len(marks), h.oneByOne(ctx, snap, marks, err)
@@ -80,7 +82,7 @@ func (h *Hub) oneByOne(ctx context.Context, snap *Snapshot, marks []store.Mark, 
 	for _, m := range marks {
 		targets := map[string]bool{}
 		err := h.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-			return h.evaluate(tx, snap, []store.Mark{m}, targets)
+			return h.survive(tx, snap, []store.Mark{m}, targets)
 		})
 		if err != nil {
 			h.Metrics.Evaluations.WithLabelValues("error").Inc()
@@ -98,6 +100,19 @@ func (h *Hub) nudgeAll(targets map[string]bool) {
 	}
 }
 
+// survive is evaluate; a panic is an error of those it was working on.
+func (h *Hub) survive(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h.evaluate(tx, snap, marks, targets)
+}
+
+// evaluate decides about people and stores what follows. Where a newer
+// configuration is active than the one in force in this process, only leavers are
+// settled, who leave under any; and all marks stay for whoever has the newer one.
 func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
 	// One order for all who lock rows of several people: other batches, settlements.
 	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
@@ -118,18 +133,33 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	for _, a := range accounts {
 		stored[a.Identity] = append(stored[a.Identity], a)
 	}
+	stale, err := tx.NewerConfig(snap.Version)
+	if err != nil {
+		return err
+	}
 	var entries []store.AuditEntry
 	for _, m := range marks {
 		row, ok := facts.Rows[m.Identity]
 		if ok {
 			d := Decide(snap, row, facts.Users[m.Identity], facts.Groups[m.Identity], held[m.Identity], tx.Now)
+			if stale && d.Stage != model.Leaver {
+				continue
+			}
 			more, err := h.save(tx, snap, d, row, m, held[m.Identity], stored[m.Identity], targets)
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", m.Identity, err)
 			}
 			entries = append(entries, more...)
 		}
+		if stale {
+			continue
+		}
 		if err := tx.Unmark(m); err != nil {
+			return err
+		}
+	}
+	if stale {
+		if err := tx.Postpone(ids, tx.Now.Add(stalePause)); err != nil {
 			return err
 		}
 	}
@@ -144,7 +174,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityR
 		h.Log.Warn("rule or mapping failed, access kept as it is", "identity", d.Identity.ID, "findings", d.Findings)
 	}
 	h.Metrics.Evaluations.WithLabelValues(result).Inc()
-	next, err := h.nextRow(tx, snap, d, row, m)
+	next, err := h.nextRow(tx, snap, d, row, m, slices.ContainsFunc(stored, hasAccess))
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +200,11 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityR
 }
 
 // nextRow is the identity's row after the decision. The first evaluation that
-// sees an active person gone notes when the fact came, and whether the source has
-// more leavers in its window than its guard allows.
-func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark) (store.IdentityRow, error) {
+// sees a person gone notes when the fact came and, if they have something to lose,
+// whether the source has more leavers in its window than its guard allows. The
+// window is that of the fact: what came together counts together, even if it is
+// worked on long after.
+func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, access bool) (store.IdentityRow, error) {
 	next := row
 	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.Findings
 	next.Version++
@@ -189,7 +221,7 @@ func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.Identi
 		return next, nil
 	}
 	next.LeftAt = &m.MarkedAt
-	if row.Stage != model.Active {
+	if row.Stage != model.Active && !access {
 		return next, nil // was never in: nothing that a guard would count
 	}
 	next.LeftSource = leftSource(row, d)
@@ -197,9 +229,14 @@ func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.Identi
 	if !ok {
 		return next, nil
 	}
-	left, people, err := tx.Left(source.Name, tx.Now.Add(-source.Guard.Window))
+	left, people, err := tx.Left(source.Name, m.MarkedAt.Add(-source.Guard.Window))
 	next.OverGuard = left+1 > source.Guard.Limit(people)
 	return next, err
+}
+
+// hasAccess reports whether an account lets somebody in, or may.
+func hasAccess(a model.AccountRow) bool {
+	return a.Desired != nil || a.Applied != nil && a.Applied.Active || a.Owned == model.OwnedCreating
 }
 
 // leftSource is the source whose word made the person a leaver: the one that

@@ -12,8 +12,8 @@ import (
 
 // Resolve merges what the sources say of a person into one identity, with the
 // start and end dates read from the merged record. It is pure: the stage follows
-// from the result and a moment. A date that cannot be read is a finding and
-// counts as not given.
+// from the result and a moment. A date that cannot be read is a finding; what
+// then becomes of the stage is for Decide to say.
 func Resolve(doc *config.Document, row store.IdentityRow, users []store.SourceUser, groups []model.Membership) (model.Identity, []string) {
 	i := model.Identity{ID: row.ID, Groups: groups, ErasedAt: row.ErasedAt, LeftAt: row.LeftAt, Version: row.Version}
 	resources := make([]model.SourceResource, len(users))

@@ -103,6 +103,15 @@ func (t *Tx) Unmark(m Mark) error {
 	return err
 }
 
+// Postpone keeps the marks of identities and lets nobody take them before a moment.
+func (t *Tx) Postpone(identities []string, until time.Time) error {
+	if len(identities) == 0 {
+		return nil
+	}
+	_, err := t.exec(`UPDATE marks SET leased_until = ? WHERE identity_id IN `+list(len(identities)), append([]any{micros(until)}, anys(identities)...)...)
+	return err
+}
+
 // Marks counts the marks and gives the time of the oldest, nil if there is none.
 func (s *Store) Marks(ctx context.Context) (n int, oldest *time.Time, err error) {
 	var at *int64

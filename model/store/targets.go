@@ -217,6 +217,12 @@ func (t *Tx) ConfigAt(at time.Time) (v ConfigVersion, ok bool, err error) {
 	return rows[0].plain(), true, nil
 }
 
+// NewerConfig reports whether a later version than this one is active by now.
+func (t *Tx) NewerConfig(version int64) (newer bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM config_versions WHERE version > ?)`, version).Scan(&newer)
+	return newer, err
+}
+
 // AddConfig stores the next version, which is active from then on, and marks
 // everybody. after is the version that the change was planned against: another
 // one meanwhile is a Conflict.
