@@ -147,10 +147,11 @@ func (a *API) targetPlan(ctx context.Context, t model.Target, rows []model.Accou
 	now := a.now()
 	plan := fanout.Diff(t, profile, rows, now)
 	facts := fanout.GuardFacts{Guard: t.Guard, LeaverHeld: map[string]bool{}}
-	if facts.Population, err = a.Hub.Store.Population(ctx, t.Name); err != nil {
+	since := now.Add(-t.Guard.Window)
+	if facts.Population, err = a.Hub.Store.Population(ctx, t.Name, since); err != nil {
 		return plan, err
 	}
-	if facts.AlreadyRemoved, err = a.Hub.Store.Removals(ctx, t.Name, now.Add(-t.Guard.Window)); err != nil {
+	if facts.AlreadyRemoved, err = a.Hub.Store.Removals(ctx, t.Name, since); err != nil {
 		return plan, err
 	}
 	digests := make([]string, len(plan.Changes))

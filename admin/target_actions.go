@@ -122,21 +122,19 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 	if have := fanout.PlanDigest(plan); have != req.Digest {
 		return nil, model.Fail(model.Refused, fmt.Sprintf("the digest %q is not that of the plan held now (%s): look at the plan again, it may have changed", req.Digest, have), nil)
 	}
-	var digests, identities []string
-	seen := map[string]bool{}
+	var approvals []store.Approval
+	var digests []string
 	for _, c := range plan.Changes {
-		digests = append(digests, fanout.Digest(t.Name, c))
-		if !seen[c.Identity] {
-			seen[c.Identity] = true
-			identities = append(identities, c.Identity)
-		}
+		digest := fanout.Digest(t.Name, c)
+		approvals, digests = append(approvals, store.Approval{Identity: c.Identity, Digest: digest}), append(digests, digest)
 	}
-	data, err := json.Marshal(map[string]any{"digest": req.Digest, "accounts": len(identities), "changes": digests})
+	accounts := accountsIn(plan)
+	data, err := json.Marshal(map[string]any{"digest": req.Digest, "accounts": accounts, "changes": digests})
 	if err != nil {
 		return nil, err
 	}
 	err = a.Hub.Store.Update(r.Context(), func(tx *store.Tx) error {
-		if err := tx.Release(t.Name, by.Name, digests, identities); err != nil {
+		if err := tx.Release(t.Name, by.Name, approvals); err != nil {
 			return err
 		}
 		return tx.Audit(store.AuditEntry{Actor: by.Name, Action: "target.release", Object: "target/" + t.Name, Data: data})
@@ -145,5 +143,5 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 		return nil, err
 	}
 	a.Nudge(t.Name)
-	return ReleaseAnswer{t.Name, req.Digest, len(identities), len(digests)}, nil
+	return ReleaseAnswer{t.Name, req.Digest, accounts, len(digests)}, nil
 }

@@ -14,7 +14,7 @@ const heldLeaver = "more leavers at the source than its guard allows; the source
 // GuardFacts is what the guard has to know beside the plan.
 type GuardFacts struct {
 	Guard          model.Guard
-	Population     int               // active accounts at the target now; with those removed it is the window's beginning
+	Population     int               // accounts active at the target when the window began: active now, or removed since
 	AlreadyRemoved int               // accounts removed within the window, those under way included
 	Approved       map[string]string // digest of a change -> who approved it
 	LeaverHeld     map[string]bool   // identities held by their source's guard
@@ -36,7 +36,6 @@ type GuardFacts struct {
 // An account counts once, be it disabled, deleted or parted from many groups.
 func Guard(p model.Plan, f GuardFacts) model.Plan {
 	out := model.Plan{Target: p.Target, Changes: slices.Clone(p.Changes)}
-	f.Population += f.AlreadyRemoved // removals do not lower the limit that they count against
 	limit := f.Guard.Limit(f.Population)
 	count := f.AlreadyRemoved
 	counted, refused, released := map[string]bool{}, map[string]string{}, map[string]bool{}

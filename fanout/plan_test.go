@@ -193,7 +193,7 @@ func TestGuard(t *testing.T) {
 		{name: "beyond", facts: GuardFacts{Guard: model.Guard{Floor: 2}}, changes: []model.Change{disable("a", false), disable("b", false), disable("c", false)}, held: []string{"c/"}},
 		{name: "percent", facts: GuardFacts{Guard: model.Guard{Percent: 50}, Population: 4}, changes: []model.Change{disable("a", false), disable("b", false), disable("c", false)}, held: []string{"c/"}},
 		{name: "window counts", facts: GuardFacts{Guard: model.Guard{Floor: 2}, AlreadyRemoved: 1}, changes: []model.Change{disable("a", false), disable("b", false)}, held: []string{"b/"}},
-		{name: "the removed belong to the population", facts: GuardFacts{Guard: model.Guard{Percent: 50}, Population: 3, AlreadyRemoved: 1}, changes: []model.Change{disable("a", false), disable("b", false)}, held: []string{"b/"}},
+		{name: "the removed belong to the population", facts: GuardFacts{Guard: model.Guard{Percent: 50}, Population: 4, AlreadyRemoved: 1}, changes: []model.Change{disable("a", false), disable("b", false)}, held: []string{"b/"}},
 		{name: "no removals at all", facts: GuardFacts{}, changes: []model.Change{{Verb: model.Create, Identity: "a"}, {Verb: model.Join, Identity: "a", Group: "g"}, disable("b", false)}, held: []string{"b/"}},
 		{name: "an account counts once", facts: GuardFacts{Guard: model.Guard{Floor: 1}}, changes: []model.Change{disable("a", false), part("a", "g"), part("a", "h"), part("b", "g")}, held: []string{"b/g"}},
 		{name: "all or nothing for one account", facts: GuardFacts{Guard: model.Guard{Floor: 0}}, changes: []model.Change{part("a", "g"), part("a", "h")}, held: []string{"a/g", "a/h"}},

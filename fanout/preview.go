@@ -84,10 +84,11 @@ func previewGuard(ctx context.Context, s *store.Store, t model.Target, now time.
 	if facts.Approved, err = s.Approved(ctx, t.Name, digests); err != nil {
 		return p, fmt.Errorf("read approvals: %w", err)
 	}
-	if facts.AlreadyRemoved, err = s.Removals(ctx, t.Name, now.Add(-window(t.Guard))); err != nil {
+	since := now.Add(-window(t.Guard))
+	if facts.AlreadyRemoved, err = s.Removals(ctx, t.Name, since); err != nil {
 		return p, fmt.Errorf("count removals: %w", err)
 	}
-	if facts.Population, err = s.Population(ctx, t.Name); err != nil {
+	if facts.Population, err = s.Population(ctx, t.Name, since); err != nil {
 		return p, fmt.Errorf("count accounts: %w", err)
 	}
 	return Guard(p, facts), nil

@@ -184,15 +184,15 @@ func (r *runner) guarded(ctx context.Context, p model.Plan, rows []*job) (model.
 
 // count reads population and removals; what is under way counts as removed.
 func (r *runner) count(ctx context.Context, f *GuardFacts) error {
-	gone, err := r.w.Store.Removals(ctx, r.target.Name, r.w.Now().Add(-window(r.target.Guard)))
+	since := r.w.Now().Add(-window(r.target.Guard))
+	gone, err := r.w.Store.Removals(ctx, r.target.Name, since)
 	if err != nil {
 		return fmt.Errorf("count removals: %w", err)
 	}
-	there, err := r.w.Store.Population(ctx, r.target.Name)
-	if err != nil {
+	if f.Population, err = r.w.Store.Population(ctx, r.target.Name, since); err != nil {
 		return fmt.Errorf("count accounts: %w", err)
 	}
-	f.AlreadyRemoved, f.Population = gone+len(r.pending), max(there-len(r.pending), 0)
+	f.AlreadyRemoved = gone + len(r.pending)
 	return nil
 }
 

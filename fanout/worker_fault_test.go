@@ -226,14 +226,14 @@ func (w *world) release() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var digests, identities []string
+	var approvals []store.Approval
 	for _, c := range HeldChanges(plan) {
-		digests, identities = append(digests, Digest(w.target.Name, c)), append(identities, c.Identity)
+		approvals = append(approvals, store.Approval{Identity: c.Identity, Digest: Digest(w.target.Name, c)})
 	}
-	if len(digests) == 0 {
+	if len(approvals) == 0 {
 		w.t.Fatal("nothing is held")
 	}
-	err = w.store.Update(w.t.Context(), func(tx *store.Tx) error { return tx.Release(w.target.Name, "ops", digests, identities) })
+	err = w.store.Update(w.t.Context(), func(tx *store.Tx) error { return tx.Release(w.target.Name, "ops", approvals) })
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -380,4 +380,43 @@ func TestWorkerFirstSyncLists(t *testing.T) {
 	if n := w.app.Stats().Total() - before; n > 300+5*3+10 {
 		t.Errorf("%d requests for 300 accounts", n)
 	}
+}
+
+// TestReleaseIsUsedOnce: what was released and done is no licence to do it again
+// after the people came back.
+func TestReleaseIsUsedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(t *model.Target) { t.Guard = model.Guard{Floor: 1, Window: time.Hour} }, "")
+	w.start()
+	w.wantMany(6)
+	w.allIn(model.StateInSync)
+	remove := func() {
+		var rows []model.AccountRow
+		for id := range w.rows() {
+			rows = append(rows, model.AccountRow{Identity: id})
+		}
+		w.want(rows...)
+	}
+	held := func(want int) func(map[string]model.AccountRow) bool {
+		return func(rows map[string]model.AccountRow) bool {
+			n := 0
+			for _, r := range rows {
+				if r.Due {
+					return false
+				}
+				if r.State == model.StateHeld {
+					n++
+				}
+			}
+			return n == want
+		}
+	}
+	remove()
+	w.until("all but one held", held(5))
+	w.release()
+	w.allIn(model.StateDisabled)
+	w.wantMany(6)
+	w.allIn(model.StateInSync)
+	remove()
+	w.until("all held: the window's limit was reached before", held(6))
 }

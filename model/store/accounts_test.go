@@ -179,7 +179,7 @@ func TestSettleGeneration(t *testing.T) {
 		if _, err := db.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i1", Generation: 2, Create: true}}); err != nil || accountOf(t, db, "i1").Owned != model.OwnedCreated {
 			t.Errorf("an intent overwrote what is ours: %v", err)
 		}
-		if n, err := db.Population(t.Context(), "git"); n != 1 || err != nil {
+		if n, err := db.Population(t.Context(), "git", db.Now().Add(-time.Hour)); n != 1 || err != nil {
 			t.Errorf("population %d %v", n, err)
 		}
 	})
@@ -209,6 +209,12 @@ func TestSettleFailureAndRemovals(t *testing.T) {
 		settle("i2", []model.Change{{Verb: model.Part, Identity: "i2", Group: "eng"}}, nil)
 		if n, err := db.Removals(t.Context(), "git", noon()); n != 2 || err != nil {
 			t.Errorf("%d, want 2: %v", n, err)
+		}
+		for _, enabled := range []bool{false, true} { // parted and still in, an account counts once
+			db.Exec(t, `UPDATE accounts SET enabled = `+map[bool]string{false: "FALSE", true: "TRUE"}[enabled]+` WHERE identity_id = 'i2'`)
+			if n, err := db.Population(t.Context(), "git", noon()); n != 2 || err != nil {
+				t.Errorf("population %d, want 2: %v", n, err)
+			}
 		}
 		if n, err := db.Removals(t.Context(), "chat", noon().Add(-time.Hour)); n != 0 || err != nil {
 			t.Errorf("%d at another target: %v", n, err)
@@ -278,8 +284,12 @@ func TestReleases(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		update(t, db, func(tx *store.Tx) error { return tx.Release("git", "ops", []string{"d1", "d2"}, []string{"i1"}) })
-		update(t, db, func(tx *store.Tx) error { return tx.Release("git", "boss", []string{"d2"}, nil) })
+		update(t, db, func(tx *store.Tx) error {
+			return tx.Release("git", "ops", []store.Approval{{Identity: "i1", Digest: "d1"}, {Identity: "i1", Digest: "d2"}})
+		})
+		update(t, db, func(tx *store.Tx) error {
+			return tx.Release("git", "boss", []store.Approval{{Identity: "i1", Digest: "d2"}})
+		})
 		got, err := db.Approved(t.Context(), "git", []string{"d1", "d2", "d3"})
 		if diff := cmp.Diff(map[string]string{"d1": "ops", "d2": "boss"}, got); diff != "" || err != nil {
 			t.Errorf("%v\n%s", err, diff)
@@ -289,6 +299,10 @@ func TestReleases(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"i1"}, dueIDs(t, db, store.LaneAll)); diff != "" {
 			t.Error(diff)
+		}
+		setDesired(t, db, desired("i1")) // the world moved
+		if got, err := db.Approved(t.Context(), "git", []string{"d1", "d2"}); len(got) != 0 || err != nil {
+			t.Errorf("an approval outlived what it was given for: %v %v", got, err)
 		}
 	})
 }

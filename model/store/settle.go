@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -152,22 +153,31 @@ func (s *Store) Removals(ctx context.Context, target string, since time.Time) (i
 	return n, err
 }
 
-// Population counts the accounts that the hub holds active at a target.
-func (s *Store) Population(ctx context.Context, target string) (int, error) {
+// Population counts the accounts that the hub held active at a target at a moment:
+// those active now and those that lost access since. Who lost a membership alone is
+// still active and counts once.
+func (s *Store) Population(ctx context.Context, target string, at time.Time) (int, error) {
 	var n int
 	err := s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND enabled`, target).Scan(&n)
+		return tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND (enabled OR identity_id IN (SELECT identity_id FROM removals WHERE target = ? AND at > ?))`,
+			target, target, micros(at)).Scan(&n)
 	})
 	return n, err
 }
 
-// Approved finds which digests of changes were released, and by whom.
+// Approval says that somebody approved one change, by digest, of an account as it
+// is wanted now.
+type Approval struct{ Identity, Digest string }
+
+// Approved finds which digests of changes were released, and by whom. A release
+// holds for the decision it was made about: when something else was wanted of the
+// account since, it is over, even if the same change comes up again.
 func (s *Store) Approved(ctx context.Context, target string, digests []string) (map[string]string, error) {
 	out := map[string]string{}
 	for start := 0; start < len(digests); start += 500 {
 		chunk := digests[start:min(start+500, len(digests))]
 		var rows []struct{ Digest, ByWhom string }
-		err := s.read.WithContext(ctx).Raw(`SELECT digest, by_whom FROM releases WHERE target = ? AND digest IN ?`, target, chunk).Scan(&rows).Error
+		err := s.read.WithContext(ctx).Raw(`SELECT r.digest, r.by_whom FROM releases r JOIN accounts a ON a.target = r.target AND a.identity_id = r.identity_id AND a.generation = r.generation WHERE r.target = ? AND r.digest IN ?`, target, chunk).Scan(&rows).Error
 		if err != nil {
 			return nil, err
 		}
@@ -178,15 +188,20 @@ func (s *Store) Approved(ctx context.Context, target string, digests []string) (
 	return out, nil
 }
 
-// Release approves changes by digest and makes their accounts due again.
-func (t *Tx) Release(target, by string, digests, identities []string) error {
-	for _, d := range digests {
-		if _, err := t.exec(`INSERT INTO releases (target, digest, by_whom, at) VALUES (?,?,?,?) ON CONFLICT (target, digest) DO UPDATE SET by_whom = excluded.by_whom, at = excluded.at`, target, d, by, micros(t.Now)); err != nil {
+// Release approves changes and makes their accounts due again.
+func (t *Tx) Release(target, by string, approvals []Approval) error {
+	identities := make([]string, len(approvals))
+	for i, a := range approvals {
+		identities[i] = a.Identity
+		if _, err := t.exec(`INSERT INTO releases (target, digest, by_whom, at, identity_id, generation)
+SELECT target, CAST(? AS text), CAST(? AS text), CAST(? AS bigint), identity_id, generation FROM accounts WHERE target = ? AND identity_id = ?
+ON CONFLICT (target, digest) DO UPDATE SET by_whom = excluded.by_whom, at = excluded.at, identity_id = excluded.identity_id, generation = excluded.generation`,
+			a.Digest, by, micros(t.Now), target, a.Identity); err != nil {
 			return err
 		}
 	}
-	for start := 0; start < len(identities); start += 500 {
-		chunk := identities[start:min(start+500, len(identities))]
+	slices.Sort(identities)
+	for chunk := range slices.Chunk(slices.Compact(identities), 500) {
 		args := append([]any{string(model.StatePending), micros(t.Now), target}, anys(chunk)...)
 		if _, err := t.exec(`UPDATE accounts SET state = ?, due = TRUE, next_at = ? WHERE target = ? AND identity_id IN `+list(len(chunk)), args...); err != nil {
 			return err
