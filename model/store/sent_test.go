@@ -73,3 +73,22 @@ func TestReclaim(t *testing.T) {
 		}
 	})
 }
+
+// TestDesiredAfterIntent: who takes a wish back has read a row for which nothing was
+// made yet, and meanwhile a create has begun: there is something to do all the same.
+func TestDesiredAfterIntent(t *testing.T) {
+	t.Parallel()
+	withClock(t, func(t *testing.T, db *storetest.DB, _ *storetest.Clock) {
+		setDesired(t, db, desired("i1"), desired("i2"))
+		if _, err := db.SaveIntents(t.Context(), "git", []store.Intent{{Identity: "i1", Generation: 1, Create: true, Sent: []model.Account{*desired("i1").Desired}}}); err != nil {
+			t.Fatal(err)
+		}
+		for id, due := range map[string]bool{"i1": true, "i2": false} {
+			setDesired(t, db, model.AccountRow{Target: "git", Identity: id, State: model.StateDeleted, Due: false})
+			got := accountOf(t, db, id)
+			if state := map[bool]model.AccountState{true: model.StatePending, false: model.StateDeleted}[due]; got.Due != due || got.State != state {
+				t.Errorf("%s: due %t, %s", id, got.Due, got.State)
+			}
+		}
+	})
+}
