@@ -65,7 +65,11 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 	var laterMu sync.Mutex
 	for _, j := range jobs {
 		pool.Go(func() error {
-			if r.account(soft, hard, j) {
+			more := false
+			if err := survive(r.log, func() error { more = r.account(soft, hard, j); return nil }); err != nil {
+				j.fail(model.Change{Verb: model.Update, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID}, err)
+			}
+			if more {
 				laterMu.Lock()
 				later = append(later, j)
 				laterMu.Unlock()
@@ -95,7 +99,11 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 			j.changes = nil
 		}
 	}
-	p, err := r.guarded(ctx, Diff(r.target, r.profile, rows, r.w.Now()), jobs)
+	var p model.Plan
+	err := survive(r.log, func() (err error) {
+		p, err = r.guarded(ctx, Diff(r.target, r.profile, rows, r.w.Now()), jobs)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -140,7 +148,7 @@ func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
 // timed measures one operation and takes its outcome into the target's health.
 func (r *runner) timed(verb string, op func() error) error {
 	began := r.w.Now()
-	err := op()
+	err := survive(r.log, op)
 	r.w.Metrics.operation(r.target.Name, verb, err, began, r.w.Now())
 	r.judge(err)
 	return err

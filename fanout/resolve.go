@@ -42,7 +42,10 @@ func (r *runner) ask(soft, hard context.Context, jobs []*job, width int, questio
 	for _, j := range jobs {
 		pool.Go(func() error {
 			if j.drop = r.halted(soft, hard); !j.drop {
-				question(hard, j)
+				err := survive(r.log, func() error { question(hard, j); return nil })
+				if err != nil {
+					j.fail(model.Change{Verb: model.Update, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID}, err)
+				}
 			}
 			return nil
 		})

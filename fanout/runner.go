@@ -122,7 +122,7 @@ func (r *runner) run(ctx context.Context) {
 // replicas and passing time bring.
 func (r *runner) loop(soft, hard context.Context, wake <-chan struct{}, round func(soft, hard context.Context) error) {
 	for soft.Err() == nil {
-		if err := round(soft, hard); err != nil && soft.Err() == nil {
+		if err := survive(r.log, func() error { return round(soft, hard) }); err != nil && soft.Err() == nil {
 			r.log.Error("round failed", "error", err)
 		}
 		wait(soft, wake, r.w.poll())
@@ -142,7 +142,7 @@ func (r *runner) leased(soft, hard context.Context, fn func(soft, hard context.C
 	under, cut := context.WithCancel(hard)
 	defer cut()
 	defer context.AfterFunc(work, cut)()
-	err = fn(both, under)
+	err = survive(r.log, func() error { return fn(both, under) })
 	if e := r.lease.release(hard); err == nil {
 		err = e
 	}
