@@ -10,8 +10,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/mux"
 
@@ -88,11 +91,42 @@ func (a *API) routes() []route {
 
 // Mount adds the routes below the router, which stands at /api/v1.
 func (a *API) Mount(r *mux.Router) {
+	methods := map[string][]string{}
 	for _, rt := range a.routes() {
 		r.Path(rt.path).Methods(rt.method).Handler(a.handler(rt))
+		methods[rt.path] = append(methods[rt.path], rt.method)
+	}
+	for path, list := range methods {
+		r.Path(path).Handler(notAllowed(list))
 	}
 	r.NotFoundHandler = problemHandler(model.NotFound, "there is no such address in the API")
-	r.MethodNotAllowedHandler = problemHandler(model.Invalid, "this address does not take that method")
+}
+
+// readable makes the variables of the path those that the client meant, and refuses
+// text that is none: databases do not take it.
+func readable(r *http.Request) (*http.Request, error) {
+	vars := map[string]string{}
+	texts := []string{}
+	for name, encoded := range mux.Vars(r) {
+		text, err := url.PathUnescape(encoded)
+		if err != nil {
+			return r, model.Fail(model.Invalid, "the address is not encoded as a URL is", err)
+		}
+		vars[name], texts = text, append(texts, text)
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return r, model.Fail(model.Invalid, "the query is not encoded as a URL's is", err)
+	}
+	for _, values := range query {
+		texts = append(texts, values...)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return r, model.Fail(model.Invalid, "the address holds what is not UTF-8 text", nil)
+		}
+	}
+	return mux.SetURLVars(r, vars), nil
 }
 
 func (a *API) handler(rt route) http.Handler {
@@ -103,6 +137,10 @@ func (a *API) handler(rt route) http.Handler {
 		}
 		if err != nil {
 			a.Log.Warn("refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
+			writeProblem(w, err)
+			return
+		}
+		if r, err = readable(r); err != nil {
 			writeProblem(w, err)
 			return
 		}

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
@@ -41,6 +42,17 @@ func writeProblem(w http.ResponseWriter, err error) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="scimhub"`)
 	}
 	writeJSON(w, p.Status, "application/problem+json", p)
+}
+
+// notAllowed says which methods an address takes (RFC 9110 §15.5.6).
+func notAllowed(methods []string) http.Handler {
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allow)
+		status := http.StatusMethodNotAllowed
+		writeJSON(w, status, "application/problem+json", Problem{Title: http.StatusText(status), Status: status,
+			Detail: "this address does not take that method, but " + allow, Code: model.Invalid})
+	})
 }
 
 func problemHandler(code model.Code, text string) http.Handler {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -121,11 +122,11 @@ func (s *Store) Identities(ctx context.Context, prefix, after string, limit int)
 		q = q.Where("key >= ? AND key < ?", scim.Fold(prefix), scim.Fold(prefix)+"\U0010FFFF")
 	}
 	if after != "" {
-		var key, id string
-		if err := json.Unmarshal([]byte(after), &[]any{&key, &id}); err != nil {
+		var at []string
+		if err := json.Unmarshal([]byte(after), &at); err != nil || len(at) != 2 || strings.ContainsRune(at[0]+at[1], 0) {
 			return nil, "", model.Fail(model.Invalid, "the cursor is not one of this listing", err)
 		}
-		q = q.Where("(key, id) > (?, ?)", key, id)
+		q = q.Where("(key, id) > (?, ?)", at[0], at[1])
 	}
 	var rows []identityRow
 	if err := q.Find(&rows).Error; err != nil {
