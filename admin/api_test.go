@@ -18,6 +18,7 @@ import (
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store/storetest"
 )
@@ -263,6 +264,26 @@ func TestReleaseNeedsTheDigest(t *testing.T) {
 		}
 		if n := a.db.Int(t, `SELECT count(*) FROM audit WHERE action = 'target.release' AND actor = 'approver'`); n != 1 {
 			t.Errorf("%d audit entries of the release", n)
+		}
+	})
+}
+
+// TestUnusableConfigurationIsNotStored: what cannot be put in force must not
+// become the active version, which a restart would then fail on.
+func TestUnusableConfigurationIsNotStored(t *testing.T) {
+	t.Parallel()
+	eachAPI(t, func(t *testing.T, a *api) {
+		a.hub.Usable = func(*hub.Snapshot) error { return model.Fail(model.Invalid, "environment variable X is not set", nil) }
+		body, err := json.Marshal(admin.ApplyRequest{Config: configuration + "# new\n"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, text, _ := a.call("POST", "/config", "admin-secret", string(body))
+		if status != 400 || !strings.Contains(text, "is not set") {
+			t.Errorf("%d %s", status, text)
+		}
+		if v, _, err := a.hub.Store.ActiveConfig(t.Context()); v.Version != 1 || err != nil {
+			t.Errorf("version %d is active: %v", v.Version, err)
 		}
 	})
 }

@@ -17,6 +17,11 @@ func (h *Hub) Apply(ctx context.Context, by Actor, name string, text []byte, bas
 	if err != nil {
 		return nil, err
 	}
+	if h.Usable != nil {
+		if err := h.Usable(snap); err != nil {
+			return nil, err
+		}
+	}
 	body, err := json.Marshal(map[string]any{"version": snap.Version, "digest": snap.Doc.Digest()})
 	if err != nil {
 		return nil, err

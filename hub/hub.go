@@ -30,6 +30,9 @@ type Hub struct {
 	// Nudge is told that an account at a target may be due; it must not block.
 	Nudge func(target string)
 	Check Check // of configurations; may be nil
+	// Usable says why a configuration could not be put in force in this process, such
+	// as a secret that is not there; may be nil. What is not usable is not stored.
+	Usable func(*Snapshot) error
 
 	snapshot atomic.Pointer[Snapshot]
 	woken    chan struct{}

@@ -128,9 +128,9 @@ func (i *instance) warn(snap *hub.Snapshot) {
 	}
 }
 
-// activate puts a snapshot in force in this process. If a token's secret cannot be
-// read nothing changes, and every such secret is named.
-func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
+// tokens reads the secrets of a configuration; every one that cannot be read is
+// named, and so is one that two sources share.
+func (i *instance) tokens(snap *hub.Snapshot) (sources []scimserver.Token, admins []admin.Token, err error) {
 	var errs []error
 	reveal := func(what string, s model.Secret) string {
 		v, err := s.Reveal()
@@ -139,9 +139,27 @@ func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
 		}
 		return v
 	}
-	sources, admins := i.sourceTokens(snap.Doc, reveal), adminTokens(snap.Doc, reveal)
+	sources, admins = i.sourceTokens(snap.Doc, reveal), adminTokens(snap.Doc, reveal)
 	if len(errs) > 0 {
-		return errors.Join(errs...)
+		return nil, nil, model.Fail(model.Invalid, errors.Join(errs...).Error(), nil)
+	}
+	if err := new(scimserver.Tokens).Replace(sources); err != nil {
+		return nil, nil, model.Fail(model.Invalid, err.Error(), nil)
+	}
+	return sources, admins, nil
+}
+
+// usable says why a configuration cannot be put in force in this process.
+func (i *instance) usable(snap *hub.Snapshot) error {
+	_, _, err := i.tokens(snap)
+	return err
+}
+
+// activate puts a snapshot in force in this process. If it cannot be, nothing changes.
+func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
+	sources, admins, err := i.tokens(snap)
+	if err != nil {
+		return err
 	}
 	if i.local.Token != "" {
 		admins = append(admins, admin.NewToken("local", admin.RoleAdmin, i.local.Token, nil))

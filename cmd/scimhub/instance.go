@@ -92,6 +92,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) e
 	i.hub = hub.New(i.store, scim.DefaultRegistry(), o.Log)
 	i.hub.Metrics = hub.NewMetrics(registry)
 	i.hub.Check = checkProfiles
+	i.hub.Usable = i.usable
 	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
