@@ -401,3 +401,16 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestLookupIsCaseExactWhereTheAttributeIs: two people whose ids differ in case
+// alone are two people (RFC 7643 §3.1), whatever the target's filter thinks.
+func TestLookupIsCaseExactWhereTheAttributeIs(t *testing.T) {
+	t.Parallel()
+	for attr, want := range map[string]bool{"externalId": false, "EXTERNALID": false, "userName": true} {
+		c := script(t, generic(t), model.Auth{}, exchange{method: "GET", uri: "/Users?count=100&filter=" + attr + "%20eq%20%22aB1%22&startIndex=1", status: 200,
+			answer: `{"totalResults":1,"Resources":[{"id":"1","userName":"Ab1","externalId":"Ab1"}]}`})
+		if _, found, err := c.Lookup(t.Context(), attr, "aB1"); found != want || err != nil {
+			t.Errorf("%s: found %v, want %v: %v", attr, found, want, err)
+		}
+	}
+}

@@ -32,7 +32,7 @@ func (c *Client) Lookup(ctx context.Context, attr, value string) (RemoteUser, bo
 		if err != nil {
 			return RemoteUser{}, false, err
 		}
-		if !carries(p.get(doc), value) || (found != nil && found.ID == u.ID) {
+		if !carries(p.get(doc), value, caseExact(attr)) || (found != nil && found.ID == u.ID) {
 			continue
 		}
 		if found != nil {
@@ -51,19 +51,28 @@ func equals(attr, value string) string { return attr + " eq " + quoted(value) }
 // quoted is a JSON string, as the filter grammar has it, without HTML escapes.
 func quoted(s string) string { return string(canonicalJSON(s)) }
 
+// caseExact tells the attributes in which case counts (RFC 7643 §3.1): a target that
+// compares them loosely must not make two people one.
+func caseExact(attr string) bool {
+	return strings.EqualFold(attr, "externalId") || strings.EqualFold(attr, "id")
+}
+
 // carries reports whether a value, or one of a list (its `value`), is the text.
-func carries(v any, text string) bool {
+func carries(v any, text string, exact bool) bool {
 	switch n := v.(type) {
 	case []any:
 		for _, e := range n {
-			if carries(e, text) {
+			if carries(e, text, exact) {
 				return true
 			}
 		}
 		return false
 	case map[string]any:
 		inner, _ := field(n, "value")
-		return inner != nil && carries(inner, text)
+		return inner != nil && carries(inner, text, exact)
+	}
+	if exact {
+		return scalarText(plain(v)) == text
 	}
 	return looselyEqual(v, text)
 }

@@ -39,6 +39,7 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 	limit := f.Guard.Limit(f.Population)
 	count := f.AlreadyRemoved
 	counted, refused, released := map[string]bool{}, map[string]string{}, map[string]bool{}
+	untaken := map[string]bool{} // found and not ours, and held
 	admit := func(identity string) {
 		if !counted[identity] {
 			counted[identity] = true
@@ -51,6 +52,9 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 		if awaitsApproval(c.Held) && (approved || (c.Verb == model.Join && released[c.Identity])) {
 			// An account that may be taken over or made may also join its groups.
 			c.Held, released[c.Identity] = "", true
+		}
+		if c.Held == "" && c.Verb == model.Join && untaken[c.Identity] {
+			c.Held = refused[c.Identity] // no memberships for an account that is not taken
 		}
 		if c.Held != "" || !c.Removes() {
 			continue
@@ -69,6 +73,7 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 				refused[c.Identity] = beyond(f, count+len(refused)+1, limit)
 			}
 			c.Held = refused[c.Identity]
+			untaken[c.Identity] = c.Verb == model.Adopt
 		}
 	}
 	return out

@@ -183,6 +183,9 @@ func TestGuard(t *testing.T) {
 		return model.Change{Verb: model.Part, Identity: id, UserName: id, Group: group}
 	}
 	held := func(c model.Change, why string) model.Change { c.Held = why; return c }
+	adoptOff := func(id string) model.Change { // taken over and switched off
+		return model.Change{Verb: model.Adopt, Identity: id, Before: &model.Account{Active: true}, After: &model.Account{}}
+	}
 	tests := []struct {
 		name    string
 		facts   GuardFacts
@@ -206,6 +209,8 @@ func TestGuard(t *testing.T) {
 		{name: "held by mode does not count", facts: GuardFacts{Guard: model.Guard{Floor: 1}}, changes: []model.Change{held(disable("a", false), "mode"), disable("b", false)}, held: []string{"a/"}},
 		{name: "adoption approved, its joins with it", facts: GuardFacts{Approved: map[string]string{Digest("git", model.Change{Verb: model.Adopt, Identity: "a", RemoteID: "1"}): "ops"}},
 			changes: []model.Change{held(model.Change{Verb: model.Adopt, Identity: "a", RemoteID: "1"}, heldAdopt), held(model.Change{Verb: model.Join, Identity: "a", Group: "g"}, heldAdopt)}},
+		{name: "adoption that switches off is a removal", facts: GuardFacts{Guard: model.Guard{Floor: 1}},
+			changes: []model.Change{adoptOff("a"), adoptOff("b"), {Verb: model.Join, Identity: "a", Group: "g"}, {Verb: model.Join, Identity: "b", Group: "g"}}, held: []string{"b/", "b/g"}},
 		{name: "adoption of another account", facts: GuardFacts{Approved: map[string]string{Digest("git", model.Change{Verb: model.Adopt, Identity: "a", RemoteID: "2"}): "ops"}},
 			changes: []model.Change{held(model.Change{Verb: model.Adopt, Identity: "a", RemoteID: "1"}, heldAdopt)}, held: []string{"a/"}},
 	}

@@ -194,7 +194,7 @@ func matchValue(a model.Account, attr string) string {
 
 func hasValue(u RemoteUser, attr, value string) bool {
 	p, err := parseAttr(attr)
-	return err == nil && carries(p.get(u.Attrs), value)
+	return err == nil && carries(p.get(u.Attrs), value, caseExact(attr))
 }
 
 // take applies the adoption rule to an account that was found. One whose

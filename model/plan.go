@@ -39,8 +39,12 @@ type Change struct {
 	Held     string      `json:"held,omitempty"`    // why it is not carried out; empty: it may be
 }
 
-// Removes reports whether the change takes access away; these are what a guard counts.
-func (c Change) Removes() bool { return c.Verb == Disable || c.Verb == Delete || c.Verb == Part }
+// Removes reports whether the change takes access away; these are what a guard
+// counts. Taking over an account may switch it off.
+func (c Change) Removes() bool {
+	off := c.Verb == Adopt && c.Before != nil && c.After != nil && c.Before.Active && !c.After.Active
+	return c.Verb == Disable || c.Verb == Delete || c.Verb == Part || off
+}
 
 // Plan is the ordered changes that would take a target from what it holds to
 // what it should hold. Equal input gives an equal plan.
