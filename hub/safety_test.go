@@ -169,3 +169,40 @@ func TestPanicStopsNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestNameTakenAgain: somebody new who was given the name of one who has left is
+// not that person, unless nothing says so.
+func TestNameTakenAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		before, after []any
+		same          bool
+	}{
+		"another number":      {[]any{"externalId", "E1"}, []any{"externalId", "E2"}, false},
+		"the same number":     {[]any{"externalId", "E1"}, []any{"externalId", "E1"}, true},
+		"no number any more":  {[]any{"externalId", "E1"}, nil, true},
+		"no number at first":  {nil, []any{"externalId", "E2"}, true},
+		"numbers differ case": {[]any{"externalId", "e1"}, []any{"externalId", "E1"}, false},
+	} {
+		for kind, configuration := range map[string]string{"one source": oneSource, "more sources": twoSources} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				each(t, configuration, func(w *world) {
+					first := w.person("smith", tt.before...)
+					id := w.identityOf(first.ID)
+					w.evaluate()
+					w.remove("hr", w.user, first.ID)
+					w.evaluate()
+					again := w.identityOf(w.person("smith", tt.after...).ID)
+					if (again == id) != tt.same {
+						w.t.Errorf("the same person: %v, want %v", again == id, tt.same)
+					}
+					w.evaluate()
+					if s := w.state(again); s.row.Stage != model.Active {
+						w.t.Errorf("stage %s", s.row.Stage)
+					}
+				})
+			})
+		}
+	}
+}

@@ -49,7 +49,8 @@ func (h *Hub) createAlone(ctx context.Context, w store.ResourceWrite, userName s
 	if !errors.Is(err, store.ErrOrphan) {
 		return err
 	}
-	orphan, err := h.Store.Orphan(ctx, userName)
+	externalID, _ := w.Resource.Attrs["externalId"].(string)
+	orphan, err := h.Store.Returning(ctx, w.Source, userName, externalID)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,8 @@ func (h *Hub) match(tx *store.Tx, doc *config.Document, w store.ResourceWrite) (
 		}
 	}
 	userName, _ := w.Resource.Attrs["userName"].(string)
-	identity, err = tx.Orphan(userName)
+	externalID, _ := w.Resource.Attrs["externalId"].(string)
+	identity, err = tx.Returning(w.Source, userName, externalID)
 	return identity, nil, err
 }
 

@@ -250,8 +250,8 @@ func (t *Tx) Left(source string, since time.Time) (left, people int, err error) 
 	return left, people, err
 }
 
-// Orphan finds the identity that once had this user name and has no resource
-// left: somebody deleted at the source who comes back. Empty if there is none.
+// Orphan finds an identity that once had this user name and has no resource left:
+// somebody deleted at the source, who may come back. Empty if there is none.
 func (t *Tx) Orphan(userName string) (string, error) {
 	var id string
 	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, scim.Fold(userName)).Scan(&id)
@@ -261,10 +261,45 @@ func (t *Tx) Orphan(userName string) (string, error) {
 	return id, err
 }
 
-// Orphan is Tx.Orphan outside of a transaction.
-func (s *Store) Orphan(ctx context.Context, userName string) (id string, err error) {
+// Returning finds who comes back when a source makes this user: of those who had
+// the name and have no resource left, the one with the same externalId, or else the
+// first for whom nothing says that it is another person. Names are given to new
+// people when old ones have left; another externalId of the same source tells them
+// apart. Empty where it is nobody.
+func (t *Tx) Returning(source, userName, externalID string) (string, error) {
+	var rows []identityRow
+	err := t.db.Where(`key = ? AND erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = identities.id)`, scim.Fold(userName)).
+		Order("id").Limit(returning).Find(&rows).Error
+	if err != nil {
+		return "", err
+	}
+	first := ""
+	for _, r := range rows {
+		i, err := r.plain()
+		if err != nil {
+			return "", err
+		}
+		had, _ := i.User["externalId"].(string)
+		if i.Origin["externalId"] != source {
+			had = "" // another source's numbers say nothing about this one's
+		}
+		if had != "" && had == externalID {
+			return i.ID, nil
+		}
+		if first == "" && (had == "" || externalID == "") {
+			first = i.ID
+		}
+	}
+	return first, nil
+}
+
+// returning limits how many people who had one name are looked at.
+const returning = 100
+
+// Returning is Tx.Returning outside of a transaction.
+func (s *Store) Returning(ctx context.Context, source, userName, externalID string) (id string, err error) {
 	err = s.single(ctx, s.read, func(tx *Tx) error {
-		id, err = tx.Orphan(userName)
+		id, err = tx.Returning(source, userName, externalID)
 		return err
 	})
 	return id, err

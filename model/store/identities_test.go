@@ -127,7 +127,7 @@ func TestFactsAndOrphans(t *testing.T) {
 		}
 		orphan := func() string {
 			t.Helper()
-			id, err := db.Orphan(t.Context(), "ADA")
+			id, err := db.Returning(t.Context(), "hr", "ADA", "")
 			if err != nil {
 				t.Fatal(err)
 			}
