@@ -206,3 +206,26 @@ func TestNameTakenAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestOneSourceDescribesAPersonOnce: a second user of a source, with an address
+// that leads to somebody whom the source has described already, is a new person and
+// does not take theirs over.
+func TestOneSourceDescribesAPersonOnce(t *testing.T) {
+	t.Parallel()
+	mail := []any{map[string]any{"type": "work", "value": "anna@x"}}
+	each(t, twoSources, func(w *world) {
+		anna := w.identityOf(w.person("anna", "externalId", "E1", "emails", mail).ID)
+		okta := w.create("okta", w.user, map[string]any{"userName": "anna@okta", "active": true, "emails": mail})
+		if w.identityOf(okta.ID) != anna {
+			w.t.Fatal("not linked")
+		}
+		bob := w.identityOf(w.person("bob", "externalId", "E2", "emails", mail).ID)
+		if bob == anna {
+			w.t.Error("a typing error in bob's address made him anna")
+		}
+		w.evaluate()
+		if s := w.state(anna); s.row.Name != "anna" {
+			w.t.Errorf("anna is called %s", s.row.Name)
+		}
+	})
+}

@@ -320,14 +320,14 @@ func (t *Tx) total(source string, rt *scim.ResourceType, where string, args []an
 }
 
 // FindLinkable returns the identities that a new User may belong to: those of
-// resources of other sources in which an attribute has this value. attr is
-// userName, externalId or any filterable path.
+// resources of other sources that the filter accepts, but for people whom the source
+// describes already: a second user of one source is another person.
 func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter) ([]string, error) {
 	cond, args, err := t.condition(f, user)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := t.query(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND `+cond+` LIMIT 3`, append([]any{source}, args...)...)
+	rows, err := t.query(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id = r.identity_id AND own.source = ?) AND `+cond+` LIMIT 3`, append([]any{source, source}, args...)...)
 	if err != nil {
 		return nil, err
 	}
