@@ -59,7 +59,7 @@ func (g *gate) pass(in net.Conn) {
 		return
 	}
 	defer g.leave(in)
-	out, err := net.Dial(g.network, g.address) //nolint:noctx // ends with the listener
+	out, err := net.Dial(g.network, g.address)
 	if err != nil {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,7 +195,7 @@ func refusedSCIM(t *testing.T, w *world, h hostile) {
 		Status  string
 		Detail  string
 	}
-	if err := json.Unmarshal(body, &e); err != nil || !contains(h.status, res.StatusCode) || res.Header.Get("Content-Type") != scimType ||
+	if err := json.Unmarshal(body, &e); err != nil || !slices.Contains(h.status, res.StatusCode) || res.Header.Get("Content-Type") != scimType ||
 		e.Status != fmt.Sprint(res.StatusCode) || e.Detail == "" || len(e.Schemas) != 1 || e.Schemas[0] != "urn:ietf:params:scim:api:messages:2.0:Error" {
 		t.Errorf("%s: %s %s (want %v) %.300s", h.name, res.Status, res.Header.Get("Content-Type"), h.status, body)
 	}
@@ -206,15 +207,6 @@ func refusedSCIM(t *testing.T, w *world, h hostile) {
 	if len(e.Detail) > 2000 {
 		t.Errorf("%s: a detail of %d bytes", h.name, len(e.Detail))
 	}
-}
-
-func contains(list []int, n int) bool {
-	for _, x := range list {
-		if x == n {
-			return true
-		}
-	}
-	return false
 }
 
 // rawGarbage is what is no HTTP at all, or ends in the middle.
@@ -284,7 +276,7 @@ func hostileAPI(t *testing.T, w *world) {
 			continue
 		}
 		var problem struct{ Title, Detail string }
-		if err := json.Unmarshal(body, &problem); err != nil || !contains(h.status, res.StatusCode) ||
+		if err := json.Unmarshal(body, &problem); err != nil || !slices.Contains(h.status, res.StatusCode) ||
 			!strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") || problem.Title+problem.Detail == "" {
 			t.Errorf("API, %s: %s %s (want %v) %.300s", h.name, res.Status, res.Header.Get("Content-Type"), h.status, body)
 		}
