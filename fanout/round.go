@@ -38,7 +38,18 @@ func (r *runner) mayWork(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read target state: %w", err)
 	}
+	r.forgive(st)
 	return !st.Paused && !r.w.Now().Before(r.standing().RetryAt), nil
+}
+
+// forgive ends a back-off that was stored and has been taken out of the store since:
+// somebody asked for a sync. The target still has to show itself well with one account.
+func (r *runner) forgive(st store.TargetState) {
+	r.healthMu.Lock()
+	defer r.healthMu.Unlock()
+	if st.RetryAt == nil && !r.noted.RetryAt.IsZero() && r.health.RetryAt.Equal(r.noted.RetryAt) {
+		r.health.RetryAt, r.noted.RetryAt = r.w.Now(), time.Time{}
+	}
 }
 
 // backlog is a round under the lease.

@@ -193,7 +193,6 @@ func (r *runner) note(ctx context.Context, always bool) {
 	h := r.standing()
 	r.healthMu.Lock()
 	changed := h.RetryAt != r.noted.RetryAt || h.QuarantinedAt != r.noted.QuarantinedAt || (h.Failures == 0) != (r.noted.Failures == 0)
-	r.noted = h
 	r.healthMu.Unlock()
 	if !changed && !always {
 		return
@@ -205,6 +204,10 @@ func (r *runner) note(ctx context.Context, always bool) {
 	})
 	if err != nil {
 		r.log.Error("target state cannot be stored", "error", err)
+	} else {
+		r.healthMu.Lock()
+		r.noted = h
+		r.healthMu.Unlock()
 	}
 	if changed && !h.QuarantinedAt.IsZero() {
 		r.log.Warn("target quarantined", "error", h.LastError)
