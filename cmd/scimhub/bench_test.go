@@ -162,7 +162,7 @@ func newBenchHub(b *testing.B, dsn string) *benchHub {
 	b.Cleanup(func() {
 		cancel()
 		_ = i.server.Close()
-		<-stopped
+		_ = <-stopped // http.ErrServerClosed
 		_ = i.close()
 	})
 	return &benchHub{url: i.URL + scimPath, client: benchClient()}
