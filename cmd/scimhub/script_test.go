@@ -1,176 +1,173 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"net/http"
+	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
+// scriptPatience is how long a script waits for what has to come about.
+const scriptPatience = 30 * time.Second
+
 // TestScripts runs testdata/script/*.txtar, each on a fresh SQLite file and on a
-// fresh PostgreSQL schema: command lines as a person types them, against the built
-// program. The words of a script are those of testscript where it has them; see
-// script_words_test.go for all of them.
+// fresh PostgreSQL schema: command lines as a person types them, against the
+// program in processes of its own. To testscript's commands come those of
+// scriptCommands.
 //
 // At the end of each script no secret may have been in anything that was written.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/script/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
-		for _, dialect := range storetest.Dialects() {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+dialect, func(t *testing.T) {
-				t.Parallel()
-				newScript(t, file, storetest.URL(t, dialect)).run()
+	for _, dialect := range storetest.Dialects() {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			deadline, _ := t.Deadline() // without one it is zero, which is none
+			testscript.RunT(scriptT{t}, testscript.Params{
+				Dir:                 "testdata/script",
+				Setup:               func(env *testscript.Env) error { return setupScript(env, dialect) },
+				Cmds:                scriptCommands(),
+				RequireExplicitExec: true,
+				RequireUniqueNames:  true,
+				Deadline:            deadline,
 			})
-		}
+		})
 	}
 }
 
-// script is one script on its way.
-type script struct {
-	t    *testing.T
-	file string
-	text string // commands
-	line int
-	dir  string
-	vars map[string]string
-	apps map[string]*application
-	hub  *process
-
-	out, err string // of the last command
-	written  strings.Builder
-}
-
-// Secrets of a script. A word of each must never be seen again.
+// scriptSecrets are the secrets of a script by the names of their variables. They
+// must never be seen again.
 var scriptSecrets = map[string]string{
 	"SCIMHUB_ADMIN_TOKEN": "kept-admin-8e1f", "HR_TOKEN": "kept-hr-51bb", "APP_TOKEN": "kept-app-07aa",
 }
 
-func newScript(t *testing.T, file, database string) *script {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+// script is what the commands of one script share.
+type script struct {
+	t   *testing.T
+	env []string // of the hub and the applications: that of the start of the script
+	dir string
+	hub *process // the last one started
+}
+
+type scriptKey struct{}
+
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+// setupScript gives a script its database, its ports and its secrets. Of the
+// machine's own settings a script sees none.
+func setupScript(env *testscript.Env, dialect string) error {
+	t := env.T().(scriptT).T
 	port := freePort(t)
-	s := &script{t: t, file: filepath.Base(file), dir: t.TempDir(), apps: map[string]*application{}, vars: map[string]string{
-		"DATABASE": database, "PORT": fmt.Sprint(port), "HUB": fmt.Sprintf("http://127.0.0.1:%d", port)}}
-	parts := regexp.MustCompile(`(?m)^-- (\S+) --\n`).FindAllStringSubmatchIndex(string(text), -1)
-	s.text = string(text)
-	for i, p := range slices.Backward(parts) {
-		end := len(text)
-		if i+1 < len(parts) {
-			end = parts[i+1][0]
-		}
-		s.write(string(text[p[2]:p[3]]), string(text[p[1]:end]))
-		s.text = string(text[:p[0]])
-	}
-	return s
-}
-
-func (s *script) write(name, text string) {
-	s.t.Helper()
-	path := filepath.Join(s.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *script) read(name string) string {
-	s.t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.dir, name))
-	if err != nil {
-		s.fatalf("%v", err)
-	}
-	return string(text)
-}
-
-func (s *script) fatalf(format string, args ...any) {
-	s.t.Helper()
-	log := ""
-	if s.hub != nil {
-		log = "\nhub:\n" + s.hub.err.tail(20)
-	}
-	s.t.Fatalf("%s:%d: %s\nstdout:\n%s\nstderr:\n%s%s", s.file, s.line, fmt.Sprintf(format, args...), s.out, s.err, log)
-}
-
-func (s *script) run() {
-	s.t.Helper()
-	for line := range strings.Lines(s.text) {
-		s.line++
-		words := s.words(strings.TrimSpace(line))
-		if len(words) == 0 {
-			continue
-		}
-		negative := words[0] == "!"
-		if negative {
-			words = words[1:]
-		}
-		do, known := scriptWords()[words[0]]
-		if !known {
-			s.fatalf("there is no command %q", words[0])
-		}
-		if complaint := do(s, negative, words[1:]); complaint != "" {
-			s.fatalf("%s", complaint)
-		}
-	}
-	if s.hub != nil {
-		s.written.WriteString(s.hub.err.String() + s.hub.out.String())
-	}
+	env.Setenv("DATABASE", storetest.URL(t, dialect))
+	env.Setenv("PORT", fmt.Sprint(port))
+	env.Setenv("HUB", fmt.Sprintf("http://127.0.0.1:%d", port))
+	env.Setenv("SCIMHUB_RUNTIME_DIR", filepath.Join(env.WorkDir, "run"))
 	for name, secret := range scriptSecrets {
-		if strings.Contains(s.written.String(), secret) {
-			s.fatalf("the secret %s was written out", name)
-		}
+		env.Setenv(name, secret)
 	}
+	// A program built with -race lingers for a second when it ends, unless told so.
+	env.Setenv("GORACE", strings.TrimSpace("atexit_sleep_ms=10 "+env.Getenv("GORACE")))
+	env.Values[scriptKey{}] = &script{t: t, env: env.Vars, dir: env.WorkDir}
+	return nil
 }
 
-var scriptWord = regexp.MustCompile(`'((?:[^']|'')*)'|(\S+)`)
-
-// words splits a line; '…' quotes, with ” for a quote inside. $NAME is replaced
-// where a value of that name is known; # begins a comment.
-func (s *script) words(line string) []string {
-	var out []string
-	if strings.HasPrefix(line, "#") {
-		return nil
-	}
-	for _, m := range scriptWord.FindAllStringSubmatch(line, -1) {
-		if m[2] == "" {
-			out = append(out, s.expand(strings.ReplaceAll(m[1], "''", "'")))
-			continue
+// start runs the program in the background until the script ends at the latest,
+// and then looks at what it wrote.
+func (s *script) start(ts *testscript.TestScript, name string, args ...string) *process {
+	p := &process{name: name, out: &lines{}, err: &lines{}, done: make(chan struct{})}
+	p.cmd = exec.Command("scimhub", args...)
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.dir, s.env, p.out, p.err
+	p.cmd.WaitDelay, p.cmd.SysProcAttr = 5*time.Second, dieWithParent()
+	ts.Check(p.cmd.Start())
+	go func() {
+		_ = p.cmd.Wait() // how it ended is in ProcessState
+		close(p.done)
+	}()
+	ts.Defer(func() {
+		p.kill()
+		checkWritten(s.t, name, p.out.String()+p.err.String())
+		if s.t.Failed() {
+			ts.Logf("[%s, the end of its log]\n%s", name, p.err.tail(20))
 		}
-		out = append(out, s.expand(m[2]))
-	}
-	return out
-}
-
-var scriptVar = regexp.MustCompile(`\$([A-Z_]+)`)
-
-func (s *script) expand(text string) string {
-	return scriptVar.ReplaceAllStringFunc(text, func(v string) string {
-		if value, ok := s.vars[v[1:]]; ok {
-			return value
-		}
-		return v
 	})
+	return p
 }
 
-// env is what commands and hub see: no settings of the machine, secrets by name.
-func (s *script) env() []string {
-	env := []string{"SCIMHUB_RUNTIME_DIR=" + filepath.Join(s.dir, "run"), "SCIMHUB_SERVER=", "SCIMHUB_TOKEN=",
-		"DATABASE=" + s.vars["DATABASE"]}
-	for name, secret := range scriptSecrets {
-		env = append(env, name+"="+secret)
+// ready waits until a process in the background passes a check.
+func (s *script) ready(ts *testscript.TestScript, p *process, check func() error) {
+	ts.Check(awaitErr(s.t.Context(), scriptPatience, func() error {
+		if p.ended() {
+			ts.Fatalf("%s ended: %s", p.name, p.cmd.ProcessState)
+		}
+		return check()
+	}))
+}
+
+func (s *script) hubReady(base string) error {
+	code, _, err := s.request(http.MethodGet, base+"/readyz", "", nil)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("readyz: %d", code)
 	}
-	return env
+	return err
+}
+
+// listening finds the address in what an application says first.
+func listening(p *process) (string, error) {
+	for line := range strings.Lines(p.out.String()) {
+		if url, ok := strings.CutPrefix(line, "listening on "); ok && strings.HasSuffix(url, "\n") {
+			return strings.TrimSuffix(strings.TrimSpace(url), "/scim/v2"), nil
+		}
+	}
+	return "", errors.New("it does not listen yet")
+}
+
+// checkWritten fails a test that wrote a secret, or whose program panicked or had
+// a data race, whatever became of it.
+func checkWritten(t *testing.T, what, text string) {
+	t.Helper()
+	for name, secret := range scriptSecrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s: the secret %s was written out", what, name)
+		}
+	}
+	for _, bad := range []string{"panic:", "fatal error:", "DATA RACE"} {
+		if i := strings.Index(text, bad); i >= 0 {
+			t.Errorf("%s: %s", what, text[i:min(i+4000, len(text))])
+		}
+	}
+}
+
+// scriptT is the T of scripts. It says that it is verbose to have the transcript of
+// a whole script, not only that of its last phase, in order to look for secrets.
+type scriptT struct{ *testing.T }
+
+// Run runs a script as a subtest.
+func (t scriptT) Run(name string, run func(testscript.T)) {
+	t.T.Run(name, func(t *testing.T) { run(scriptT{t}) })
+}
+
+// Verbose asks for the whole transcript.
+func (scriptT) Verbose() bool { return true }
+
+// Log takes the transcript when the script has ended. The variables at its head are
+// no business of a log: the secrets are there, and a password of the database
+// may be. What -testwork asks for is their first line.
+func (t scriptT) Log(args ...any) {
+	t.Helper()
+	text := fmt.Sprint(args...)
+	if vars, rest, ok := strings.Cut(text, "\n\n"); ok && strings.HasPrefix(vars, "WORK=") {
+		if work, _, _ := strings.Cut(vars, "\n"); work != "WORK=$WORK" {
+			rest = work + "\n" + rest
+		}
+		text = rest
+	}
+	checkWritten(t.T, "transcript", text)
+	t.T.Log(text)
 }

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,203 +14,192 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
-const scriptPatience = 30 * time.Second
-
-// scriptWords are the commands of scripts. A command gives a complaint, or "" if
-// what it asks for is so; ! before it turns that round where it makes sense.
+// scriptCommands are the commands that scripts have besides testscript's own:
 //
 //	app NAME [PROFILE]          start an application; $NAME in capitals is its address
-//	fault NAME FAULTS           replace its faults
-//	fill FILE                   replace $NAME in a file by the script's values
+//	fill FILE...                replace $NAME in files by the script's variables
+//	edit FILE OLD NEW           replace text in a file
 //	serve [FLAGS]               start the hub and wait until it is ready
-//	stop                        SIGTERM to the hub, wants exit code 0
-//	exit CODE scimhub ARGS      run a command, wants that code (also: scimhub ARGS, for 0)
-//	stdin FILE                  standard input of the next command
-//	[!] stdout|stderr|log RE    what the last command wrote, or the hub so far
+//	sigterm                     SIGTERM to the hub, wants exit code 0
+//	[!] log RE                  what the hub has written so far
+//	exit CODE scimhub ARGS      as exec, wants that exit code
 //	await CODE RE scimhub ARGS  run the command until its code and output are so
 //	capture NAME RE             $NAME becomes the group of RE in the last output
 //	scim CODE METHOD PATH [FILE]            as the HR system; the answer is the output, $ID its id
 //	byhand APP CODE METHOD PATH [FILE]      the same at an application itself
-//	holds APP RE, [!] awaitholds APP RE     its accounts, one a line: userName active|inactive [groups]
-//	[!] exists FILE
-//	edit FILE OLD NEW
-func scriptWords() map[string]func(s *script, negative bool, args []string) string {
-	return map[string]func(s *script, negative bool, args []string) string{
-		"app": (*script).wordApp, "fault": (*script).wordFault, "fill": (*script).wordFill, "serve": (*script).wordServe,
-		"stop": (*script).wordStop, "exit": (*script).wordExit, "scimhub": (*script).wordRun, "stdin": (*script).wordStdin,
-		"stdout": (*script).wordStdout, "stderr": (*script).wordStderr, "log": (*script).wordLog, "await": (*script).wordAwait,
-		"capture": (*script).wordCapture, "scim": (*script).wordSCIM, "byhand": (*script).wordByHand,
-		"holds": (*script).wordHolds, "awaitholds": (*script).wordAwaitHolds, "exists": (*script).wordExists, "edit": (*script).wordEdit,
+//	[!] holds APP RE, [!] awaitholds APP RE its accounts, one a line: userName active|inactive [groups]
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"app": positive(1, 2, scriptApp), "fill": positive(1, 9, scriptFill), "edit": positive(3, 3, scriptEdit),
+		"serve": positive(0, 9, scriptServe), "sigterm": positive(0, 0, scriptSigterm), "log": scriptLog,
+		"exit": positive(2, 99, scriptExit), "await": positive(3, 99, scriptAwait), "capture": positive(2, 2, scriptCapture),
+		"scim": positive(3, 4, scriptSCIM), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
 	}
 }
 
-func (s *script) wordApp(_ bool, args []string) string {
-	profile := "generic"
+// positive is a command that cannot be negated, with so many arguments.
+func positive(least, most int, do func(*testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("! makes no sense here")
+		}
+		wantArgs(ts, args, least, most)
+		do(ts, args)
+	}
+}
+
+func wantArgs(ts *testscript.TestScript, args []string, least, most int) {
+	if len(args) < least || len(args) > most {
+		ts.Fatalf("%d arguments, want %d to %d", len(args), least, most)
+	}
+}
+
+func scriptApp(ts *testscript.TestScript, args []string) {
+	s, profile := scriptOf(ts), "generic"
 	if len(args) > 1 {
 		profile = args[1]
 	}
-	a := startApplication(s.t, args[0], profile, scriptSecrets["APP_TOKEN"])
-	s.apps[args[0]] = a
-	s.vars[strings.ToUpper(args[0])] = a.base
-	return ""
-}
-
-func (s *script) wordFault(_ bool, args []string) string {
-	s.apps[args[0]].faults(s.t, args[1])
-	return ""
-}
-
-func (s *script) wordFill(_ bool, args []string) string {
-	for _, name := range args {
-		s.write(name, s.expand(s.read(name)))
-	}
-	return ""
-}
-
-func (s *script) wordServe(_ bool, args []string) string {
-	args = append([]string{"serve", "--config", filepath.Join(s.dir, "hub.yaml")}, args...)
-	if s.hub != nil {
-		s.written.WriteString(s.hub.err.String() + s.hub.out.String())
-	}
-	s.hub = launch(s.t, "hub", s.env(), args...)
-	err := awaitErr(s.t.Context(), scriptPatience, func() error {
-		if s.hub.ended() {
-			s.fatalf("the hub ended")
-		}
-		code, _, err := s.request(http.MethodGet, s.vars["HUB"]+"/readyz", "", nil)
-		if err == nil && code != http.StatusOK {
-			err = fmt.Errorf("readyz: %d", code)
-		}
+	p := s.start(ts, "app "+args[0], "app", "--listen", "127.0.0.1:0", "--profile", profile, "--token", scriptSecrets["APP_TOKEN"])
+	s.ready(ts, p, func() error {
+		base, err := listening(p)
+		ts.Setenv(strings.ToUpper(args[0]), base)
 		return err
 	})
-	return complain(err)
 }
 
-func complain(err error) string {
-	if err != nil {
-		return err.Error()
+// scriptAppBase is the address of an application that the script started.
+func scriptAppBase(ts *testscript.TestScript, name string) string {
+	base := ts.Getenv(strings.ToUpper(name))
+	if base == "" {
+		ts.Fatalf("there is no application %q", name)
 	}
-	return ""
+	return base
 }
 
-func (s *script) wordStop(bool, []string) string {
-	s.hub.stop(s.t)
-	return ""
-}
-
-func (s *script) wordRun(_ bool, args []string) string {
-	return s.wordExit(false, append([]string{"0", "scimhub"}, args...))
-}
-
-func (s *script) wordExit(_ bool, args []string) string {
-	want, err := strconv.Atoi(args[0])
-	if err != nil {
-		return err.Error()
+func scriptServe(ts *testscript.TestScript, args []string) {
+	s := scriptOf(ts)
+	if s.hub != nil && !s.hub.ended() {
+		ts.Fatalf("a hub runs already")
 	}
-	if code := s.scimhub(args[2:]); code != want {
-		return fmt.Sprintf("exit code %d, want %d", code, want)
+	s.hub = s.start(ts, "hub", append([]string{"serve", "--config", filepath.Join(s.dir, "hub.yaml")}, args...)...)
+	s.ready(ts, s.hub, func() error { return s.hubReady(ts.Getenv("HUB")) })
+}
+
+// scriptHub is the hub that the script started last.
+func scriptHub(ts *testscript.TestScript) *process {
+	hub := scriptOf(ts).hub
+	if hub == nil {
+		ts.Fatalf("no hub was started")
 	}
-	return ""
+	return hub
 }
 
-// scimhub runs the program in the script's folder.
-func (s *script) scimhub(args []string) int {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
-	defer cancel()
-	var out, errOut bytes.Buffer
-	cmd := exec.CommandContext(ctx, programPath(s.t), args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, append(os.Environ(), s.env()...), &out, &errOut
-	cmd.Stdin = strings.NewReader(s.vars["STDIN"])
-	delete(s.vars, "STDIN")
-	err := cmd.Run()
-	s.out, s.err = out.String(), errOut.String()
-	s.written.WriteString(s.out + s.err)
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return exit.ExitCode()
-	case err != nil:
-		s.fatalf("%v", err)
-	}
-	return 0
-}
+func scriptSigterm(ts *testscript.TestScript, _ []string) { scriptHub(ts).stop(scriptOf(ts).t) }
 
-func (s *script) wordStdin(_ bool, args []string) string {
-	s.vars["STDIN"] = s.read(args[0])
-	return ""
-}
-
-func matches(negative bool, re, text, what string) string {
+// matching says in what way a text is not as wanted.
+func matching(neg bool, re, text, what string) error {
 	hit, err := regexp.MatchString("(?m)"+re, text)
 	switch {
 	case err != nil:
-		return err.Error()
-	case hit == negative && negative:
-		return what + " matches " + re
-	case hit == negative:
-		return what + " does not match " + re
+		return err
+	case hit && neg:
+		return fmt.Errorf("%s matches %s", what, re)
+	case !hit && !neg:
+		return fmt.Errorf("%s does not match %s", what, re)
 	}
-	return ""
+	return nil
 }
 
-func (s *script) wordStdout(negative bool, args []string) string {
-	return matches(negative, args[0], s.out, "stdout")
+func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
+	wantArgs(ts, args, 1, 1)
+	ts.Check(matching(neg, args[0], scriptHub(ts).err.String(), "the log"))
 }
 
-func (s *script) wordStderr(negative bool, args []string) string {
-	return matches(negative, args[0], s.err, "stderr")
+// exitCode runs a command to its end.
+func exitCode(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec(args[0], args[1:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
 }
 
-func (s *script) wordLog(negative bool, args []string) string {
-	return matches(negative, args[0], s.hub.err.String(), "the log")
+func runWanting(ts *testscript.TestScript, want string, args []string) error {
+	if code := exitCode(ts, args); strconv.Itoa(code) != want {
+		return fmt.Errorf("exit code %d, want %s", code, want)
+	}
+	return nil
 }
 
-func (s *script) wordAwait(_ bool, args []string) string {
-	err := awaitErr(s.t.Context(), scriptPatience, func() error {
-		complaint := s.wordExit(false, append([]string{args[0]}, args[2:]...))
-		if complaint == "" {
-			complaint = matches(false, args[1], s.out, "stdout")
+func scriptExit(ts *testscript.TestScript, args []string) {
+	ts.Check(runWanting(ts, args[0], args[1:]))
+}
+
+func scriptAwait(ts *testscript.TestScript, args []string) {
+	ts.Check(awaitErr(scriptOf(ts).t.Context(), scriptPatience, func() error {
+		if err := runWanting(ts, args[0], args[2:]); err != nil {
+			return err
 		}
-		if complaint != "" {
-			return errors.New(complaint)
-		}
-		return nil
-	})
-	return complain(err)
+		return matching(false, args[1], ts.ReadFile("stdout"), "stdout")
+	}))
 }
 
-func (s *script) wordCapture(_ bool, args []string) string {
-	m := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(s.out)
+func scriptCapture(ts *testscript.TestScript, args []string) {
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile("stdout"))
 	if len(m) < 2 {
-		return "stdout does not match " + args[1]
+		ts.Fatalf("stdout does not match %s", args[1])
 	}
-	s.vars[args[0]] = m[1]
-	return ""
+	ts.Setenv(args[0], m[1])
 }
 
-func (s *script) wordSCIM(_ bool, args []string) string {
-	return s.exchange(s.vars["HUB"], scriptSecrets["HR_TOKEN"], args)
+var scriptVar = regexp.MustCompile(`\$([A-Z_]+)`)
+
+func scriptFill(ts *testscript.TestScript, args []string) {
+	for _, file := range args {
+		text := scriptVar.ReplaceAllStringFunc(ts.ReadFile(file), func(v string) string {
+			value := ts.Getenv(v[1:])
+			if value == "" {
+				ts.Fatalf("%s: there is no %s", file, v)
+			}
+			return value
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
 }
 
-func (s *script) wordByHand(_ bool, args []string) string {
-	return s.exchange(s.apps[args[0]].base, scriptSecrets["APP_TOKEN"], args[1:])
+func scriptEdit(ts *testscript.TestScript, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not contain %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
+}
+
+func scriptSCIM(ts *testscript.TestScript, args []string) {
+	exchange(ts, ts.Getenv("HUB"), scriptSecrets["HR_TOKEN"], args)
+}
+
+func scriptByHand(ts *testscript.TestScript, args []string) {
+	exchange(ts, scriptAppBase(ts, args[0]), scriptSecrets["APP_TOKEN"], args[1:])
 }
 
 // exchange is one SCIM request: CODE METHOD PATH [FILE].
-func (s *script) exchange(base, token string, args []string) string {
+func exchange(ts *testscript.TestScript, base, token string, args []string) {
 	var body []byte
 	if len(args) > 3 {
-		body = []byte(s.expand(s.read(args[3])))
+		body = []byte(ts.ReadFile(args[3]))
 	}
-	code, answer, err := s.request(args[1], base+"/scim/v2"+args[2], token, body)
-	if err != nil {
-		return err.Error()
-	}
-	s.out, s.err = string(answer), ""
-	s.written.Write(answer)
+	code, answer, err := scriptOf(ts).request(args[1], base+"/scim/v2"+args[2], token, body)
+	ts.Check(err)
+	_, err = ts.Stdout().Write(answer)
+	ts.Check(err)
 	var shown struct {
 		ID        string
 		Resources []struct{ ID string }
@@ -220,12 +208,11 @@ func (s *script) exchange(base, token string, args []string) string {
 		if len(shown.Resources) > 0 {
 			shown.ID = shown.Resources[0].ID
 		}
-		s.vars["ID"] = shown.ID
+		ts.Setenv("ID", shown.ID)
 	}
 	if strconv.Itoa(code) != args[0] {
-		return fmt.Sprintf("%s %s: %d, want %s", args[1], args[2], code, args[0])
+		ts.Fatalf("%s %s: %d, want %s", args[1], args[2], code, args[0])
 	}
-	return ""
 }
 
 func (s *script) request(method, url, token string, body []byte) (int, []byte, error) {
@@ -248,7 +235,7 @@ func (s *script) request(method, url, token string, body []byte) (int, []byte, e
 }
 
 // accounts is what an application holds, a line for each.
-func (s *script) accounts(app string) (string, error) {
+func (s *script) accounts(base string) (string, error) {
 	var state struct {
 		Users []struct {
 			ID, UserName string
@@ -259,7 +246,7 @@ func (s *script) accounts(app string) (string, error) {
 			Members     []struct{ Value string }
 		}
 	}
-	if err := getJSON(s.t.Context(), s.apps[app].base+"/_app/state", "", &state); err != nil {
+	if err := getJSON(s.t.Context(), base+"/_app/state", "", &state); err != nil {
 		return "", err
 	}
 	var out []string
@@ -282,36 +269,24 @@ func (s *script) accounts(app string) (string, error) {
 	return strings.Join(out, "\n") + "\n", nil
 }
 
-func (s *script) wordHolds(negative bool, args []string) string {
-	var err error
-	if s.out, err = s.accounts(args[0]); err != nil {
-		return err.Error()
-	}
-	return matches(negative, args[1], s.out, args[0])
+func scriptHolds(ts *testscript.TestScript, neg bool, args []string) {
+	wantArgs(ts, args, 2, 2)
+	held, err := scriptOf(ts).accounts(scriptAppBase(ts, args[0]))
+	fmt.Fprint(ts.Stdout(), held)
+	ts.Check(err)
+	ts.Check(matching(neg, args[1], held, args[0]))
 }
 
-func (s *script) wordAwaitHolds(negative bool, args []string) string {
-	return complain(awaitErr(s.t.Context(), scriptPatience, func() error {
-		if complaint := s.wordHolds(negative, args); complaint != "" {
-			return errors.New(complaint)
+func scriptAwaitHolds(ts *testscript.TestScript, neg bool, args []string) {
+	wantArgs(ts, args, 2, 2)
+	var held string
+	base := scriptAppBase(ts, args[0])
+	err := awaitErr(scriptOf(ts).t.Context(), scriptPatience, func() (err error) {
+		if held, err = scriptOf(ts).accounts(base); err != nil {
+			return err
 		}
-		return nil
-	}))
-}
-
-func (s *script) wordExists(negative bool, args []string) string {
-	_, err := os.Stat(filepath.Join(s.dir, args[0]))
-	if (err == nil) == negative {
-		return fmt.Sprintf("%s: %v", args[0], err)
-	}
-	return ""
-}
-
-func (s *script) wordEdit(_ bool, args []string) string {
-	text := s.read(args[0])
-	if !strings.Contains(text, args[1]) {
-		return args[0] + " does not contain " + args[1]
-	}
-	s.write(args[0], strings.ReplaceAll(text, args[1], args[2]))
-	return ""
+		return matching(neg, args[1], held, args[0])
+	})
+	fmt.Fprint(ts.Stdout(), held)
+	ts.Check(err)
 }
