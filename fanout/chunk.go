@@ -149,7 +149,11 @@ func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
 func (r *runner) timed(verb string, op func() error) error {
 	began := r.w.Now()
 	err := survive(r.log, op)
-	r.w.Metrics.operation(r.target.Name, verb, err, began, r.w.Now())
+	ended := r.w.Now()
+	r.w.Metrics.operation(r.target.Name, verb, err, began, ended)
+	if verb != "list" { // a sweep's list takes as long as the target is large
+		r.tempo.add(ended.Sub(began))
+	}
 	r.judge(err)
 	return err
 }

@@ -56,12 +56,12 @@ func (r *runner) forgive(st store.TargetState) {
 func (r *runner) backlog(soft, hard context.Context) error {
 	defer r.index.drop()
 	width := max(r.target.Rate.Concurrency, 1)
-	size := min(max(8*width, 64), 256)
 	settled := r.newSettler(hard)
 	var chunks sync.WaitGroup
 	active := 0 // chunks; the counter below is of rows
 	var failure error
 	for soft.Err() == nil {
+		size := r.tempo.chunk(width)
 		limit := size
 		if r.standing().probing() {
 			chunks.Wait()

@@ -17,6 +17,7 @@ type runner struct {
 	profile Profile
 	conn    Connector
 	gate    *gate
+	tempo   tempo
 	protect protector
 	log     *slog.Logger
 

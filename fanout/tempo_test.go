@@ -1,0 +1,41 @@
+package fanout
+
+import (
+	"testing"
+	"time"
+)
+
+func TestTempoChunk(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		took  time.Duration
+		width int
+		want  int
+	}{
+		{0, 4, 64},
+		{0, 16, 128},
+		{0, 100, 256},
+		{20 * time.Millisecond, 16, 128},
+		{time.Second, 4, 20},
+		{10 * time.Second, 4, 4}, // never less than is worked on at once
+		{time.Hour, 1, 1},
+	} {
+		var p tempo
+		for range 50 {
+			p.add(c.took)
+		}
+		if got := p.chunk(c.width); got != c.want {
+			t.Errorf("%v, %d at once: %d, want %d", c.took, c.width, got, c.want)
+		}
+	}
+	var p tempo // a target that becomes slow is noticed within a few operations
+	for range 50 {
+		p.add(20 * time.Millisecond)
+	}
+	for range 8 {
+		p.add(10 * time.Second)
+	}
+	if got := p.chunk(4); got > 8 {
+		t.Errorf("after eight slow operations: %d", got)
+	}
+}
