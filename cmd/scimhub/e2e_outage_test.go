@@ -111,9 +111,6 @@ func TestDatabaseConnectionsLost(t *testing.T) {
 	if ended < cuts {
 		t.Errorf("only %d connections were ended: the test has not done its work", ended)
 	}
-	if briefly() {
-		w.runOut()
-	}
 	last := time.Now()
 	inParallel(t, 4, c.people, func(p *person) error { return checkAcknowledged(ctx, hr, idp, p) })
 	checkGroups(ctx, t, idp, c)
