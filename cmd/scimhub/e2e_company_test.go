@@ -16,6 +16,8 @@ var departments = []string{"Engineering", "Sales", "Support", "Legal"}
 // person is what is true of somebody: what the sources were told and have
 // acknowledged. Only the goroutine that pushes the person changes it.
 type person struct {
+	mu sync.Mutex // of hrID
+
 	n          int
 	userName   string
 	externalID string
@@ -84,11 +86,17 @@ func newCompany(people, groups int, rng *rand.Rand) *company {
 	return c
 }
 
+// idAtHR and setIDAtHR are for managers, whose reports are pushed at the same time.
+func (p *person) idAtHR() string      { p.mu.Lock(); defer p.mu.Unlock(); return p.hrID }
+func (p *person) setIDAtHR(id string) { p.mu.Lock(); defer p.mu.Unlock(); p.hrID = id }
+
 // hrDoc is what HR says of a person.
 func (p *person) hrDoc() map[string]any {
 	enterprise := map[string]any{"department": p.department, "employeeNumber": fmt.Sprint(1000 + p.n)}
-	if p.manager != nil && p.manager.hrID != "" {
-		enterprise["manager"] = map[string]any{"value": p.manager.hrID}
+	if p.manager != nil {
+		if id := p.manager.idAtHR(); id != "" {
+			enterprise["manager"] = map[string]any{"value": id}
+		}
 	}
 	return map[string]any{
 		"schemas":     []any{"urn:ietf:params:scim:schemas:core:2.0:User", enterpriseURN},

@@ -159,7 +159,6 @@ func (p *pushers) work(ctx context.Context, hr, idp *source, c *company, mine []
 	}
 	for _, one := range mine {
 		one.groups = map[string]bool{}
-		one.manager = nil
 		if err := pushPerson(ctx, hr, idp, one); err != nil {
 			return err
 		}

@@ -166,7 +166,7 @@ func pushPerson(ctx context.Context, hr, idp *source, p *person) error {
 		if err != nil {
 			return err
 		}
-		p.hrID = id
+		p.setIDAtHR(id)
 	}
 	if p.inIDP && p.idpID == "" {
 		id, err := idp.create(ctx, "/Users", "userName", p.idpDoc())
@@ -184,7 +184,7 @@ func deletePerson(ctx context.Context, hr, idp *source, p *person) error {
 		if err := hr.change(ctx, http.MethodDelete, "/Users/"+p.hrID, nil); err != nil {
 			return err
 		}
-		p.hrID = ""
+		p.setIDAtHR("")
 	}
 	if p.idpID != "" {
 		if err := idp.change(ctx, http.MethodDelete, "/Users/"+p.idpID, nil); err != nil {
