@@ -203,7 +203,7 @@ func (w *world) diagnose(complaint error, c *company) {
 	for _, p := range c.people {
 		if shown < 3 && strings.Contains(complaint.Error(), p.userName) {
 			_, out, errOut := w.command("identity", "show", p.userName)
-			w.t.Logf("%+v\n%s%s", *p, out, errOut)
+			w.t.Logf("%+v\n%s%s", p, out, errOut)
 			shown++
 		}
 	}
