@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -162,7 +163,9 @@ func newBenchHub(b *testing.B, dsn string) *benchHub {
 	b.Cleanup(func() {
 		cancel()
 		_ = i.server.Close()
-		_ = <-stopped // http.ErrServerClosed
+		if err := <-stopped; !errors.Is(err, http.ErrServerClosed) {
+			b.Error(err)
+		}
 		_ = i.close()
 	})
 	return &benchHub{url: i.URL + scimPath, client: benchClient()}
