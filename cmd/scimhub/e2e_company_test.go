@@ -16,8 +16,6 @@ var departments = []string{"Engineering", "Sales", "Support", "Legal"}
 // person is what is true of somebody: what the sources were told and have
 // acknowledged. Only the goroutine that pushes the person changes it.
 type person struct {
-	mu sync.Mutex // of hrID
-
 	n          int
 	userName   string
 	externalID string
@@ -32,6 +30,7 @@ type person struct {
 	groups     map[string]bool // groups of the idp, by name
 
 	hrID, idpID string // ids at the hub; empty: not pushed, or deleted
+	managerID   string // the manager's id, as HR was told
 }
 
 // group is a group of the idp.
@@ -86,17 +85,11 @@ func newCompany(people, groups int, rng *rand.Rand) *company {
 	return c
 }
 
-// idAtHR and setIDAtHR are for managers, whose reports are pushed at the same time.
-func (p *person) idAtHR() string      { p.mu.Lock(); defer p.mu.Unlock(); return p.hrID }
-func (p *person) setIDAtHR(id string) { p.mu.Lock(); defer p.mu.Unlock(); p.hrID = id }
-
 // hrDoc is what HR says of a person.
 func (p *person) hrDoc() map[string]any {
 	enterprise := map[string]any{"department": p.department, "employeeNumber": fmt.Sprint(1000 + p.n)}
-	if p.manager != nil {
-		if id := p.manager.idAtHR(); id != "" {
-			enterprise["manager"] = map[string]any{"value": id}
-		}
+	if p.managerID != "" {
+		enterprise["manager"] = map[string]any{"value": p.managerID}
 	}
 	return map[string]any{
 		"schemas":     []any{"urn:ietf:params:scim:schemas:core:2.0:User", enterpriseURN},

@@ -166,7 +166,7 @@ func pushPerson(ctx context.Context, hr, idp *source, p *person) error {
 		if err != nil {
 			return err
 		}
-		p.setIDAtHR(id)
+		p.hrID = id
 	}
 	if p.inIDP && p.idpID == "" {
 		id, err := idp.create(ctx, "/Users", "userName", p.idpDoc())
@@ -184,7 +184,7 @@ func deletePerson(ctx context.Context, hr, idp *source, p *person) error {
 		if err := hr.change(ctx, http.MethodDelete, "/Users/"+p.hrID, nil); err != nil {
 			return err
 		}
-		p.setIDAtHR("")
+		p.hrID = ""
 	}
 	if p.idpID != "" {
 		if err := idp.change(ctx, http.MethodDelete, "/Users/"+p.idpID, nil); err != nil {
@@ -204,11 +204,12 @@ func push(t *testing.T, w *world, c *company) (hr, idp *source) {
 	defer cancel()
 	inParallel(t, 8, c.people, func(p *person) error { return pushPerson(ctx, hr, idp, p) })
 	inParallel(t, 8, c.people, func(p *person) error {
-		// A manager may have come after the report.
+		// Managers come after everybody is there: theirs is another goroutine's id.
 		if p.hrID == "" || p.manager == nil || p.manager.hrID == "" {
 			return nil
 		}
-		return hr.patch(ctx, "/Users/"+p.hrID, op("replace", enterpriseURN+":manager", map[string]any{"value": p.manager.hrID}))
+		p.managerID = p.manager.hrID
+		return hr.patch(ctx, "/Users/"+p.hrID, op("replace", enterpriseURN+":manager", map[string]any{"value": p.managerID}))
 	})
 	inParallel(t, 4, c.groups, func(g *group) error {
 		members := []any{}
