@@ -136,8 +136,8 @@ func defaultMapping(user, attrs map[string]any) {
 	for _, a := range enterpriseAttributes {
 		put(scim.URNEnterprise+":"+a, enterprise[a])
 	}
-	manager, _ := enterprise["manager"].(map[string]any)
-	put(scim.URNEnterprise+":manager.value", manager["value"])
+	// No manager: its value is the id of a resource at the source, which means nothing,
+	// or somebody else, at the target. It can be mapped explicitly where ids are shared.
 }
 
 func defaultEmails(raw any) []any {

@@ -35,9 +35,8 @@ func TestDefaultMapping(t *testing.T) {
 	want := model.Account{UserName: "ann", Active: true, Attrs: attrs{
 		"displayName": "Ann E", "externalId": "17", "preferredLanguage": "de", "nickName": "A",
 		"name.givenName": "Ann", "name.familyName": "E",
-		"emails":                              []any{attrs{"value": "ann@example.com", "type": "work", "primary": true}},
-		scim.URNEnterprise + ":department":    "IT",
-		scim.URNEnterprise + ":manager.value": "m1",
+		"emails":                           []any{attrs{"value": "ann@example.com", "type": "work", "primary": true}},
+		scim.URNEnterprise + ":department": "IT", // and no manager, whose id is the source's
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
