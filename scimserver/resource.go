@@ -88,18 +88,25 @@ func list(t *scim.ResourceType) action {
 	}
 }
 
+// whole reads a request that carries a whole resource: its attributes, and what the
+// answer should show.
+func (x *exchange) whole(t *scim.ResourceType) (map[string]any, scim.Fields, error) {
+	_, fields, err := x.fields()
+	if err != nil {
+		return nil, fields, err
+	}
+	body, err := x.readBody()
+	if err != nil {
+		return nil, fields, err
+	}
+	attrs, err := t.Decode(body, x.client.Dialect)
+	return attrs, fields, err
+}
+
 // create serves POST /Users (RFC 7644 §3.3).
 func create(t *scim.ResourceType) action {
 	return func(x *exchange) (reply, error) {
-		_, fields, err := x.fields()
-		if err != nil {
-			return reply{}, err
-		}
-		body, err := x.readBody()
-		if err != nil {
-			return reply{}, err
-		}
-		attrs, err := t.Decode(body, x.client.Dialect)
+		attrs, fields, err := x.whole(t)
 		if err != nil {
 			return reply{}, err
 		}
@@ -114,15 +121,7 @@ func create(t *scim.ResourceType) action {
 // put serves PUT /Users/{id} (RFC 7644 §3.5.1). It never creates.
 func put(t *scim.ResourceType) action {
 	return func(x *exchange) (reply, error) {
-		_, fields, err := x.fields()
-		if err != nil {
-			return reply{}, err
-		}
-		body, err := x.readBody()
-		if err != nil {
-			return reply{}, err
-		}
-		attrs, err := t.Decode(body, x.client.Dialect)
+		attrs, fields, err := x.whole(t)
 		if err != nil {
 			return reply{}, err
 		}
