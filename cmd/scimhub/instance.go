@@ -97,7 +97,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) e
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	i.metrics = newMetrics(registry, i.store, i.hub)
+	i.metrics = newMetrics(registry, i.store)
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }

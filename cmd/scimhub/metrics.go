@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
@@ -22,7 +21,7 @@ type metrics struct {
 	expiry     *prometheus.GaugeVec
 }
 
-func newMetrics(r *prometheus.Registry, s *store.Store, _ *hub.Hub) *metrics {
+func newMetrics(r *prometheus.Registry, s *store.Store) *metrics {
 	m := &metrics{registry: r,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scimhub_scim_requests_total",
 			Help: "SCIM requests by source, method, resource type and status."}, []string{"source", "method", "resource", "code"}),
