@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,11 +70,10 @@ func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.S
 		return fileErr
 	}
 	if fileErr == nil && ok && active.Digest == file.Doc.Digest() {
-		file.Version = active.Version
 		return i.activateFile(ctx, o, active.Version)
 	}
 	if fileErr == nil {
-		reason, err := i.unsafe(ctx, ok, file)
+		reason, err := i.unsafe(ctx, ok, active, file)
 		if err != nil {
 			return err
 		}
@@ -90,19 +91,40 @@ func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.S
 	return i.activateStored(ctx, active)
 }
 
-// unsafe says why a file must not be put in force without a person looking at it.
-func (i *instance) unsafe(ctx context.Context, hasActive bool, file *hub.Snapshot) (string, error) {
+// unsafe says why a file must not be put in force without a person looking at it:
+// the guards would hold somebody whom they do not hold under the active version.
+func (i *instance) unsafe(ctx context.Context, hasActive bool, active store.ConfigVersion, file *hub.Snapshot) (string, error) {
 	if !hasActive {
 		return "", nil
 	}
 	plan, err := i.api.Plan(ctx, file, "")
-	if err != nil {
+	if err != nil || plan.Held == 0 {
 		return "", err
 	}
-	if plan.Held == 0 {
-		return "", nil
+	if now, err := hub.Compile(active.Version, "active", []byte(active.Body), checkProfiles); err == nil {
+		before, err := i.api.Plan(ctx, now, "")
+		if err != nil {
+			return "", err
+		}
+		was := heldAccounts(before)
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(heldAccounts(plan))), func(a string) bool { return !was[a] }) {
+			return "", nil
+		}
 	}
 	return fmt.Sprintf("it would take access from %d accounts, %d of them beyond a guard's limit: scimhub plan --config %s, then scimhub apply", plan.Removals, plan.Held, file.Doc.Name), nil
+}
+
+// heldAccounts are the accounts of a plan whose loss of access is held.
+func heldAccounts(a admin.PlanAnswer) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range a.Plans {
+		for _, c := range p.Changes {
+			if c.Held != "" && c.Removes() {
+				out[p.Target+"/"+c.Identity] = true
+			}
+		}
+	}
+	return out
 }
 
 func (i *instance) activateFile(ctx context.Context, o instanceOptions, v int64) error {
