@@ -144,27 +144,12 @@ func (a *API) targetPlan(ctx context.Context, t model.Target, rows []model.Accou
 	if err != nil {
 		return model.Plan{}, err
 	}
-	now := a.now()
-	plan := fanout.Diff(t, profile, rows, now)
-	facts := fanout.GuardFacts{Guard: t.Guard, LeaverHeld: map[string]bool{}}
-	since := now.Add(-t.Guard.Window)
-	if facts.Population, err = a.Hub.Store.Population(ctx, t.Name, since); err != nil {
-		return plan, err
-	}
-	if facts.AlreadyRemoved, err = a.Hub.Store.Removals(ctx, t.Name, since); err != nil {
-		return plan, err
-	}
-	digests := make([]string, len(plan.Changes))
-	for i, c := range plan.Changes {
-		digests[i] = fanout.Digest(t.Name, c)
-	}
-	if facts.Approved, err = a.Hub.Store.Approved(ctx, t.Name, digests); err != nil {
-		return plan, err
-	}
+	held := map[string]bool{}
 	for _, r := range rows {
-		facts.LeaverHeld[r.Identity] = r.LeaverHeld
+		held[r.Identity] = r.LeaverHeld
 	}
-	return fanout.Guard(plan, facts), nil
+	now := a.now()
+	return fanout.PreviewGuard(ctx, a.Hub.Store, t, now, fanout.Diff(t, profile, rows, now), held)
 }
 
 // countRemovals counts accounts that lose something, and those of them held.

@@ -2,6 +2,8 @@ package fanout
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,4 +282,16 @@ func TestDigest(t *testing.T) {
 	if PlanDigest(model.Plan{Changes: []model.Change{base}}) != "" {
 		t.Error("nothing held has a digest")
 	}
+}
+
+func cloneAccount(a *model.Account) *model.Account {
+	if a == nil {
+		return nil
+	}
+	c := *a
+	if a.Attrs != nil {
+		c.Attrs = maps.Clone(a.Attrs)
+	}
+	c.Groups = slices.Clone(a.Groups)
+	return &c
 }

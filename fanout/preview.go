@@ -65,14 +65,17 @@ func Preview(ctx context.Context, s *store.Store, t model.Target, f PreviewFacts
 		}
 	}
 	slices.SortStableFunc(plan.Changes, byOrder)
-	plan, err = previewGuard(ctx, s, t, f.Now, plan, held)
+	plan, err = PreviewGuard(ctx, s, t, f.Now, plan, held)
 	if err != nil {
 		return plan, err
 	}
 	return withGroups(ctx, s, plan)
 }
 
-func previewGuard(ctx context.Context, s *store.Store, t model.Target, now time.Time, p model.Plan, leaverHeld map[string]bool) (model.Plan, error) {
+// PreviewGuard applies the guard with the facts that are stored: what would be held
+// if the plan were carried out now. leaverHeld are the people whom their source's
+// guard holds.
+func PreviewGuard(ctx context.Context, s *store.Store, t model.Target, now time.Time, p model.Plan, leaverHeld map[string]bool) (model.Plan, error) {
 	facts := GuardFacts{Guard: t.Guard, LeaverHeld: leaverHeld}
 	var digests []string
 	for _, c := range p.Changes {

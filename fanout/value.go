@@ -3,7 +3,6 @@ package fanout
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -208,16 +207,4 @@ func textOrNil(s string) any {
 		return nil
 	}
 	return s
-}
-
-func cloneAccount(a *model.Account) *model.Account {
-	if a == nil {
-		return nil
-	}
-	c := *a
-	if a.Attrs != nil {
-		c.Attrs = maps.Clone(a.Attrs)
-	}
-	c.Groups = slices.Clone(a.Groups)
-	return &c
 }

@@ -57,38 +57,26 @@ func (p Planned) Row(target string) (row model.AccountRow, relevant bool) {
 
 // DecideAll evaluates people under a snapshot without writing anything.
 func (h *Hub) DecideAll(tx *store.Tx, snap *Snapshot, ids []string) ([]Planned, error) {
-	facts, err := tx.Facts(ids)
+	known, err := gather(tx, ids)
 	if err != nil {
 		return nil, err
-	}
-	held, err := tx.Grants(ids)
-	if err != nil {
-		return nil, err
-	}
-	accounts, err := tx.AccountsOf(ids)
-	if err != nil {
-		return nil, err
-	}
-	byID := map[string][]model.AccountRow{}
-	for _, a := range accounts {
-		byID[a.Identity] = append(byID[a.Identity], a)
 	}
 	var out []Planned
 	for _, id := range ids {
-		row, ok := facts.Rows[id]
+		row, ok := known.Rows[id]
 		if !ok {
 			continue
 		}
-		d := Decide(snap, row, facts.Users[id], facts.Groups[id], held[id], tx.Now)
+		d := known.decide(snap, row, tx.Now)
 		p := Planned{Decision: d, stored: map[string]model.AccountRow{}, next: map[string]model.AccountRow{}}
-		for _, a := range byID[id] {
+		for _, a := range known.accounts[id] {
 			p.stored[a.Target] = a
 		}
 		leftAt := row.LeftAt
 		if leftAt == nil {
 			leftAt = &tx.Now
 		}
-		changed, _ := d.Rows(byID[id], leftAt, row.OverGuard)
+		changed, _ := d.Rows(known.accounts[id], leftAt, row.OverGuard)
 		for _, a := range changed {
 			if a.Due { // nothing to do where nothing is wanted and nothing was made
 				p.next[a.Target] = a

@@ -113,25 +113,40 @@ func (h *Hub) survive(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets 
 // evaluate decides about people and stores what follows. Where a newer
 // configuration is active than the one in force in this process, only leavers are
 // settled, who leave under any; and all marks stay for whoever has the newer one.
+// gathered is all that a decision about some people rests on, and what it changes.
+type gathered struct {
+	store.Facts
+	grants   map[string][]model.Grant      // held now, by identity
+	accounts map[string][]model.AccountRow // as stored, by identity
+}
+
+// gather reads what decisions about some people need, in one go.
+func gather(tx *store.Tx, ids []string) (g gathered, err error) {
+	if g.Facts, err = tx.Facts(ids); err != nil {
+		return g, err
+	}
+	if g.grants, err = tx.Grants(ids); err != nil {
+		return g, err
+	}
+	rows, err := tx.AccountsOf(ids)
+	g.accounts = map[string][]model.AccountRow{}
+	for _, a := range rows {
+		g.accounts[a.Identity] = append(g.accounts[a.Identity], a)
+	}
+	return g, err
+}
+
+func (g gathered) decide(snap *Snapshot, row store.IdentityRow, now time.Time) Decision {
+	return Decide(snap, row, g.Users[row.ID], g.Groups[row.ID], g.grants[row.ID], now)
+}
+
 func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
 	// One order for all who lock rows of several people: other batches, settlements.
 	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
 	ids := names(marks, func(m store.Mark) string { return m.Identity })
-	facts, err := tx.Facts(ids)
+	known, err := gather(tx, ids)
 	if err != nil {
 		return err
-	}
-	held, err := tx.Grants(ids)
-	if err != nil {
-		return err
-	}
-	accounts, err := tx.AccountsOf(ids)
-	if err != nil {
-		return err
-	}
-	stored := map[string][]model.AccountRow{}
-	for _, a := range accounts {
-		stored[a.Identity] = append(stored[a.Identity], a)
 	}
 	stale, err := tx.NewerConfig(snap.Version)
 	if err != nil {
@@ -139,13 +154,13 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	}
 	var entries []store.AuditEntry
 	for _, m := range marks {
-		row, ok := facts.Rows[m.Identity]
+		row, ok := known.Rows[m.Identity]
 		if ok {
-			d := Decide(snap, row, facts.Users[m.Identity], facts.Groups[m.Identity], held[m.Identity], tx.Now)
+			d := known.decide(snap, row, tx.Now)
 			if stale && d.Stage != model.Leaver {
 				continue
 			}
-			more, err := h.save(tx, snap, d, row, m, held[m.Identity], stored[m.Identity], targets)
+			more, err := h.save(tx, snap, d, row, m, known.grants[m.Identity], known.accounts[m.Identity], targets)
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", m.Identity, err)
 			}
