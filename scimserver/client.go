@@ -12,6 +12,17 @@ type Client struct {
 	Source  string       // the source that the credentials belong to
 	Name    string       // the credential's own name, for the audit
 	Dialect scim.Dialect // the tolerances of this connection
+
+	// Subject is the person on whose behalf the request is made, for /Me; nil for
+	// credentials that belong to a system.
+	Subject *Subject
+}
+
+// Subject names one User of the client's source by the value of an attribute that
+// no two have in common.
+type Subject struct {
+	Attribute string // such as userName
+	Value     string
 }
 
 type clientKey struct{}

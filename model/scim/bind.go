@@ -50,6 +50,8 @@ func (b *binder) bind(f Filter) (Filter, error) {
 		return b.present(f)
 	case ValuePath:
 		return b.valuePath(f)
+	case None:
+		return f, nil
 	}
 	return nil, Errorf(400, InvalidFilter, "the filter is empty")
 }

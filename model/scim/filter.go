@@ -24,7 +24,7 @@ const (
 	Le Op = "le"
 )
 
-// Filter is a node of a filter: And, Or, Not, Compare, Present, ValuePath.
+// Filter is a node of a filter: And, Or, Not, Compare, Present, ValuePath, None.
 // ParseFilter makes an unbound tree; Bind resolves it against a resource type.
 // A bound tree has two interpreters that must agree: Match here and the
 // translation to SQL in model/store.
@@ -75,6 +75,11 @@ type ValuePath struct {
 	Term Filter
 	Attr *Attribute
 }
+
+// None holds for nothing. A search over several resource types has it in the place
+// of a test on an attribute that one of them does not define (RFC 7644 §3.4.2.1).
+// ParseFilter never makes it.
+type None struct{}
 
 // Path is an attribute path (RFC 7644 §3.4.2.2, §3.5.2):
 // [URI:]Attr[Filter].Sub.

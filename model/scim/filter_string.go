@@ -63,6 +63,9 @@ func (f Compare) String() string {
 // String renders the path and pr.
 func (f Present) String() string { return f.Path.String() + " pr" }
 
+// String renders a filter that holds for nothing: every resource has an id.
+func (None) String() string { return "not (id pr)" }
+
 // String renders the path with the term in brackets.
 func (f ValuePath) String() string { return f.Path.String() + "[" + f.Term.String() + "]" }
 

@@ -40,6 +40,9 @@ func (f Or) Match(doc map[string]any) bool {
 // Match holds if the term does not.
 func (f Not) Match(doc map[string]any) bool { return !f.Term.Match(doc) }
 
+// Match never holds.
+func (None) Match(map[string]any) bool { return false }
+
 // Match holds if the path has a value.
 func (f Present) Match(doc map[string]any) bool {
 	found := false

@@ -54,19 +54,38 @@ type Meta struct {
 // the ETag header (RFC 7644 §3.14).
 func (m Meta) ETag() string { return `W/"` + strconv.FormatInt(m.Version, 10) + `"` }
 
-// Query asks for a page of resources of one type.
+// Query asks for a page of resources of one type: by number (StartIndex), or by
+// position (ByCursor), which stays exact while others write.
 type Query struct {
 	Filter     Filter // bound by Bind; nil means all
-	StartIndex int    // 1-based, at least 1
+	Sort       *Sort  // nil means the backend's own stable order
+	StartIndex int    // 1-based, at least 1; 1 with ByCursor
 	Count      int    // at least 0; 0 asks only for the total
 	Fields     Fields
+
+	// ByCursor asks for the page behind After, and for Page.Next (RFC 9865).
+	ByCursor bool
+	// After is the Next of an earlier page of the same query; empty for the first.
+	// It means something to the backend that made it only, which may find that it
+	// is none of its own: 400 invalidCursor.
+	After string
 }
 
-// Page is the answer to a Query. Total counts all matches, not this page.
+// Page is the answer to a Query. Total counts all matches, not this page; -1 says
+// that the backend did not count, which it may do only for a page with After.
 type Page struct {
 	Total      int
 	StartIndex int
 	Resources  []Resource
+	Next       string // position behind the last resource; empty on the last page
+}
+
+// Sort is the order of a list (RFC 7644 §3.4.2.3); resources that are equal in it
+// are in the order of their ids. See ResourceType.ParseSort.
+type Sort struct {
+	Path       Path // bound; brackets are not possible
+	Attr       *Attribute
+	Descending bool
 }
 
 // Change is what a PUT or a PATCH asks to do with a resource: a value, so that

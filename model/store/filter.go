@@ -74,6 +74,9 @@ func (b *filterSQL) node(f scim.Filter, s scope) error {
 	case scim.Present:
 		b.present(f.Path, s)
 		return nil
+	case scim.None:
+		b.text.WriteString("(1 = 0)")
+		return nil
 	case scim.Compare:
 		return b.compare(f, s)
 	case scim.ValuePath:
