@@ -176,7 +176,8 @@ FROM information_schema.columns WHERE table_schema = current_schema()`)
 		t.Errorf("columns (-sqlite +postgres):\n%s", diff)
 	}
 	a = lite.Strings(t, `SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'`)
-	b = pg.Strings(t, `SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND indexname NOT LIKE '%_pkey'`)
+	b = pg.Strings(t, `SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() 
+AND indexname NOT IN (SELECT conname FROM pg_constraint)`) // indexes of constraints have no name in SQLite
 	slices.Sort(a)
 	slices.Sort(b)
 	if diff := cmp.Diff(a, b); diff != "" {
