@@ -45,7 +45,7 @@ func eachAPI(t *testing.T, run func(t *testing.T, a *api)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		log := slog.New(slog.DiscardHandler)
-		h := hub.New(db.Store, scim.DefaultRegistry(), log)
+		h := hub.New(db.Store, log)
 		snap, err := h.Apply(t.Context(), hub.Actor{Name: "test"}, "hub.yaml", []byte(configuration), 0)
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func eachAPI(t *testing.T, run func(t *testing.T, a *api)) {
 			Activate: func(_ context.Context, s *hub.Snapshot) error { h.Activate(s); return nil }}
 		root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 		a.Mount(root.PathPrefix("/api/v1").Subrouter())
-		user, _ := h.Registry.Type("User")
+		user, _ := scim.DefaultRegistry().Type("User")
 		for _, name := range []string{"ada", "jörg müller/é"} {
 			if _, err := h.Create(t.Context(), hub.Actor{Source: "hr", Name: "main"}, user, map[string]any{"userName": name, "active": true, "password": "topsecret-pw"}); err != nil {
 				t.Fatal(err)

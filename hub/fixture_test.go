@@ -69,15 +69,15 @@ func each(t *testing.T, configuration string, run func(w *world)) {
 			t.Parallel()
 			clock := storetest.NewClock(noon())
 			db := storetest.Open(t, dialect, store.Options{Now: clock.Now})
-			h := hub.New(db.Store, scim.DefaultRegistry(), slog.New(slog.DiscardHandler))
+			h := hub.New(db.Store, slog.New(slog.DiscardHandler))
 			snap, err := hub.Compile(1, "hub.yaml", []byte(configuration), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			h.Activate(snap)
 			w := &world{Hub: h, t: t, db: db, clock: clock}
-			w.user, _ = h.Registry.Type("User")
-			w.group, _ = h.Registry.Type("Group")
+			w.user, _ = scim.DefaultRegistry().Type("User")
+			w.group, _ = scim.DefaultRegistry().Type("Group")
 			run(w)
 		})
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
-	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/policy"
 )
@@ -23,10 +22,9 @@ import (
 // Hub is the hub's own data and the rules for changing it. It is safe for
 // concurrent use.
 type Hub struct {
-	Store    *store.Store
-	Registry *scim.Registry
-	Log      *slog.Logger
-	Metrics  *Metrics
+	Store   *store.Store
+	Log     *slog.Logger
+	Metrics *Metrics
 	// Nudge is told that an account at a target may be due; it must not block.
 	Nudge func(target string)
 	Check Check // of configurations; may be nil
@@ -39,8 +37,8 @@ type Hub struct {
 }
 
 // New makes a hub over a store. Nothing runs until Run is called.
-func New(s *store.Store, r *scim.Registry, log *slog.Logger) *Hub {
-	return &Hub{Store: s, Registry: r, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1)}
+func New(s *store.Store, log *slog.Logger) *Hub {
+	return &Hub{Store: s, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1)}
 }
 
 // Actor is who asks for a write.

@@ -190,6 +190,8 @@ func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
 		return model.Fail(model.Invalid, err.Error(), nil)
 	}
 	i.admins.Replace(admins)
+	endpoints := i.serviceProvider(snap.Doc.Registry)
+	i.scim.Store(&endpoints)
 	i.hub.Activate(snap)
 	i.metrics.credentials(snap.Doc)
 	i.worker.Nudge()

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/scimserver"
 )
 
@@ -19,9 +20,7 @@ const scimPath = "/scim/v2"
 // mount makes the HTTP server: every front of the hub, in one place.
 func (i *instance) mount() {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	scimHandler := &scimserver.Handler{Backend: backend{i}, Registry: i.hub.Registry, Auth: i.sources.Authenticator(i.store.Now),
-		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe}
-	scimHandler.Mount(root.PathPrefix(scimPath).Subrouter())
+	root.PathPrefix(scimPath).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
 	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
@@ -34,6 +33,16 @@ func (i *instance) mount() {
 	})
 	i.server = &http.Server{Handler: root, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
+}
+
+// serviceProvider makes the SCIM endpoints of a registry's resource types. A
+// configuration may bring types of its own, so each one gets endpoints of its own.
+func (i *instance) serviceProvider(types *scim.Registry) http.Handler {
+	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticator(i.store.Now),
+		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe}
+	h.Mount(root.PathPrefix(scimPath).Subrouter())
+	return root
 }
 
 // scimBase is what meta.location begins with: the public URL of the configuration

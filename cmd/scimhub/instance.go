@@ -19,7 +19,6 @@ import (
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/scimserver"
 )
@@ -46,6 +45,7 @@ type instance struct {
 	forget   func() // takes the announcement away
 	listener net.Listener
 	server   *http.Server
+	scim     atomic.Pointer[http.Handler] // of the configuration in force
 	stopping atomic.Bool
 }
 
@@ -89,7 +89,7 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 
 func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) error {
 	registry := prometheus.NewRegistry()
-	i.hub = hub.New(i.store, scim.DefaultRegistry(), o.Log)
+	i.hub = hub.New(i.store, o.Log)
 	i.hub.Metrics = hub.NewMetrics(registry)
 	i.hub.Check = checkProfiles
 	i.hub.Usable = i.usable

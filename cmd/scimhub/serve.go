@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 )
 
 func serveCommand() *cobra.Command {
@@ -44,10 +48,22 @@ with "scimhub apply --config FILE".`,
 	return cmd
 }
 
+// readConfig reads a configuration with the files it names, which are looked for
+// beside it.
 func readConfig(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, model.Fail(model.Invalid, "the configuration cannot be read", err)
 	}
-	return text, nil
+	folder := filepath.Dir(path)
+	return config.Bundle(text, func(file string) ([]byte, error) {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(folder, file)
+		}
+		content, err := os.ReadFile(file)
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
+			return nil, cause.Err // the name is said already
+		}
+		return content, err
+	}), nil
 }

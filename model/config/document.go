@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
 )
 
 // Document is one version of the configuration. It is never changed after Parse
@@ -30,13 +31,16 @@ type Document struct {
 	Sources       []Source // in the order of the text, which is the default authority
 	Schemas       []string // files of extension schemas, RFC 7643 §7
 	ResourceTypes []string // files of resource types, RFC 7643 §6
-	Identity      Identity
-	Roles         []Role // in the order of the text
-	Conflicts     []Conflict
-	Targets       []model.Target // in the order of the text
-	Notify        []Webhook
-	Audit         Audit
-	Outbound      Outbound
+	// Registry is what the service provider offers: User, Group, and what Schemas
+	// and ResourceTypes add. It is never nil.
+	Registry  *scim.Registry `json:"-"`
+	Identity  Identity
+	Roles     []Role // in the order of the text
+	Conflicts []Conflict
+	Targets   []model.Target // in the order of the text
+	Notify    []Webhook
+	Audit     Audit
+	Outbound  Outbound
 
 	Warnings []Fault // what works, but not as one may think; sorted
 	faults   []Fault
@@ -151,11 +155,16 @@ type Outbound struct {
 // there even if there are faults, so that later checks can add theirs to the same
 // list, but it must not be put to use then. Parse never panics.
 func Parse(name string, src []byte) (*Document, []Fault) {
-	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: "sqlite:scimhub.db"}
+	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: "sqlite:scimhub.db", Registry: scim.DefaultRegistry()}
 	d.Identity.Match = []string{"userName"}
 	sum := sha256.Sum256(src)
 	d.digest = hex.EncodeToString(sum[:])
-	root, faults := grow(name, src)
+	own, files, fault := split(src)
+	if fault != "" {
+		d.faults = []Fault{{File: name, Line: 1, Column: 1, Message: fault}}
+		return d, d.Faults()
+	}
+	root, faults := grow(name, own)
 	if root == nil {
 		d.faults = SortFaults(faults)
 		return d, d.Faults()
@@ -165,9 +174,11 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	if d.PublicURL == "" {
 		d.PublicURL = publicURL(d.Listen)
 	}
+	d.Registry = r.registry(root, d, files)
 	r.crossCheck(root, d)
-	d.redacted = r.redact(src)
-	d.index(root, d.redacted)
+	shown := r.redact(own)
+	d.index(root, shown)
+	d.redacted = join(shown, files)
 	d.faults = SortFaults(r.faults)
 	d.Warnings = SortFaults(r.warnings)
 	return d, d.Faults()
@@ -180,8 +191,8 @@ func (r *reader) document(root *node, d *Document) {
 		"database":       func(n *node) { d.Database = r.database(n) },
 		"admin":          func(n *node) { d.Admin = r.admin(n) },
 		"sources":        func(n *node) { r.named(n, func(s string, v *node) { d.Sources = append(d.Sources, r.source(s, v)) }) },
-		"schemas":        func(n *node) { r.inert(n); d.Schemas = r.texts(n) },
-		"resource_types": func(n *node) { r.inert(n); d.ResourceTypes = r.texts(n) },
+		"schemas":        func(n *node) { d.Schemas = r.texts(n) },
+		"resource_types": func(n *node) { d.ResourceTypes = r.texts(n) },
 		"identity":       func(n *node) { r.identity(n, &d.Identity) },
 		"roles":          func(n *node) { r.named(n, func(s string, v *node) { d.Roles = append(d.Roles, r.role(s, v)) }) },
 		"conflicts": func(n *node) {
