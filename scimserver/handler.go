@@ -2,12 +2,8 @@ package scimserver
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +54,28 @@ type Handler struct {
 	// source is a configured name or "", method an HTTP method or "other",
 	// resource the name of a resource type, a discovery endpoint or "other".
 	Observe func(source, method, resource string, code int, d time.Duration)
+
+	// Refused, if set, is told of every refusal: answers 401, 403, 409, 412, 413 and
+	// 429, and any 4xx to a write, of operations inside a bulk request too. It must
+	// return quickly.
+	Refused func(ctx context.Context, r Refusal)
+}
+
+// Refusal is a request that was not carried out because of who sent it or what was
+// in it, as an audit may keep it: nothing in it comes from the query or from a
+// credential.
+type Refusal struct {
+	Source string // of the client; empty where nobody was authenticated
+	Name   string // of the client's credential; empty like Source
+	Remote string // address of the other side of the connection, without its port
+
+	Method   string // an HTTP method or "other"
+	Resource string // as for Observe
+	Path     string // below the service's root, shortened
+
+	Status int    // HTTP status
+	Type   string // scimType, may be empty
+	Detail string // as the client was told; it may quote what the client sent
 }
 
 // FixedBase is a BaseURL that does not depend on the request: the public URL of
@@ -137,114 +155,3 @@ func (h *Handler) withDefaults() *Handler {
 	return &c
 }
 
-// action answers one method of one endpoint.
-type action func(x *exchange) (reply, error)
-
-type methods map[string]action
-
-// anyMethod is the key of an action for whatever method has none of its own.
-const anyMethod = "*"
-
-func everyMethod(a action) methods { return methods{anyMethod: a} }
-
-// allow is the text of the Allow header (RFC 9110 §10.2.1).
-func (m methods) allow() string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-		if name == http.MethodGet {
-			names = append(names, http.MethodHead)
-		}
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
-}
-
-// endpoint is one path with its methods.
-type endpoint struct {
-	handler   *Handler
-	resource  string
-	methods   methods
-	allow     string
-	anonymous bool // needs no credentials
-}
-
-// exchange is one request on its way through.
-type exchange struct {
-	*Handler
-	ctx    context.Context
-	w      http.ResponseWriter
-	r      *http.Request
-	client Client
-	base   string
-}
-
-// ServeHTTP answers a request; whatever happens, the answer is SCIM.
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := e.handler
-	start := h.Now()
-	x := &exchange{Handler: h, ctx: r.Context(), w: w, r: r, base: h.BaseURL(r)}
-	rep, err := e.answer(x)
-	if err != nil {
-		rep = x.failure(err)
-	}
-	code := x.write(rep)
-	if h.Observe != nil {
-		h.Observe(x.client.Source, boundedMethod(r.Method), e.resource, code, h.Now().Sub(start))
-	}
-}
-
-// answer authenticates and runs the action. A panic in it becomes an error; the
-// server's own way to drop a connection passes through.
-func (e *endpoint) answer(x *exchange) (rep reply, err error) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		if cause, ok := p.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
-			panic(p)
-		}
-		err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-	}()
-	if !e.anonymous {
-		client, err := x.Auth(x.r)
-		if err != nil {
-			return reply{}, err
-		}
-		x.client = client
-		x.ctx = WithClient(x.ctx, client)
-	}
-	method := x.r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
-	}
-	act, ok := e.methods[method]
-	if !ok {
-		act, ok = e.methods[anyMethod]
-	}
-	if !ok {
-		return x.failure(scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not possible here; possible: %s", boundedMethod(x.r.Method), e.allow)).
-			with("Allow", e.allow), nil
-	}
-	return act(x)
-}
-
-func notImplemented(what string) action {
-	return func(*exchange) (reply, error) {
-		return reply{}, scim.Errorf(http.StatusNotImplemented, "", "this service does not offer %s", what)
-	}
-}
-
-func unknownPath(x *exchange) (reply, error) {
-	return reply{}, scim.Errorf(http.StatusNotFound, "", "there is nothing at %q", clip(x.r.URL.Path))
-}
-
-// boundedMethod keeps metrics and messages free of whatever a client invents.
-func boundedMethod(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return m
-	}
-	return "other"
-}

@@ -1,0 +1,152 @@
+package scimserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// action answers one method of one endpoint.
+type action func(x *exchange) (reply, error)
+
+type methods map[string]action
+
+// anyMethod is the key of an action for whatever method has none of its own.
+const anyMethod = "*"
+
+func everyMethod(a action) methods { return methods{anyMethod: a} }
+
+// allow is the text of the Allow header (RFC 9110 §10.2.1).
+func (m methods) allow() string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+		if name == http.MethodGet {
+			names = append(names, http.MethodHead)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// endpoint is one path with its methods.
+type endpoint struct {
+	handler   *Handler
+	resource  string
+	methods   methods
+	allow     string
+	anonymous bool // needs no credentials
+}
+
+// exchange is one request on its way through.
+type exchange struct {
+	*Handler
+	ctx    context.Context
+	w      http.ResponseWriter
+	r      *http.Request
+	client Client
+	base   string
+}
+
+// ServeHTTP answers a request; whatever happens, the answer is SCIM.
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := e.handler
+	start := h.Now()
+	x := &exchange{Handler: h, ctx: r.Context(), w: w, r: r, base: h.BaseURL(r)}
+	rep, err := e.answer(x)
+	if err != nil {
+		rep = x.failure(err)
+	}
+	code := x.write(rep)
+	if body, ok := rep.body.(errorBody); ok {
+		x.refused(r.Method, e.resource, r.URL.Path, code, body)
+	}
+	if h.Observe != nil {
+		h.Observe(x.client.Source, boundedMethod(r.Method), e.resource, code, h.Now().Sub(start))
+	}
+}
+
+// answer authenticates and runs the action. A panic in it becomes an error; the
+// server's own way to drop a connection passes through.
+func (e *endpoint) answer(x *exchange) (rep reply, err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if cause, ok := p.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
+			panic(p)
+		}
+		err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}()
+	if !e.anonymous {
+		client, err := x.Auth(x.r)
+		if err != nil {
+			return reply{}, err
+		}
+		x.client = client
+		x.ctx = WithClient(x.ctx, client)
+	}
+	method := x.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	act, ok := e.methods[method]
+	if !ok {
+		act, ok = e.methods[anyMethod]
+	}
+	if !ok {
+		return x.failure(scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not possible here; possible: %s", boundedMethod(x.r.Method), e.allow)).
+			with("Allow", e.allow), nil
+	}
+	return act(x)
+}
+
+// refused tells the operator's hook of an answer that it wants to know of.
+func (x *exchange) refused(method, resource, path string, code int, body errorBody) {
+	if x.Refused == nil || !isRefusal(method, code) {
+		return
+	}
+	remote, _, err := net.SplitHostPort(x.r.RemoteAddr)
+	if err != nil {
+		remote = clip(x.r.RemoteAddr)
+	}
+	x.Refused(x.ctx, Refusal{Source: x.client.Source, Name: x.client.Name, Remote: remote,
+		Method: boundedMethod(method), Resource: resource, Path: clip(path), Status: code, Type: body.Type, Detail: body.Detail})
+}
+
+func isRefusal(method string, code int) bool {
+	switch code {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed,
+		http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
+		return true
+	}
+	write := method != http.MethodGet && method != http.MethodHead
+	return write && code >= 400 && code < 500
+}
+
+func notImplemented(what string) action {
+	return func(*exchange) (reply, error) {
+		return reply{}, scim.Errorf(http.StatusNotImplemented, "", "this service does not offer %s", what)
+	}
+}
+
+func unknownPath(x *exchange) (reply, error) {
+	return reply{}, scim.Errorf(http.StatusNotFound, "", "there is nothing at %q", clip(x.r.URL.Path))
+}
+
+// boundedMethod keeps metrics and messages free of whatever a client invents.
+func boundedMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
