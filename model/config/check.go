@@ -44,6 +44,7 @@ func (r *reader) crossCheck(root *node, d *Document) {
 	}
 	r.checkCircles(d, places)
 	r.checkIdle(d, places)
+	r.checkAccess(d, places)
 }
 
 // references checks names against what the document defines.

@@ -22,7 +22,8 @@ import (
 type Document struct {
 	Name      string // of the text, as given to Parse
 	Listen    string // host:port; default 127.0.0.1:8080
-	PublicURL string // what meta.location and links begin with; default http://Listen
+	PublicURL string // what meta.location and links begin with; default http://Listen, with TLS https
+	TLS       *TLS   // nil: plain HTTP
 	// Database is a URL, sqlite:PATH or postgres://…, or a reference to one; it may
 	// hold a password, so it is never shown. DatabaseURL resolves it.
 	Database string `json:"-"`
@@ -80,6 +81,10 @@ type Source struct {
 	JWT     *JWT        // nil: not configured
 	Dialect string      // name of a scim.Dialect; default rfc
 	Guard   model.Guard // of leavers; default 10 %, at least 5, in one hour
+
+	Basic        []Basic
+	Certificates []Certificate
+	Rate         Rate // of requests; default no limit
 }
 
 // Token is a static bearer token of a source.
@@ -87,13 +92,6 @@ type Token struct {
 	Name    string
 	Secret  model.Secret
 	Expires *time.Time // nil: never
-}
-
-// JWT accepts signed bearer tokens (RFC 7519) of an issuer.
-type JWT struct {
-	Issuer   string
-	Audience string
-	JWKSURL  string
 }
 
 // Identity says how resources of several sources become one person.
@@ -172,7 +170,7 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	r := &reader{file: name, faults: faults}
 	r.document(root, d)
 	if d.PublicURL == "" {
-		d.PublicURL = publicURL(d.Listen)
+		d.PublicURL = publicURL(d.Listen, d.TLS != nil)
 	}
 	d.Registry = r.registry(root, d, files)
 	r.crossCheck(root, d)
@@ -189,6 +187,7 @@ func (r *reader) document(root *node, d *Document) {
 		"listen":         func(n *node) { d.Listen = r.checked(n, checkListen) },
 		"public_url":     func(n *node) { d.PublicURL = r.publicURL(n) },
 		"database":       func(n *node) { d.Database = r.database(n) },
+		"tls":            func(n *node) { d.TLS = r.tls(n) },
 		"admin":          func(n *node) { d.Admin = r.admin(n) },
 		"sources":        func(n *node) { r.named(n, func(s string, v *node) { d.Sources = append(d.Sources, r.source(s, v)) }) },
 		"schemas":        func(n *node) { d.Schemas = r.texts(n) },

@@ -13,12 +13,15 @@ func defaultGuard() model.Guard { return model.Guard{Percent: 10, Floor: 5, Wind
 
 func (r *reader) source(name string, n *node) Source {
 	s := Source{Name: name, Dialect: "rfc", Guard: defaultGuard()}
+	unique := r.unique("credential") // the audit trail names credentials
 	r.fields(n, map[string]func(*node){
-		"tokens": func(n *node) {
-			unique := r.unique("token")
-			r.each(n, func(v *node) { s.Tokens = append(s.Tokens, r.token(v, unique)) })
+		"tokens": func(n *node) { r.each(n, func(v *node) { s.Tokens = append(s.Tokens, r.token(v, unique)) }) },
+		"basic":  func(n *node) { r.each(n, func(v *node) { s.Basic = append(s.Basic, r.sourceBasic(v, unique)) }) },
+		"certificates": func(n *node) {
+			r.each(n, func(v *node) { s.Certificates = append(s.Certificates, r.certificate(v, unique)) })
 		},
-		"jwt":     func(n *node) { r.inert(n); s.JWT = r.jwt(n) },
+		"jwt":     func(n *node) { s.JWT = r.jwt(n) },
+		"rate":    func(n *node) { s.Rate = r.sourceRate(n) },
 		"dialect": func(n *node) { s.Dialect = r.enum(n, dialects...) },
 		"guard":   func(n *node) { s.Guard = r.guard(n, "leavers") },
 	})
@@ -33,17 +36,6 @@ func (r *reader) token(n *node, unique func(*node, string)) (t Token) {
 		"expires": func(n *node) { t.Expires = r.date(n) },
 	})
 	return t
-}
-
-func (r *reader) jwt(n *node) *JWT {
-	j := &JWT{}
-	r.need(n, "issuer", "audience", "jwks_url")
-	r.fields(n, map[string]func(*node){
-		"issuer":   func(n *node) { j.Issuer = r.url(n) },
-		"audience": func(n *node) { j.Audience = r.text(n) },
-		"jwks_url": func(n *node) { j.JWKSURL = r.url(n) },
-	})
-	return j
 }
 
 func (r *reader) identity(n *node, i *Identity) {
