@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,7 +34,7 @@ import (
 //	C   1/(1/H + 1/D): what is left when both share the cores
 //
 // and reports the hub's rate and its fraction of C. Eight connections, 10,000
-// people in the database before anything is measured.
+// people in the database before anything is measured (SCIMHUB_BENCH_PEOPLE).
 //
 //	SCIMHUB_BENCH_POSTGRES=postgres://… go test ./cmd/scimhub -run '^$' -bench Inbound -benchtime 1x
 //
@@ -69,10 +71,18 @@ func BenchmarkInbound(b *testing.B) {
 }
 
 const (
-	benchPeople = 10_000
 	benchConns  = 8
 	benchRounds = 6
 )
+
+// benchPeople is how many people there are before anything is measured.
+func benchPeople(b *testing.B) int {
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("SCIMHUB_BENCH_PEOPLE"), "10000"))
+	if err != nil || n < 1000 {
+		b.Fatalf("SCIMHUB_BENCH_PEOPLE must be a number of at least 1000: %v", err)
+	}
+	return n
+}
 
 func benchInbound(b *testing.B, dsn string, open func() (*sql.DB, error), pg bool) {
 	h := newBenchHub(b, dsn)
@@ -80,17 +90,14 @@ func benchInbound(b *testing.B, dsn string, open func() (*sql.DB, error), pg boo
 	canned := newCanned(b, h.body(0))
 	h.seed(b)
 	raw.seed(b)
-	steps := []struct {
-		name     string
-		hub, raw func(n int64) error
-	}{
-		{"create", h.create, raw.create},
-		{"read", h.read, raw.read},
-		{"userName-eq", h.find, raw.find},
-	}
-	for _, s := range steps {
+	page := newCanned(b, h.page(b))
+	for _, s := range h.steps(raw) {
 		b.Run(s.name, func(b *testing.B) {
 			var h2, d, got float64
+			canned := canned
+			if s.page {
+				canned = page
+			}
 			for range benchRounds { // in turns, so that whatever else the machine does hits all three
 				h2 += rate(b, canned.get) / benchRounds
 				d += rate(b, s.raw) / benchRounds
@@ -145,6 +152,7 @@ type benchHub struct {
 	client *http.Client
 	ids    []string
 	names  []int64 // serial numbers in the user names
+	cursor string  // of a deep page
 }
 
 func newBenchHub(b *testing.B, dsn string) *benchHub {
@@ -180,7 +188,7 @@ func (h *benchHub) body(n int64) []byte {
 }
 
 func (h *benchHub) seed(b *testing.B) {
-	for range benchPeople {
+	for range benchPeople(b) {
 		n := serial.Add(1)
 		var user struct{ ID string }
 		body, err := h.do(http.MethodPost, "/Users", h.body(n), http.StatusCreated)
@@ -267,6 +275,7 @@ type benchRaw struct {
 	db                             *sql.DB
 	pg                             bool
 	insert, together, byID, byName *sql.Stmt
+	update, listed                 *sql.Stmt
 	ids                            []string
 	hub                            benchHub
 }
@@ -309,12 +318,14 @@ func newBenchRaw(b *testing.B, open func() (*sql.DB, error), pg bool) *benchRaw 
 c AS (INSERT INTO raw_audit VALUES ($1, $4)) INSERT INTO raw_marks VALUES ($1, $5)`)
 	}
 	r.byID = prepare("SELECT doc FROM raw WHERE id = " + p[0])
+	r.update = prepareUpdate(prepare, pg, p)
+	r.listed = prepare("SELECT id, doc FROM raw WHERE id > " + p[0] + " ORDER BY id LIMIT 100")
 	r.byName = prepare("SELECT doc FROM raw WHERE user_name = " + p[0])
 	return r
 }
 
 func (r *benchRaw) seed(b *testing.B) {
-	for n := range int64(benchPeople) {
+	for n := range int64(benchPeople(b)) {
 		id := uuid.NewString()
 		if _, err := r.insert.Exec(id, fmt.Sprintf("user%08d@example.com", n+1), string(r.hub.body(n))); err != nil {
 			b.Fatal(err)
@@ -357,5 +368,5 @@ func (r *benchRaw) read(n int64) error {
 
 func (r *benchRaw) find(n int64) error {
 	var doc string
-	return r.byName.QueryRow(fmt.Sprintf("user%08d@example.com", n%benchPeople+1)).Scan(&doc)
+	return r.byName.QueryRow(fmt.Sprintf("user%08d@example.com", n%int64(len(r.ids))+1)).Scan(&doc)
 }
