@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	_ "github.com/glebarez/go-sqlite"
 	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sync/errgroup"
 )
 
 // BenchmarkInbound measures the hub from the wire to the disk beside its floor, in
@@ -40,11 +42,15 @@ import (
 //
 // PostgreSQL is measured where SCIMHUB_BENCH_POSTGRES names a database with
 // durable settings (fsync and synchronous_commit on) that may be written to.
-func BenchmarkInbound(b *testing.B) {
+func BenchmarkInbound(b *testing.B) { eachBenchDatabase(b, benchInbound) }
+
+// eachBenchDatabase runs a benchmark on a new database of each kind; open gives the
+// raw driver on the same one.
+func eachBenchDatabase(b *testing.B, run func(b *testing.B, dsn string, open func() (*sql.DB, error), pg bool)) {
 	b.Run("sqlite", func(b *testing.B) {
 		dir := b.TempDir()
 		raw := filepath.Join(dir, "raw.db")
-		benchInbound(b, "sqlite:"+filepath.Join(dir, "hub.db"), func() (*sql.DB, error) {
+		run(b, "sqlite:"+filepath.Join(dir, "hub.db"), func() (*sql.DB, error) {
 			return sql.Open("sqlite", "file:"+raw+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_txlock=immediate")
 		}, false)
 	})
@@ -66,7 +72,7 @@ func BenchmarkInbound(b *testing.B) {
 			_ = admin.Close()
 		})
 		own := dsn + "&search_path=" + schema
-		benchInbound(b, own, func() (*sql.DB, error) { return sql.Open("pgx", own) }, true)
+		run(b, own, func() (*sql.DB, error) { return sql.Open("pgx", own) }, true)
 	})
 }
 
@@ -187,18 +193,27 @@ func (h *benchHub) body(n int64) []byte {
 	return fmt.Appendf(nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"user%08d@example.com","externalId":"ext-%d","name":{"givenName":"Given","familyName":"Family%d"},"displayName":"Given Family%d","active":true,"emails":[{"value":"user%08d@example.com","type":"work","primary":true}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering","employeeNumber":"%d"}}`, n, n, n, n, n, n)
 }
 
+// seed creates the people, on all connections at once.
 func (h *benchHub) seed(b *testing.B) {
+	var mu sync.Mutex
+	var work errgroup.Group
+	work.SetLimit(benchConns)
 	for range benchPeople(b) {
-		n := serial.Add(1)
-		var user struct{ ID string }
-		body, err := h.do(http.MethodPost, "/Users", h.body(n), http.StatusCreated)
-		if err == nil {
-			err = json.Unmarshal(body, &user)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		h.ids, h.names = append(h.ids, user.ID), append(h.names, n)
+		work.Go(func() error {
+			n := serial.Add(1)
+			var user struct{ ID string }
+			body, err := h.do(http.MethodPost, "/Users", h.body(n), http.StatusCreated)
+			if err == nil {
+				err = json.Unmarshal(body, &user)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			h.ids, h.names = append(h.ids, user.ID), append(h.names, n)
+			return err
+		})
+	}
+	if err := work.Wait(); err != nil {
+		b.Fatal(err)
 	}
 }
 
