@@ -22,7 +22,7 @@ func Bind(f Filter, t *ResourceType) (Filter, error) {
 	if f == nil {
 		return nil, nil
 	}
-	return (&binder{t: t, d: &Dialect{}}).bind(f)
+	return (&binder{t: t, d: plainDialect()}).bind(f)
 }
 
 // binder binds filters against a type or, with elem, against the elements of one
@@ -141,7 +141,7 @@ func (b *binder) compare(f Compare) (Filter, error) {
 	}
 	if attr.Type == TypeComplex {
 		value, ok := attr.SubAttribute("value")
-		if !ok || isOrder(f.Op) || !attr.MultiValued && !attr.refLike {
+		if !ok || isOrder(f.Op) || !attr.MultiValued && !attr.refLike || !b.d.use(b.d.ComplexValue, FlagComplexValue) {
 			return nil, Errorf(400, InvalidFilter, "%s: is complex, compare one of its sub-attributes", f.Path)
 		}
 		path.Sub, attr = value.Name, value

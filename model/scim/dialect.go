@@ -2,31 +2,6 @@ package scim
 
 import "strings"
 
-// Names of tolerances, as Dialect.Seen reports them and metrics count them.
-const (
-	FlagOpCase            = "op_case"
-	FlagStringBooleans    = "string_boolean"
-	FlagPathlessPatch     = "pathless_patch"
-	FlagDottedKeys        = "dotted_key"
-	FlagCreateOnNoMatch   = "create_on_no_match"
-	FlagRemoveByValue     = "remove_by_value"
-	FlagBareValues        = "bare_value"
-	FlagListForSingle     = "list_for_single"
-	FlagSingleForList     = "single_for_list"
-	FlagEmptyOperations   = "empty_operations"
-	FlagRemoveEmptyValue  = "remove_empty_value"
-	FlagIgnoreReadOnly    = "read_only_value"
-	FlagForeignSchemas    = "foreign_schema"
-	FlagMissingSchemas    = "missing_schemas"
-	FlagUnquotedValues    = "unquoted_value"
-	FlagNoSpace           = "no_space"
-	FlagLastPrimary       = "two_primaries"
-	FlagBOM               = "bom"
-	FlagUnknownAttributes = "unknown_attribute"
-	FlagUnknownPaths      = "unknown_path"
-	FlagURNDot            = "urn_dot"
-)
-
 // Dialect is the set of tolerances of one connection, each a named flag that
 // accepts one deviation real clients are known for. The zero Dialect accepts
 // none. Seen, if set, is called with a flag's name each time that a request
@@ -75,6 +50,12 @@ type Dialect struct {
 	UnquotedValues bool
 	// NoSpace accepts a filter without space around a quoted value: eq"x".
 	NoSpace bool
+	// AfterBracket accepts a filter that goes on behind the bracket of a value path:
+	// emails[type eq "work"].value eq "x".
+	AfterBracket bool
+	// ComplexValue lets a complex attribute stand for its value in a filter:
+	// members eq "x", emails co "x" (an example of RFC 7644 §3.4.2.2 itself).
+	ComplexValue bool
 	// LastPrimary keeps the last of several elements marked primary.
 	LastPrimary bool
 	// BOM accepts a byte order mark before the body.
@@ -87,7 +68,37 @@ type Dialect struct {
 	UnknownPaths bool
 	// URNDot accepts a dot for the colon between an extension's URN and the attribute.
 	URNDot bool
+	// MissingTypes accepts elements of emails, phoneNumbers, … without type, which
+	// the RFC allows but which many clients cannot address.
+	MissingTypes bool
+	// UnderscoreLocale accepts "en_US" for locale and preferredLanguage, where RFC
+	// 7643 §4.1.1 wants the language tag "en-US". It is stored as sent.
+	UnderscoreLocale bool
+	// AnyCountry accepts any text for addresses.country (RFC 7643 §4.1.2: ISO 3166-1
+	// alpha-2).
+	AnyCountry bool
+	// AnyCertificate accepts any base64 for x509Certificates.value (RFC 7643 §4.1.2:
+	// exactly one certificate in DER).
+	AnyCertificate bool
+	// UnresolvedReferences accepts members and managers named by ids that no
+	// resource has; without it they are refused, by the backend.
+	UnresolvedReferences bool
 
+	// MethodOverride obeys X-HTTP-Method-Override on POST.
+	MethodOverride bool
+	// PlainJSON accepts the content type application/json.
+	PlainJSON bool
+	// StrayQuery ignores query parameters that mean nothing here, and a trailing ? or &.
+	StrayQuery bool
+	// TrailingSlash accepts /Users/ for /Users.
+	TrailingSlash bool
+	// BareToken accepts an Authorization header that holds a token alone, without
+	// the word Bearer.
+	BareToken bool
+
+	// UniqueGroupNames refuses a second group of the same displayName with 409:
+	// Entra finds its groups by that name and stops at two.
+	UniqueGroupNames bool
 	// ReplaceWhole makes a replace of a complex attribute by path drop the
 	// sub-attributes that it does not name (interop profile; the RFC keeps them).
 	ReplaceWhole bool
@@ -113,30 +124,29 @@ func DialectNamed(name string) (Dialect, bool) {
 	switch d.Name {
 	case "interop":
 		d.ReplaceWhole, d.OneTarget = true, true
-		return d, true
+		d.MissingTypes = true // it does not ask for one
 	case "rfc":
 		d.common()
-		return d, true
 	case "okta":
 		d.common()
 		d.IgnoreReadOnly, d.ForeignSchemas, d.EmptyOperations = true, true, true
 		d.RemoveEmptyValue, d.BOM = true, true
-		return d, true
 	case "onelogin":
 		d.common()
 		d.IgnoreReadOnly, d.ForeignSchemas, d.MissingSchemas = true, true, true
 		d.StringBooleans, d.RemoveByValue, d.SingleForList = true, true, true
 		d.RemoveEmptyValue, d.EmptyOperations, d.BOM = true, true, true
-		return d, true
 	case "entra":
 		d.entra()
-		return d, true
+		d.UniqueGroupNames = true
 	case "lenient":
 		d.entra()
 		d.MissingSchemas, d.LastPrimary = true, true
-		return d, true
+		d.MethodOverride, d.BareToken = true, true
+	default:
+		return Dialect{}, false
 	}
-	return Dialect{}, false
+	return d, true
 }
 
 // DialectNames lists the names that DialectNamed knows.
@@ -148,6 +158,10 @@ func DialectNames() []string {
 // allowed by the RFC, or cannot be misunderstood.
 func (d *Dialect) common() {
 	d.PathlessPatch, d.DottedKeys, d.UnknownAttributes, d.OpCase = true, true, true, true
+	d.AfterBracket, d.ComplexValue, d.MissingTypes = true, true, true
+	d.UnderscoreLocale, d.AnyCountry, d.AnyCertificate = true, true, true
+	d.UnresolvedReferences = true
+	d.PlainJSON, d.StrayQuery, d.TrailingSlash = true, true, true
 }
 
 func (d *Dialect) entra() {
@@ -158,6 +172,10 @@ func (d *Dialect) entra() {
 	d.ForeignSchemas, d.UnquotedValues, d.NoSpace = true, true, true
 	d.BOM, d.UnknownPaths, d.URNDot = true, true, true
 }
+
+// plainDialect is what the functions without a dialect accept: filters as RFC 7644
+// writes them, in its grammar or in its examples.
+func plainDialect() *Dialect { return &Dialect{AfterBracket: true, ComplexValue: true} }
 
 // ParseFilter reads a filter as this dialect's clients write it and binds it to t.
 // The errors are those of the function ParseFilter and of Bind.

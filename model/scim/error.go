@@ -17,6 +17,11 @@ const (
 	InvalidPath   = string(scimerrors.ScimTypeInvalidPath)
 	NoTarget      = string(scimerrors.ScimTypeNoTarget)
 	InvalidValue  = string(scimerrors.ScimTypeInvalidValue)
+	InvalidVers   = string(scimerrors.ScimTypeInvalidVersion)
+	Sensitive     = string(scimerrors.ScimTypeSensitive)
+	InvalidCursor = "invalidCursor"
+	ExpiredCursor = "expiredCursor"
+	InvalidCount  = "invalidCount"
 )
 
 // Error is a SCIM protocol error (RFC 7644 §3.12) as a value: what the client

@@ -13,8 +13,10 @@ const maxJSONDepth = 64
 type object []member
 
 type member struct {
-	name  string
-	value any
+	name       string
+	value      any
+	at         int // byte offset of the name
+	start, end int // of the value
 }
 
 // get finds a member by its name in any case.
@@ -40,7 +42,7 @@ func ParseJSON(body []byte) (any, error) {
 // parseBody reads a request body, which must be an object.
 func parseBody(body []byte, d *Dialect) (object, error) {
 	s := string(body)
-	if rest, ok := strings.CutPrefix(s, "\ufeff"); ok && d.use(d.BOM, FlagBOM) {
+	if rest := trimBOM(s); len(rest) < len(s) && d.use(d.BOM, FlagBOM) {
 		s = rest
 	}
 	if strings.TrimSpace(s) == "" {
@@ -57,6 +59,8 @@ func parseBody(body []byte, d *Dialect) (object, error) {
 	}
 	return o, nil
 }
+
+func trimBOM(s string) string { return strings.TrimPrefix(s, "\ufeff") }
 
 // jsonParser is a recursive descent parser of bounded depth. With plain it makes
 // maps, else objects.
@@ -234,17 +238,22 @@ func (p *jsonParser) member() (member, error) {
 	if p.pos == len(p.s) || p.s[p.pos] != '"' {
 		return member{}, p.fail("expected a member name")
 	}
+	m := member{at: p.pos}
 	name, err := p.str()
 	if err != nil {
 		return member{}, err
 	}
+	m.name = name
 	p.skip()
 	if p.pos == len(p.s) || p.s[p.pos] != ':' {
 		return member{}, p.fail("expected :")
 	}
 	p.pos++
-	v, err := p.value()
-	return member{name, v}, err
+	p.skip()
+	m.start = p.pos
+	m.value, err = p.value()
+	m.end = p.pos
+	return m, err
 }
 
 // distinct refuses a name that the object has already. Small objects are

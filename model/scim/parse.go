@@ -22,7 +22,7 @@ type parser struct {
 // emails[type eq "work"].value eq "x". The result is unbound. The error is an
 // *Error 400 invalidFilter that says where and what was expected.
 func ParseFilter(s string) (Filter, error) {
-	return parseFilter(s, &Dialect{})
+	return parseFilter(s, plainDialect())
 }
 
 func parseFilter(s string, d *Dialect) (Filter, error) {
@@ -200,7 +200,7 @@ func (p *parser) term(word string) (Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.at('.') {
+	if !p.at('.') || !p.d.use(p.d.AfterBracket, FlagAfterBracket) {
 		return ValuePath{Path: path, Term: f}, nil
 	}
 	sub, err := p.subAttribute()

@@ -1,9 +1,6 @@
 package scim
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // The operations of a PATCH (RFC 7644 §3.5.2), as Operation.Op spells them.
 const (
@@ -61,7 +58,7 @@ func ParsePatch(body []byte, t *ResourceType, d Dialect) (Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPatchSchemas(o, &d); err != nil {
+	if err := checkMessage(o, URNPatchOp, &d); err != nil {
 		return nil, err
 	}
 	list, err := operationList(o, &d)
@@ -79,25 +76,6 @@ func ParsePatch(body []byte, t *ResourceType, d Dialect) (Patch, error) {
 		}
 	}
 	return out, nil
-}
-
-func checkPatchSchemas(o object, d *Dialect) error {
-	v, _ := o.get("schemas")
-	if v == nil && d.use(d.MissingSchemas, FlagMissingSchemas) {
-		return nil
-	}
-	list, ok := v.([]any)
-	if s, single := v.(string); single && d.use(d.SingleForList, FlagSingleForList) {
-		list, ok = []any{s}, true
-	}
-	if ok {
-		for _, e := range list {
-			if s, _ := e.(string); strings.EqualFold(s, URNPatchOp) {
-				return nil
-			}
-		}
-	}
-	return Errorf(400, InvalidSyntax, "schemas: must contain %s", URNPatchOp)
 }
 
 func operationList(o object, d *Dialect) ([]any, error) {

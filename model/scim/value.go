@@ -123,7 +123,7 @@ func (c *decoder) complexValue(a *Attribute, v any, at *place) (any, error) {
 		if _, text := v.(string); !text || !hasValue || !c.d.use(c.d.BareValues, FlagBareValues) {
 			return nil, at.fault("must be an object")
 		}
-		o = object{{"value", v}}
+		o = object{{name: "value", value: v}}
 	}
 	out := make(map[string]any, len(o))
 	for _, m := range o {
