@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -12,12 +11,26 @@ import (
 // second interpreter of the tree, beside scim.Filter.Match, and must agree with it
 // on every document: a property test on both databases holds them together. Every
 // leaf is two-valued (never NULL), so that NOT means what it says.
-func (t *Tx) condition(f scim.Filter, rt *scim.ResourceType) (string, []any, error) {
+//
+// few says that an index finds the few rows for which it can hold.
+func (t *Tx) condition(f scim.Filter, rt *scim.ResourceType) (text string, args []any, few bool, err error) {
 	b := &filterSQL{pg: t.pg, rt: rt}
-	if err := b.node(f, rootScope{b}); err != nil {
-		return "", nil, err
+	few = b.lookup(f)
+	if !few {
+		if set := b.candidates(f); set != nil {
+			few = true
+			b.args = set.args
+			if t.pg { // an array: a plan with any other way in is out of the question
+				b.text.WriteString("r.id = ANY(ARRAY(" + set.text + ")) AND ")
+			} else {
+				b.text.WriteString("r.id IN (" + set.text + ") AND ")
+			}
+		}
 	}
-	return b.text.String(), b.args, nil
+	if err := b.node(f, rootScope{b}); err != nil {
+		return "", nil, false, err
+	}
+	return "(" + b.text.String() + ")", b.args, few, nil
 }
 
 type filterSQL struct {
@@ -110,7 +123,7 @@ func (b *filterSQL) present(p scim.Path, s scope) {
 
 // and appends a condition to a FROM clause that may have a WHERE of its own.
 func and(cond, from string) string {
-	if strings.Contains(from, " WHERE ") {
+	if i := strings.LastIndexByte(from, ')'); strings.Contains(from[i+1:], " WHERE ") {
 		return " AND " + cond
 	}
 	return " WHERE " + cond
@@ -128,8 +141,8 @@ func (b *filterSQL) compare(f scim.Compare, s scope) error {
 	kind := kindOf(f.Attr)
 	from, element, many := s.elements(f.Path)
 	if !many {
-		if root, ok := s.(rootScope); ok && f.Op == scim.Eq && root.indexed(f.Path) != "" {
-			b.lookup(root.indexed(f.Path), f.Value)
+		if _, ok := s.(rootScope); ok && b.looksUp(f) {
+			b.equal(b.indexed(f.Path), f.Value)
 			return nil
 		}
 		b.leaf(s.single(f.Path, kind), f.Op, f.Value, kind)
@@ -144,25 +157,6 @@ func (b *filterSQL) compare(f scim.Compare, s scope) error {
 	b.leaf(value, f.Op, f.Value, kind)
 	b.text.WriteString(")")
 	return nil
-}
-
-// lookup reports whether the filter can hold only for the few rows that an index
-// finds by a value.
-func lookup(f scim.Filter) bool {
-	switch f := f.(type) {
-	case scim.And:
-		return slices.ContainsFunc(f.Terms, lookup)
-	case scim.Compare:
-		return f.Op == scim.Eq && indexedColumn(f.Path) != ""
-	}
-	return false
-}
-
-// lookup asks an index for a value, which is never empty: the plain comparison,
-// with the condition under which partial indexes hold a row.
-func (b *filterSQL) lookup(column string, value any) {
-	b.text.WriteString("(" + column + " = ? AND " + column + " <> '')")
-	b.args = append(b.args, value)
 }
 
 func (b *filterSQL) valuePath(f scim.ValuePath, s scope) error {

@@ -33,8 +33,6 @@ func (s rootScope) single(p scim.Path, kind sqlKind) string {
 		switch strings.ToLower(p.Attr) {
 		case "id":
 			return "r.id"
-		case "externalid":
-			return "NULLIF(r.external_id, '')"
 		case "meta":
 			return s.meta(p.Sub)
 		}
@@ -44,9 +42,9 @@ func (s rootScope) single(p scim.Path, kind sqlKind) string {
 
 // indexed is the column that an equality can be looked up by; empty if there is none.
 // The column holds what the search document would, or nothing.
-func (s rootScope) indexed(p scim.Path) string {
+func (b *filterSQL) indexed(p scim.Path) string {
 	column := indexedColumn(p)
-	if column == "r.key" && s.b.rt.Name != "User" {
+	if column == "r.key" && b.rt.Name != "User" {
 		return ""
 	}
 	return column
@@ -147,12 +145,8 @@ func (s rootScope) elements(p scim.Path) (string, scope, bool) {
 		return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": "m.member_id",
 			"type": "NULLIF(m.type_fold, '')", "display": "NULLIF(m.fold, '')"}, s.b}, true
 	case strings.EqualFold(p.Attr, "groups") && keptAsRows(s.b.rt, "groups"):
-		display, direct := s.b.extract("g.search", []string{"displayname"}, kindText), "'direct'"
-		if s.b.pg {
-			direct = `('direct' COLLATE "C")`
-		}
-		return "group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id",
-			rowScope{map[string]string{"value": "g.id", "type": direct, "display": display}, s.b}, true
+		return groupsFrom(s.b.extract("g.search", []string{"displayname"}, kindText), s.b.pg),
+			rowScope{map[string]string{"value": "gs.id", "type": "gs.type", "display": "gs.display"}, s.b}, true
 	}
 	whole := scim.Path{URI: p.URI, Attr: p.Attr}
 	switch {

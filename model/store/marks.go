@@ -162,10 +162,11 @@ func (s *Store) Reclaim(ctx context.Context) error {
 	})
 }
 
-// MarkMembers marks the people who are members of a group now.
+// MarkMembers marks the people who are in a group now, directly or by way of groups
+// that it lists.
 func (t *Tx) MarkMembers(group string) error {
-	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until)
-SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM group_members m JOIN resources g ON g.id = m.group_id JOIN resources r ON r.id = m.member_id AND r.source = g.source WHERE m.group_id = ? AND r.identity_id <> '' ORDER BY 1
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, micros(t.Now), micros(t.Now), group)
+	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) `+membersBelow+`
+SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM down JOIN resources r ON r.id = down.id AND r.source = down.source WHERE r.identity_id <> '' ORDER BY 1
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, group, micros(t.Now), micros(t.Now))
 	return err
 }

@@ -22,20 +22,10 @@ type Held struct {
 	Identity string
 }
 
-// userGroups is a sub-select of the groups that list a resource directly; those of
-// its own source, for no source sees what another wrote.
-func (t *Tx) userGroups() string {
-	if t.pg {
-		return `(SELECT json_agg(json_build_array(g.id, g.display) ORDER BY g.id)::text FROM group_members m JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id)`
-	}
-	// CROSS JOIN keeps SQLite from walking all resources to find them in order.
-	return `(SELECT json_group_array(json_array(x.id, x.display)) FROM (SELECT g.id, g.display FROM group_members m CROSS JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE m.member_id = r.id ORDER BY m.group_id) x)`
-}
-
 func (t *Tx) columns(kind string, want scim.Fields) string {
 	groups := "NULL"
 	if kind == "User" && want.Wants("groups") {
-		groups = t.userGroups()
+		groups = groupsOfUser(t.pg)
 	}
 	return `r.id, r.doc, r.version, r.created_at, r.modified_at, r.identity_id, ` + groups
 }
@@ -78,13 +68,13 @@ func scanEncoded(row scanner, kind string, more ...any) (Held, error) {
 	}
 	attrs := map[string]any{}
 	if groups != nil && *groups != "[]" {
-		var pairs [][2]string
-		if err := json.Unmarshal([]byte(*groups), &pairs); err != nil {
+		var rows [][3]string
+		if err := json.Unmarshal([]byte(*groups), &rows); err != nil {
 			return Held{}, fmt.Errorf("groups of %s: %w", h.Resource.ID, err)
 		}
-		list := make([]any, len(pairs))
-		for i, p := range pairs {
-			group := map[string]any{"value": p[0], "type": "direct"}
+		list := make([]any, len(rows))
+		for i, p := range rows {
+			group := map[string]any{"value": p[0], "type": p[2]}
 			if p[1] != "" {
 				group["display"] = p[1]
 			}
@@ -226,104 +216,11 @@ func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resou
 	return rows.Err()
 }
 
-// Resources lists a page of a source's resources in a stable order (by id, which
-// grows with time of creation).
-func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
-	page := scim.Page{StartIndex: q.StartIndex}
-	err := s.reading(t, q.Fields)(ctx, func(tx *Tx) error {
-		where, args := `r.source = ? AND r.kind = ?`, []any{source, t.Name}
-		if q.Filter != nil {
-			cond, cargs, err := tx.condition(q.Filter, t)
-			if err != nil {
-				return err
-			}
-			where, args = where+` AND `+cond, append(args, cargs...)
-		}
-		var err error
-		if q.Count > 0 {
-			if page.Resources, page.Total, err = tx.page(source, t, where, args, q); err != nil {
-				return err
-			}
-		}
-		if q.Filter == nil && len(page.Resources) > 0 {
-			return nil // the total came with the page
-		}
-		page.Total, err = tx.total(source, t, where, args, q, len(page.Resources))
-		return err
-	})
-	return page, err
-}
-
-// countAll is the number of resources of a source and kind, from the maintained counts.
-const countAll = `SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = ?`
-
-// page reads one page and, where nothing is filtered, the total with it.
-func (t *Tx) page(source string, rt *scim.ResourceType, where string, args []any, q scim.Query) (out []scim.Resource, total int, err error) {
-	count, all := `0`, []any(nil)
-	if q.Filter == nil {
-		count, all = `(`+countAll+`)`, []any{source, rt.Name}
-	}
-	all = append(all, args...)
-	if q.StartIndex > 1 { // skip in the index, not over documents and groups; then read on from there
-		all = append(append(all, args...), q.StartIndex-1)
-		where += ` AND r.id >= (SELECT r.id FROM resources r WHERE ` + where + ` ORDER BY r.id LIMIT 1 OFFSET ?)`
-	}
-	order := `r.id`
-	if lookup(q.Filter) { // few rows: sort them, rather than walk an index in order and filter
-		order = `(r.id || '')`
-	}
-	tail := where + ` ORDER BY ` + order + ` LIMIT ?`
-	all = append(all, q.Count)
-	rows, err := t.query(`SELECT `+t.columns(rt.Name, q.Fields)+`, `+count+` FROM resources r WHERE `+tail, all...)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer rows.Close()
-	read := scan(q.Fields)
-	for rows.Next() {
-		h, err := read(rows, rt.Name, &total)
-		if err != nil {
-			return nil, 0, err
-		}
-		out = append(out, h.Resource)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, 0, err
-	}
-	refs := make([]*scim.Resource, len(out))
-	for i := range out {
-		refs[i] = &out[i]
-	}
-	return out, total, t.loadMembers(rt, refs, q.Fields)
-}
-
-// total counts matches: from the page itself where it is the last one, from the
-// maintained counts where nothing is filtered, else by the database.
-func (t *Tx) total(source string, rt *scim.ResourceType, where string, args []any, q scim.Query, got int) (int, error) {
-	seen := q.StartIndex - 1 + got
-	if got > 0 && got < q.Count {
-		return seen, nil
-	}
-	if q.Filter != nil && got == 0 && q.Count > 0 && q.StartIndex == 1 {
-		return 0, nil
-	}
-	var n int
-	if q.Filter == nil {
-		err := t.row(countAll, source, rt.Name).Scan(&n)
-		return n, err
-	}
-	err := t.row(`SELECT count(*) FROM resources r WHERE `+where, args...).Scan(&n)
-	if got > 0 {
-		n = max(n, seen) // some may have gone between the two statements
-	}
-	return n, err
-}
-
 // FindLinkable returns the identities that a new User may belong to: those of
 // resources of other sources that the filter accepts, but for people whom the source
 // describes already: a second user of one source is another person.
 func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter) ([]string, error) {
-	cond, args, err := t.condition(f, user)
+	cond, args, _, err := t.condition(f, user)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
 )
 
@@ -27,6 +26,7 @@ type ResourceWrite struct {
 	Source      string
 	Actor       string // who is named in the audit trail
 	Resource    scim.Resource
+	Before      map[string]any // of a modify: the attributes as they were, where they are known
 	Type        *scim.ResourceType
 	Identity    string // the identity a User belongs to; NewIdentity: made with it
 	NewIdentity bool
@@ -59,6 +59,7 @@ const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHER
 type piece struct {
 	text string
 	args []any
+	attr string // the attribute whose unique value it stores, where that is one
 }
 
 // CreateResource inserts the resource. A taken userName gives model.Conflict.
@@ -68,14 +69,6 @@ func (s *Store) CreateResource(ctx context.Context, w ResourceWrite) error {
 		return s.retry(func() error { return s.single(ctx, s.write, do) }) // one statement is its own transaction
 	}
 	return s.Update(ctx, do)
-}
-
-// taken names the only unique value of a resource.
-func taken(err error, w ResourceWrite) error {
-	if isUnique(err) {
-		return model.Fail(model.Conflict, "another "+w.Type.Name+" of this source has this userName", err)
-	}
-	return err
 }
 
 func (s *Store) retry(fn func() error) error {
@@ -101,15 +94,16 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 		}
 	}
 	lane := anyLane()
-	pieces := []piece{{`INSERT INTO resources (id, source, kind, key, external_id, display, doc, search, version, created_at, modified_at, identity_id) VALUES (?,?,?,?,?,?,?,` + t.json() + `,?,?,?,?)`,
-		[]any{row.ID, row.Source, row.Kind, row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.CreatedAt, row.ModifiedAt, row.IdentityID}}}
+	pieces := []piece{{text: `INSERT INTO resources (id, source, kind, key, external_id, display, doc, search, version, created_at, modified_at, identity_id) VALUES (?,?,?,?,?,?,?,` + t.json() + `,?,?,?,?)`,
+		args: []any{row.ID, row.Source, row.Kind, row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.CreatedAt, row.ModifiedAt, row.IdentityID}}}
 	if w.NewIdentity {
-		pieces = append(pieces, piece{`INSERT INTO identities (id, name, key, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
-			[]any{w.Identity, row.Name(), scim.Fold(row.Name()), micros(t.Now)}})
+		pieces = append(pieces, piece{text: `INSERT INTO identities (id, name, key, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
+			args: []any{w.Identity, row.Name(), scim.Fold(row.Name()), micros(t.Now)}})
 	}
 	pieces = append(pieces, t.countPiece(w, lane, 1))
 	pieces = append(pieces, memberPieces(w)...)
-	return taken(t.record(w, lane, pieces), w)
+	pieces = append(pieces, t.valuePieces(w, nil, row.values)...)
+	return taken(t.record(w, lane, pieces), w, row.values)
 }
 
 // ModifyResource stores a changed resource over the version read in the same
@@ -119,19 +113,45 @@ func (t *Tx) ModifyResource(w ResourceWrite) error {
 	if err != nil {
 		return err
 	}
-	pieces := []piece{{`UPDATE resources SET key = ?, external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
-		[]any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}}
-	return taken(t.record(w, anyLane(), append(pieces, memberPieces(w)...)), w)
+	pieces := []piece{{text: `UPDATE resources SET key = ?, external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
+		args: []any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}}
+	before, err := t.valuesBefore(w)
+	if err != nil {
+		return err
+	}
+	pieces = append(append(pieces, memberPieces(w)...), t.valuePieces(w, before, row.values)...)
+	return taken(t.record(w, anyLane(), pieces), w, row.values)
 }
 
 // DeleteResource removes the resource and its memberships.
 func (t *Tx) DeleteResource(w ResourceWrite) error {
 	lane := anyLane()
 	return t.record(w, lane, []piece{
-		{`DELETE FROM resources WHERE id = ?`, []any{w.Resource.ID}},
-		{`DELETE FROM group_members WHERE member_id = ?`, []any{w.Resource.ID}},
+		{text: `DELETE FROM resources WHERE id = ?`, args: []any{w.Resource.ID}},
+		{text: `DELETE FROM group_members WHERE member_id = ?`, args: []any{w.Resource.ID}},
 		t.countPiece(w, lane, -1),
 	})
+}
+
+// valuesBefore are the rows of resource_values that a resource has.
+func (t *Tx) valuesBefore(w ResourceWrite) ([]value, error) {
+	if w.Before != nil {
+		return values(w.Type, w.Type.SearchDoc(scim.Resource{ID: w.Resource.ID, Type: w.Type.Name, Attrs: w.Before})), nil
+	}
+	rows, err := t.query(`SELECT attr, value, uniq FROM resource_values WHERE resource_id = ?`, w.Resource.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []value
+	for rows.Next() {
+		var v value
+		if err := rows.Scan(&v.attr, &v.value, &v.uniq); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
 }
 
 // record adds event, audit entry and marks to the pieces and runs them.
@@ -145,13 +165,16 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 	if err != nil {
 		return fmt.Errorf("event id: %w", err)
 	}
-	pieces = append(pieces, piece{`INSERT INTO events (id, at, type, source, resource_id, identity_id, data) VALUES (?,?,?,?,?,?,?)`,
-		[]any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
+	pieces = append(pieces, piece{text: `INSERT INTO events (id, at, type, source, resource_id, identity_id, data) VALUES (?,?,?,?,?,?,?)`,
+		args: []any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
 	pieces = append(pieces, t.markPieces(w.Marks, w.Urgent)...)
 	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
 	if !t.pg || len(pieces) > maxTogether {
 		for _, p := range pieces {
 			if _, err := t.exec(p.text, p.args...); err != nil {
+				if p.attr != "" && isUnique(err) {
+					err = &TakenError{p.attr, err}
+				}
 				return err
 			}
 		}
@@ -183,14 +206,14 @@ func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, newName string)
 }
 
 func (t *Tx) countPiece(w ResourceWrite, lane, by int) piece {
-	return piece{`INSERT INTO resource_counts (source, kind, lane, n) VALUES (?,?,?,?) ON CONFLICT (source, kind, lane) DO UPDATE SET n = resource_counts.n + excluded.n`,
-		[]any{w.Source, w.Type.Name, lane, by}}
+	return piece{text: `INSERT INTO resource_counts (source, kind, lane, n) VALUES (?,?,?,?) ON CONFLICT (source, kind, lane) DO UPDATE SET n = resource_counts.n + excluded.n`,
+		args: []any{w.Source, w.Type.Name, lane, by}}
 }
 
 func memberPieces(w ResourceWrite) []piece {
 	var out []piece
 	for chunk := range slices.Chunk(w.Parted, perStatement) {
-		out = append(out, piece{`DELETE FROM group_members WHERE group_id = ? AND member_id IN ` + list(len(chunk)), append([]any{w.Resource.ID}, anys(chunk)...)})
+		out = append(out, piece{text: `DELETE FROM group_members WHERE group_id = ? AND member_id IN ` + list(len(chunk)), args: append([]any{w.Resource.ID}, anys(chunk)...)})
 	}
 	for chunk := range slices.Chunk(w.Joined, perStatement) {
 		p := piece{text: `INSERT INTO group_members (group_id, member_id, type, display, fold, type_fold) VALUES `}
@@ -224,8 +247,8 @@ func (t *Tx) markPiece(identities []string, urgent bool) piece {
 		args = append(args, id, micros(t.Now), urgent, micros(t.Now))
 	}
 	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,0),", len(identities)), ",")
-	return piece{`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES ` + rows + `
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)`, args}
+	return piece{text: `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES ` + rows + `
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)`, args: args}
 }
 
 // json is the placeholder of a JSON document.
@@ -243,6 +266,7 @@ type resourceRow struct {
 	Version, CreatedAt, ModifiedAt             int64
 	IdentityID                                 string
 	userName                                   string
+	values                                     []value
 }
 
 // keptAsRows tells which attributes are no part of the document: members of a group
@@ -281,11 +305,12 @@ func newRow(w ResourceWrite) (resourceRow, error) {
 		return resourceRow{}, fmt.Errorf("search document: %w", err)
 	}
 	text := func(name string) string { s, _ := attrs[name].(string); return s }
-	row := resourceRow{ID: r.ID, Source: w.Source, Kind: w.Type.Name, ExternalID: text("externalId"), Display: text("displayName"),
+	row := resourceRow{ID: r.ID, values: values(w.Type, search), Source: w.Source, Kind: w.Type.Name, ExternalID: indexForm(text("externalId")), Display: text("displayName"),
 		Doc: string(doc), Search: string(found), Version: r.Meta.Version, CreatedAt: micros(r.Meta.Created),
 		ModifiedAt: micros(r.Meta.LastModified), IdentityID: w.Identity, userName: text("userName")}
 	if w.Type.Name == "User" {
-		row.Key = scim.Fold(row.userName)
+		folded, _ := search["username"].(string)
+		row.Key = indexForm(folded)
 	} else {
 		row.IdentityID = ""
 	}

@@ -1,3 +1,37 @@
+-- Values that resources are found by, or that no two may share: those of attributes
+-- that have no column of their own. uniq: no other resource of the source and kind
+-- may have it.
+CREATE TABLE resource_values (
+  resource_id text COLLATE "C" NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
+  attr        text COLLATE "C" NOT NULL,     -- path of the attribute, in lower case
+  value       text COLLATE "C" NOT NULL,     -- as the search document has it
+  kind        text COLLATE "C" NOT NULL,
+  source      text COLLATE "C" NOT NULL,
+  uniq        boolean NOT NULL,
+  PRIMARY KEY (resource_id, attr, value)
+);
+CREATE INDEX resource_values_find ON resource_values (kind, attr, value);
+CREATE UNIQUE INDEX resource_values_unique ON resource_values (kind, attr, value, source) WHERE uniq;
+
+INSERT INTO resource_values (resource_id, attr, value, kind, source, uniq)
+SELECT DISTINCT r.id, 'emails.value', e.value ->> 'value', r.kind, r.source, FALSE
+FROM resources r, jsonb_array_elements(CASE jsonb_typeof(r.search -> 'emails') WHEN 'array' THEN r.search -> 'emails' END) AS e(value)
+WHERE r.kind = 'User' AND length(e.value ->> 'value') BETWEEN 1 AND 256;
+INSERT INTO resource_values (resource_id, attr, value, kind, source, uniq)
+SELECT r.id, 'displayname', r.search ->> 'displayname', r.kind, r.source, FALSE
+FROM resources r WHERE r.kind = 'Group' AND length(r.search ->> 'displayname') BETWEEN 1 AND 256;
+
+-- Sources are asked for somebody of another source by externalId, too.
+DROP INDEX resources_external;
+CREATE INDEX resources_external ON resources (kind, external_id, source) WHERE external_id <> '';
+
+-- Hashes of passwords: never in a document, an event or the audit trail.
+CREATE TABLE resource_passwords (
+  resource_id text COLLATE "C" PRIMARY KEY REFERENCES resources (id) ON DELETE CASCADE,
+  hash        text NOT NULL,               -- argon2id, in PHC form
+  changed_at  bigint NOT NULL
+);
+
 -- Keys of the process that every replica must share, such as the one that seals cursors.
 CREATE TABLE process_keys (
   name text PRIMARY KEY,
