@@ -30,43 +30,52 @@ func (t *Tx) order(rt *scim.ResourceType, s *scim.Sort) order {
 	return o
 }
 
-// sortKey is what a list is sorted by: the value of a path, or of a multi-valued
+// sortKey is what a list is sorted by: the value of a path; of a multi-valued
 // attribute that of its primary element, else of its first (RFC 7644 §3.4.2.3).
 func (b *filterSQL) sortKey(s *scim.Sort) (expr string, kind sqlKind) {
-	p, attr := s.Path, s.Attr
-	if attr.Type == scim.TypeComplex && p.Sub == "" { // its value stands for it
-		if value, ok := attr.SubAttribute("value"); ok {
-			p.Sub, attr = value.Name, value
-		}
-	}
-	kind = kindOf(attr)
-	root := rootScope{b}
-	from, element, many := root.elements(p)
-	if !many {
-		return root.single(p, kind), kind
-	}
-	e, ok := element.(elementScope)
-	if !ok { // kept as rows: there is no order to speak of
+	p := s.Path
+	kind = kindOf(s.Attr)
+	whole := scim.Path{URI: p.URI, Attr: p.Attr}
+	switch _, attr, err := b.rt.Resolve(whole); {
+	case err != nil || attr == nil:
 		return b.null(), kindText
-	}
-	rank := ""
-	if _, whole, err := b.rt.Resolve(scim.Path{URI: p.URI, Attr: p.Attr}); err == nil && whole != nil && whole.MultiValued && whole.Type == scim.TypeComplex {
-		if _, ok := whole.SubAttribute("primary"); ok {
-			rank = "CASE WHEN json_extract(" + e.name + ".value, '$.primary') = 1 THEN 0 ELSE 1 END, "
-			if b.pg {
-				rank = "CASE WHEN " + e.name + ".value ->> 'primary' = 'true' THEN 0 ELSE 1 END, "
-			}
+	case attr.MultiValued:
+		from, e := b.open("r.search", keys(whole))
+		e.at = whole
+		rank := ""
+		if _, ok := attr.SubAttribute("primary"); ok {
+			rank = b.primaryFirst(e.name)
 		}
+		value := e.single(scim.Path{Attr: p.Sub}, kind)
+		if p.Sub != "" && b.multi(p) {
+			inner, first := b.open(e.name+".value", keys(scim.Path{Attr: p.Sub}))
+			first.plain = true
+			value = b.first(inner, first, first.single(scim.Path{}, kind), "")
+		}
+		return b.first(from, e, value, rank), kind
+	case p.Sub != "" && b.multi(p):
+		from, e := b.open("r.search", keys(p))
+		e.plain = true
+		return b.first(from, e, e.single(scim.Path{}, kind), ""), kind
 	}
+	return rootScope{b}.single(p, kind), kind
+}
+
+// first is a sub-select of the value of a list's first element, by rank and place.
+func (b *filterSQL) first(from string, e elementScope, value, rank string) string {
 	place := e.name + ".key"
 	if b.pg {
 		from, place = ordinal(from, e.name), e.name+".n"
 	}
-	sub := p.Sub
-	if e.plain {
-		sub = ""
+	return "(SELECT " + value + " FROM " + from + " ORDER BY " + rank + place + " LIMIT 1)"
+}
+
+// primaryFirst ranks the elements of a complex attribute.
+func (b *filterSQL) primaryFirst(name string) string {
+	if b.pg {
+		return "CASE WHEN " + name + ".value ->> 'primary' = 'true' THEN 0 ELSE 1 END, "
 	}
-	return "(SELECT " + element.single(scim.Path{Attr: sub}, kind) + " FROM " + from + " ORDER BY " + rank + place + " LIMIT 1)", kind
+	return "CASE WHEN json_extract(" + name + ".value, '$.primary') = 1 THEN 0 ELSE 1 END, "
 }
 
 // ordinal numbers the elements that a FROM clause of PostgreSQL makes.
@@ -114,8 +123,11 @@ func (o order) text(p position) string {
 		case []byte:
 			key = string(k)
 		case int64:
-			if o.kind == kindBool { // as SQLite has it
+			switch o.kind { // as SQLite has them
+			case kindBool:
 				key = k != 0
+			case kindFloat:
+				key = strconv.FormatInt(k, 10)
 			}
 		case float64:
 			key = strconv.FormatFloat(k, 'g', -1, 64) // JSON has no infinity
