@@ -9,3 +9,27 @@ type Scheme struct {
 	SpecURI     string `json:"specUri,omitempty"`
 	Primary     bool   `json:"primary,omitempty"` // at most one of a list is
 }
+
+func bearerScheme() Scheme {
+	return Scheme{Type: "oauthbearertoken", Name: "Bearer token", Primary: true, SpecURI: "https://www.rfc-editor.org/info/rfc6750",
+		Description: "A bearer token in the Authorization header (RFC 6750)"}
+}
+
+// Schemes lists the ways in that these credentials open. Bearer tokens are always
+// among them: they can be made while the service runs.
+func (c Credentials) Schemes() []Scheme {
+	out := []Scheme{bearerScheme()}
+	if len(c.JWT) > 0 {
+		out = append(out, Scheme{Type: "oauth2", Name: "JWT access token", SpecURI: "https://www.rfc-editor.org/info/rfc9068",
+			Description: "A signed access token of a known issuer, sent as a bearer token (RFC 6750, RFC 9068)"})
+	}
+	if len(c.Basic) > 0 {
+		out = append(out, Scheme{Type: "httpbasic", Name: "HTTP Basic", SpecURI: "https://www.rfc-editor.org/info/rfc7617",
+			Description: "A user name and password in the Authorization header (RFC 7617)"})
+	}
+	if len(c.Certificates) > 0 {
+		out = append(out, Scheme{Type: "tls", Name: "Client certificate", SpecURI: "https://www.rfc-editor.org/info/rfc8446",
+			Description: "A TLS client certificate (RFC 8446 §4.4.2)"})
+	}
+	return out
+}

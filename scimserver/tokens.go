@@ -14,11 +14,13 @@ import (
 // Token is one static bearer token (RFC 6750) of one source. Only its hash is kept.
 type Token struct {
 	Client
+	ID      string // of a token that was made while the service runs; may be empty
 	Hash    [sha256.Size]byte
 	Expires time.Time // zero means never
 }
 
-// HashToken is the form in which tokens are kept and compared.
+// HashToken is the form in which tokens are kept and compared. A fast hash is
+// enough: a token is random and long, so that there is nothing to guess from it.
 func HashToken(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
 
 // Tokens is the set of bearer tokens that are valid now. The zero value holds
@@ -49,9 +51,19 @@ func (t *Tokens) Replace(list []Token) error {
 // Lookup returns the client that token belongs to, or 401. How long it takes does
 // not depend on how much of a token was guessed right.
 func (t *Tokens) Lookup(token string, now time.Time) (Client, error) {
+	tok, err := t.find(token, now)
+	if err != nil {
+		return Client{}, err
+	}
+	return tok.Client, nil
+}
+
+// find is Lookup for callers that want the whole token, one that has expired beside
+// the error.
+func (t *Tokens) find(token string, now time.Time) (Token, error) {
 	list := t.list.Load()
 	if token == "" || list == nil {
-		return Client{}, Unauthorized("the bearer token is not valid")
+		return Token{}, Unauthorized("the bearer token is not valid")
 	}
 	hash, found := HashToken(token), -1
 	for i := range *list {
@@ -60,13 +72,13 @@ func (t *Tokens) Lookup(token string, now time.Time) (Client, error) {
 		}
 	}
 	if found < 0 {
-		return Client{}, Unauthorized("the bearer token is not valid")
+		return Token{}, Unauthorized("the bearer token is not valid")
 	}
 	tok := (*list)[found]
 	if !tok.Expires.IsZero() && !now.Before(tok.Expires) {
-		return Client{}, Unauthorized("the bearer token expired on " + tok.Expires.UTC().Format(time.DateOnly))
+		return tok, Unauthorized("the bearer token expired on " + tok.Expires.UTC().Format(time.DateOnly))
 	}
-	return tok.Client, nil
+	return tok, nil
 }
 
 // Authenticator checks the Authorization header of requests against the tokens.
