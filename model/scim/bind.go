@@ -28,9 +28,10 @@ func Bind(f Filter, t *ResourceType) (Filter, error) {
 // binder binds filters against a type or, with elem, against the elements of one
 // attribute.
 type binder struct {
-	t    *ResourceType
-	d    *Dialect
-	elem *Attribute
+	t      *ResourceType
+	d      *Dialect
+	elem   *Attribute
+	shared *sharedTests // set where the filter is asked of several types
 }
 
 func (b *binder) bind(f Filter) (Filter, error) {
@@ -45,9 +46,11 @@ func (b *binder) bind(f Filter) (Filter, error) {
 		term, err := b.bind(f.Term)
 		return Not{term}, err
 	case Compare:
-		return b.compare(f)
+		bound, err := b.compare(f)
+		return b.shared.settle(bound, err, f)
 	case Present:
-		return b.present(f)
+		bound, err := b.present(f)
+		return b.shared.settle(bound, err, f)
 	case ValuePath:
 		return b.valuePath(f)
 	case None:
@@ -77,7 +80,8 @@ func (b *binder) target(p Path) (Path, *Attribute, error) {
 	if b.elem != nil {
 		a, ok := b.element(p)
 		if !ok {
-			return Path{}, nil, Errorf(400, InvalidFilter, "%s[%s]: %s has no such sub-attribute", b.elem.Name, p, b.elem.Name)
+			return Path{}, nil, &Error{Status: 400, Type: InvalidFilter, Err: causeUnknown,
+				Detail: b.elem.Name + "[" + p.String() + "]: " + b.elem.Name + " has no such sub-attribute"}
 		}
 		attr, path = a, Path{Attr: a.Name}
 		if a == b.elem {
@@ -86,20 +90,30 @@ func (b *binder) target(p Path) (Path, *Attribute, error) {
 	} else {
 		f, problem := b.t.find(p, b.d)
 		if problem != "" {
-			return Path{}, nil, Errorf(400, InvalidFilter, "%s", problem)
+			return Path{}, nil, &Error{Status: 400, Type: InvalidFilter, Detail: problem, Err: causeUnknown}
 		}
 		path, attr = f.path, f.last()
 	}
 	if attr == nil {
 		return path, nil, nil
 	}
-	if attr.Returned == ReturnedNever || attr.Mutability == WriteOnly {
-		return Path{}, nil, Errorf(400, InvalidFilter, "%s: cannot be used in a filter", p)
+	if secret(attr) {
+		return Path{}, nil, &Error{Status: 400, Type: InvalidFilter, Detail: p.String() + ": cannot be used in a filter", Err: causeRefused}
 	}
 	if attr.computed {
 		return Path{}, nil, Errorf(400, InvalidFilter, "%s: cannot be used in a filter, it is not stored", p)
 	}
 	return path, attr, nil
+}
+
+// secret reports whether an attribute, or the one it is part of, is never shown.
+func secret(a *Attribute) bool {
+	for ; a != nil; a = a.parent {
+		if a.Returned == ReturnedNever || a.Mutability == WriteOnly {
+			return true
+		}
+	}
+	return false
 }
 
 // element finds the sub-attribute that a path inside of brackets names.
@@ -215,10 +229,7 @@ func (b *binder) operand(f Compare, attr *Attribute) (any, string) {
 	if !ok {
 		return nil, "must be compared with a string"
 	}
-	if !attr.CaseExact {
-		s = Fold(s)
-	}
-	return s, ""
+	return attr.fold(s), ""
 }
 
 // stringBool reads a boolean that a client sent as text.
@@ -234,19 +245,29 @@ func stringBool(v any) (value, ok bool) {
 }
 
 func (b *binder) valuePath(f ValuePath) (Filter, error) {
-	if b.elem != nil || f.Path.Sub != "" || f.Path.Filter != nil {
-		return nil, Errorf(400, InvalidFilter, "%s: brackets cannot stand here", f.Path)
+	path, attr, err := b.selected(f)
+	if out, err := b.shared.settle(nil, err, f); out != nil || err != nil {
+		b.shared.pass(f.Term)
+		return out, err
 	}
-	path, attr, err := b.target(f.Path)
-	if err != nil {
-		return nil, err
-	}
-	if attr == nil || !attr.MultiValued && attr.Type != TypeComplex {
-		return nil, Errorf(400, InvalidFilter, "%s: has no values to select from with [ ]", f.Path)
-	}
-	term, err := (&binder{t: b.t, d: b.d, elem: attr}).bind(f.Term)
+	term, err := (&binder{t: b.t, d: b.d, elem: attr, shared: b.shared}).bind(f.Term)
 	if err != nil {
 		return nil, err
 	}
 	return ValuePath{Path: path, Term: term, Attr: attr}, nil
+}
+
+// selected is the attribute before the brackets.
+func (b *binder) selected(f ValuePath) (Path, *Attribute, error) {
+	if b.elem != nil || f.Path.Sub != "" || f.Path.Filter != nil {
+		return Path{}, nil, Errorf(400, InvalidFilter, "%s: brackets cannot stand here", f.Path)
+	}
+	path, attr, err := b.target(f.Path)
+	if err != nil {
+		return Path{}, nil, err
+	}
+	if attr == nil || !attr.MultiValued && attr.Type != TypeComplex {
+		return Path{}, nil, Errorf(400, InvalidFilter, "%s: has no values to select from with [ ]", f.Path)
+	}
+	return path, attr, nil
 }

@@ -57,3 +57,17 @@ func AsError(err error) (*Error, bool) {
 	ok := errors.As(err, &e)
 	return e, ok
 }
+
+// cause tells errors of equal words apart, for the code that has to.
+type cause string
+
+// Error is the cause in words, for logs.
+func (c cause) Error() string { return string(c) }
+
+const (
+	causeUnknown cause = "no such attribute"
+	causeRefused cause = "an attribute that cannot be asked for"
+)
+
+func isUnknown(err error) bool { return errors.Is(err, causeUnknown) }
+func isRefused(err error) bool { return errors.Is(err, causeRefused) }

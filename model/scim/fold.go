@@ -3,6 +3,7 @@ package scim
 import (
 	"strings"
 
+	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
 )
@@ -12,20 +13,55 @@ import (
 // rune (ß stays ß, a final sigma stays one), then NFC. It is idempotent, and does
 // not allocate for ASCII that is in lower case already.
 func Fold(s string) string {
-	ascii, lower := true, true
+	if low, ok := foldASCII(s); ok {
+		return low
+	}
+	return norm.NFC.String(strings.ToLower(width.Fold.String(s)))
+}
+
+// foldASCII is Fold and FoldName where the text is ASCII.
+func foldASCII(s string) (string, bool) {
+	lower := true
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c >= 0x80:
-			ascii = false
+			return "", false
 		case 'A' <= c && c <= 'Z':
 			lower = false
 		}
 	}
-	switch {
-	case ascii && lower:
-		return s
-	case ascii:
-		return strings.ToLower(s)
+	if lower {
+		return s, true
 	}
-	return norm.NFC.String(strings.ToLower(width.Fold.String(s)))
+	return strings.ToLower(s), true
+}
+
+// FoldName is the form in which user names are compared and kept unique: that of
+// the PRECIS profile UsernameCaseMapped (RFC 8265 §3.3, which replaces the RFC 7613
+// that RFC 7644 §5 names), where the profile accepts the text, else Fold. PRECIS
+// refuses what real user names hold: spaces, ligatures, some mixtures of writing
+// directions. It is idempotent, and does not allocate for ASCII in lower case.
+//
+// The two differ where lower case takes more than one rune: the Turkish İ is
+// i with a dot above it for PRECIS, and plain i for Fold. So İx is another user
+// name than ix, although they are equal in attributes that Fold compares.
+func FoldName(s string) string {
+	if low, ok := foldASCII(s); ok {
+		return low
+	}
+	if key, err := precis.UsernameCaseMapped.CompareKey(s); err == nil {
+		return key
+	}
+	return Fold(s)
+}
+
+// fold brings a string value of the attribute into the form in which it is compared.
+func (a *Attribute) fold(s string) string {
+	switch {
+	case a.CaseExact:
+		return s
+	case a.userName:
+		return FoldName(s)
+	}
+	return Fold(s)
 }

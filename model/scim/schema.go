@@ -57,6 +57,7 @@ type Attribute struct {
 	computed bool                  // made when rendering, never stored: meta.location, members.$ref
 	keyed    bool                  // elements are identified by their value alone: members, groups
 	refLike  bool                  // has value and $ref: it names another resource
+	userName bool                  // compared as FoldName says
 }
 
 // Key is the attribute's name in a search document: lower case.
@@ -145,6 +146,7 @@ func prepare(list []*Attribute, urnKey string, parent *Attribute) (map[string]*A
 		}
 		a.defaults()
 		a.key, a.urnKey, a.parent = strings.ToLower(a.Name), urnKey, parent
+		a.userName = parent == nil && a.key == "username" && strings.EqualFold(urnKey, URNUser)
 		if _, ok := index[a.key]; ok {
 			return nil, fmt.Errorf("attribute %q is defined twice", a.Name)
 		}

@@ -10,8 +10,8 @@ import (
 //
 //   - Every name is in lower case. Core and common attributes are at the top,
 //     those of an extension in an object under its lower-case URN.
-//   - Strings are folded with Fold unless the attribute is case exact. References
-//     and binary values are case exact.
+//   - Strings are folded with Fold, userName with FoldName, unless the attribute is
+//     case exact. References and binary values are case exact.
 //   - dateTime is the number of microseconds since 1970-01-01T00:00:00Z as int64;
 //     integer is int64, decimal float64, boolean bool.
 //   - Multi-valued attributes are []any, complex ones map[string]any.
@@ -130,17 +130,14 @@ func searchElement(a *Attribute, v any) any {
 	if !ok || s == "" {
 		return nil
 	}
-	switch {
-	case a.Type == TypeDateTime:
+	if a.Type == TypeDateTime {
 		t, ok := ParseDateTime(s)
 		if !ok {
 			return nil
 		}
 		return t.UnixMicro()
-	case a.CaseExact:
-		return s
 	}
-	return Fold(s)
+	return a.fold(s)
 }
 
 // toInt reads a whole number in any of the types that JSON decoding gives.
