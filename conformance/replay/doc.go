@@ -26,7 +26,8 @@
 // optional line "repeat N", the request as it is sent ({{n}} counts the
 // repetitions from 1), and after "->" the status, headers and body that are due. A
 // header without a value takes one of the common ones away. Targets begin below the
-// base address and are sent byte for byte, with every stray "?" and "+".
+// base address and are sent byte for byte, with every stray "?" and "+". With
+// "-> 204 or 200" the second status will do as well, whatever comes with it.
 //
 // The body that is due is JSON, or "(empty)", or missing where it does not matter.
 // An object matches one that has at least its members; a list matches one with as

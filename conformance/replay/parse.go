@@ -248,12 +248,19 @@ const answerMark = "-> "
 
 func (p *parser) answer(s *Step) (out error) {
 	line, n := p.next()
-	code, ok := strings.CutPrefix(line, answerMark)
-	status, err := strconv.Atoi(strings.TrimSpace(code))
-	if !ok || err != nil || status < 200 || status > 599 {
+	codes, ok := strings.CutPrefix(line, answerMark)
+	if !ok {
 		return p.fail(n, "expected the answer that is due, \"-> 200\", not %q", clip(line))
 	}
-	s.Want = Answer{Line: n, Status: status}
+	s.Want = Answer{Line: n}
+	for code := range strings.SplitSeq(codes, " or ") {
+		status, err := strconv.Atoi(strings.TrimSpace(code))
+		if err != nil || status < 200 || status > 599 {
+			return p.fail(n, "%q is no status", clip(code))
+		}
+		s.Want.Status = append(s.Want.Status, status)
+	}
+	var err error
 	// Headers may name what the body gives: they are looked at after it.
 	var later []func() error
 	defer func() {
