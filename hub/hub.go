@@ -34,17 +34,25 @@ type Hub struct {
 
 	snapshot atomic.Pointer[Snapshot]
 	woken    chan struct{}
+	hashing  chan struct{} // held by whoever hashes a password
 }
 
 // New makes a hub over a store. Nothing runs until Run is called.
 func New(s *store.Store, log *slog.Logger) *Hub {
-	return &Hub{Store: s, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1)}
+	return &Hub{Store: s, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1), hashing: make(chan struct{}, hashedAtOnce)}
 }
 
 // Actor is who asks for a write.
 type Actor struct {
 	Source string // the source, or empty for an operator
 	Name   string // the credential
+
+	// StrictReferences refuses members and managers that do not exist: what a dialect
+	// without UnresolvedReferences asks for.
+	StrictReferences bool
+	// UniqueGroupNames refuses a second group of the same displayName, as the dialect's
+	// flag of this name says.
+	UniqueGroupNames bool
 }
 
 func (a Actor) String() string {

@@ -5,25 +5,29 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 )
 
 // createUser decides whose resource this is and stores it. With a single source
 // everybody is somebody new, unless a person of that name was deleted before.
-func (h *Hub) createUser(ctx context.Context, w store.ResourceWrite) error {
+func (h *Hub) createUser(ctx context.Context, by Actor, w store.ResourceWrite) error {
 	snap := h.Snapshot()
 	userName, _ := w.Resource.Attrs["userName"].(string)
-	if snap == nil || len(snap.Doc.Sources) < 2 {
+	manager := managerOf(w.Resource.Attrs)
+	checked := by.StrictReferences && manager != ""
+	if !checked && (snap == nil || len(snap.Doc.Sources) < 2) {
 		return h.createAlone(ctx, w, userName)
 	}
 	return h.Store.Update(ctx, func(tx *store.Tx) error {
 		w := w
+		if err := checkManager(tx, by, manager); err != nil {
+			return err
+		}
 		if err := tx.LockName(userName); err != nil {
 			return err
 		}
-		identity, candidates, err := h.match(tx, snap.Doc, w)
+		identity, candidates, err := h.match(tx, snap, w)
 		if err != nil {
 			return err
 		}
@@ -76,9 +80,13 @@ func belongsTo(w *store.ResourceWrite, identity string) error {
 // match tries the matching rules in order over the resources of other sources.
 // The first rule that finds exactly one person links; two or more are left for a
 // person to decide, so the resource starts an identity of its own.
-func (h *Hub) match(tx *store.Tx, doc *config.Document, w store.ResourceWrite) (identity string, candidates []string, err error) {
+func (h *Hub) match(tx *store.Tx, snap *Snapshot, w store.ResourceWrite) (identity string, candidates []string, err error) {
 	search := w.Type.SearchDoc(w.Resource)
-	for _, rule := range doc.Identity.Match {
+	var rules []string
+	if snap != nil && len(snap.Doc.Sources) > 1 {
+		rules = snap.Doc.Identity.Match
+	}
+	for _, rule := range rules {
 		f, err := matchFilter(w.Type, rule, search)
 		if err != nil {
 			return "", nil, err

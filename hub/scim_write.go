@@ -5,9 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
-	"sort"
 
-	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 )
@@ -23,22 +21,26 @@ func (h *Hub) List(ctx context.Context, by Actor, t *scim.ResourceType, q scim.Q
 }
 
 // Create stores a new resource and says so only when it, its event, its audit
-// entry and its marks are committed. 409 uniqueness for a taken userName.
+// entry and its marks are committed. 409 uniqueness for a value that is taken; 400
+// invalidValue for a reference to nothing, where the actor must not make one.
 func (h *Hub) Create(ctx context.Context, by Actor, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
 	id, err := newID()
 	if err != nil {
 		return scim.Resource{}, err
 	}
+	hash, err := h.hash(ctx, passwordIn(attrs))
+	if err != nil {
+		return scim.Resource{}, err
+	}
 	now := h.Store.Now()
-	w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "create",
+	w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "create", UniqueName: by.UniqueGroupNames, Password: hash,
 		Resource: scim.Resource{ID: id, Type: t.Name, Attrs: withoutSecrets(attrs), Meta: scim.Meta{Created: now, LastModified: now, Version: 1}}}
-	w.Data = changedAttributes(nil, w.Resource.Attrs)
+	w.Data = changedAttributes(nil, w.Resource.Attrs, hash)
 	if t.Name == "User" {
-		err = h.createUser(ctx, w)
+		err = h.createUser(ctx, by, w)
 	} else {
-		w.Joined = memberRows(t, w.Resource.Attrs)
 		err = h.Store.Update(ctx, func(tx *store.Tx) error {
-			if w.Marks, err = identitiesOf(tx, w.Source, memberIDs(w.Joined)); err != nil {
+			if err := join(tx, by, &w, nil); err != nil {
 				return err
 			}
 			return tx.CreateResource(w)
@@ -54,9 +56,14 @@ func (h *Hub) Create(ctx context.Context, by Actor, t *scim.ResourceType, attrs 
 // Modify changes a resource under a lock: read, check, change and write are one
 // step. A change without effect writes nothing.
 func (h *Hub) Modify(ctx context.Context, by Actor, t *scim.ResourceType, id string, check func(scim.Meta) error, c scim.Change, want scim.Fields) (scim.Resource, error) {
+	password := passwordOf(c)
+	hash, err := h.hash(ctx, password) // before anything is locked: it takes its time
+	if err != nil {
+		return scim.Resource{}, err
+	}
 	named, all := c.MemberScope()
 	var out scim.Resource
-	err := h.Store.Update(ctx, func(tx *store.Tx) error {
+	err = h.Store.Update(ctx, func(tx *store.Tx) error {
 		held, err := tx.ResourceForUpdate(by.Source, t, id, named, all, want)
 		if err != nil {
 			return err
@@ -73,7 +80,11 @@ func (h *Hub) Modify(ctx context.Context, by Actor, t *scim.ResourceType, id str
 			return err
 		}
 		if differs {
-			if changed, err = h.write(tx, by, t, held, changed); err != nil {
+			set := hash
+			if passwordIn(changed.Attrs) == "" { // set and removed again
+				set = ""
+			}
+			if changed, err = h.write(tx, by, t, held, changed, set); err != nil {
 				return err
 			}
 		}
@@ -95,29 +106,32 @@ func (h *Hub) Modify(ctx context.Context, by Actor, t *scim.ResourceType, id str
 }
 
 // write stores the changed resource with its event, audit entry and marks.
-func (h *Hub) write(tx *store.Tx, by Actor, t *scim.ResourceType, held store.Held, changed scim.Resource) (scim.Resource, error) {
+func (h *Hub) write(tx *store.Tx, by Actor, t *scim.ResourceType, held store.Held, changed scim.Resource, hash string) (scim.Resource, error) {
+	before := held.Resource.Attrs
 	changed.Attrs = withoutSecrets(changed.Attrs)
 	changed.Meta.Version = held.Resource.Meta.Version + 1
 	changed.Meta.LastModified = tx.Now
-	w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "modify", Resource: changed, Identity: held.Identity,
-		Data: changedAttributes(held.Resource.Attrs, changed.Attrs)}
+	w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "modify", Resource: changed, Before: before, Identity: held.Identity,
+		UniqueName: by.UniqueGroupNames, Password: hash, Data: changedAttributes(before, changed.Attrs, hash)}
 	if t.Name == "User" {
 		w.Marks = []string{held.Identity}
-		w.Urgent = turnedOff(held.Resource.Attrs, changed.Attrs)
+		w.Urgent = turnedOff(before, changed.Attrs)
+		if m := managerOf(changed.Attrs); m != managerOf(before) {
+			if err := checkManager(tx, by, m); err != nil {
+				return changed, err
+			}
+		}
 		return changed, tx.ModifyResource(w)
 	}
-	w.Joined, w.Parted = memberDelta(memberRows(t, held.Resource.Attrs), memberRows(t, changed.Attrs))
-	touched := append(memberIDs(w.Joined), w.Parted...)
-	var err error
-	if w.Marks, err = identitiesOf(tx, by.Source, touched); err != nil {
+	if err := join(tx, by, &w, before); err != nil {
 		return changed, err
 	}
-	if held.Resource.Attrs["displayName"] != changed.Attrs["displayName"] { // rules name groups by it
+	if before["displayName"] != changed.Attrs["displayName"] { // rules name groups by it
 		if err := tx.MarkMembers(changed.ID); err != nil {
 			return changed, err
 		}
 	}
-	return changed, tx.ModifyResource(w)
+	return w.Resource, tx.ModifyResource(w)
 }
 
 // Delete removes a resource and its memberships. The identity stays: a person
@@ -132,7 +146,7 @@ func (h *Hub) Delete(ctx context.Context, by Actor, t *scim.ResourceType, id str
 			return err
 		}
 		w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "delete", Resource: held.Resource, Identity: held.Identity,
-			Data: changedAttributes(held.Resource.Attrs, nil)}
+			Data: changedAttributes(held.Resource.Attrs, nil, "")}
 		if t.Name == "User" {
 			w.Marks, w.Urgent = []string{held.Identity}, true
 		} else if err := tx.MarkMembers(id); err != nil {
@@ -152,21 +166,10 @@ func scimError(err error, t *scim.ResourceType) error {
 	if _, ok := scim.AsError(err); ok {
 		return err
 	}
-	var e *model.Error
-	if errors.As(err, &e) && e.Code == model.Conflict {
-		return &scim.Error{Status: 409, Type: scim.Uniqueness, Detail: "userName: another " + t.Name + " has this value already", Err: err}
+	if taken, ok := errors.AsType[*store.TakenError](err); ok {
+		return &scim.Error{Status: 409, Type: scim.Uniqueness, Detail: taken.Attribute + ": another " + t.Name + " has this value already", Err: err}
 	}
 	return err
-}
-
-// withoutSecrets drops the password: the hub has no use for one yet, so it keeps none.
-func withoutSecrets(attrs map[string]any) map[string]any {
-	if _, ok := attrs["password"]; !ok {
-		return attrs
-	}
-	out := maps.Clone(attrs)
-	delete(out, "password")
-	return out
 }
 
 // turnedOff reports whether the change made an active person inactive.
@@ -177,8 +180,9 @@ func turnedOff(before, after map[string]any) bool {
 }
 
 // changedAttributes lists the attributes that differ, with both values, for the
-// event and the audit entry. Members are counted, not listed; they are rows.
-func changedAttributes(before, after map[string]any) map[string]any {
+// event and the audit entry. Members are counted, not listed; they are rows. Of a
+// password it is said that there is a new one.
+func changedAttributes(before, after map[string]any, hash string) map[string]any {
 	type pair struct {
 		Before any `json:"before,omitempty"`
 		After  any `json:"after,omitempty"`
@@ -195,74 +199,8 @@ func changedAttributes(before, after map[string]any) map[string]any {
 	if joined, parted := memberDelta(members(before), members(after)); len(joined)+len(parted) > 0 {
 		out["members"] = map[string]int{"joined": len(joined), "parted": len(parted)}
 	}
-	return out
-}
-
-// memberRows are the members that are kept as rows: those of groups. A type of a
-// configuration's own may call anything members.
-func memberRows(t *scim.ResourceType, attrs map[string]any) []store.Member {
-	if t.Name != "Group" {
-		return nil
-	}
-	return members(attrs)
-}
-
-func members(attrs map[string]any) []store.Member {
-	list, _ := attrs["members"].([]any)
-	out := make([]store.Member, 0, len(list))
-	for _, e := range list {
-		m, _ := e.(map[string]any)
-		value, _ := m["value"].(string)
-		kind, _ := m["type"].(string)
-		display, _ := m["display"].(string)
-		if value != "" {
-			out = append(out, store.Member{ID: value, Type: kind, Display: display})
-		}
+	if hash != "" {
+		out["password"] = "changed"
 	}
 	return out
-}
-
-func memberIDs(list []store.Member) []string {
-	out := make([]string, len(list))
-	for i, m := range list {
-		out[i] = m.ID
-	}
-	return out
-}
-
-// memberDelta is what was added or altered, and what was taken away.
-func memberDelta(before, after []store.Member) (joined []store.Member, parted []string) {
-	had := make(map[string]store.Member, len(before))
-	for _, m := range before {
-		had[m.ID] = m
-	}
-	for _, m := range after {
-		if old, ok := had[m.ID]; !ok || old != m {
-			joined = append(joined, m)
-		}
-		delete(had, m.ID)
-	}
-	for id := range had {
-		parted = append(parted, id)
-	}
-	sort.Strings(parted)
-	return joined, parted
-}
-
-// identitiesOf maps members to the people they are, sorted and without repeats.
-func identitiesOf(tx *store.Tx, source string, memberIDs []string) ([]string, error) {
-	byID, err := tx.IdentitiesOf(source, memberIDs)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{}
-	out := make([]string, 0, len(byID))
-	for _, identity := range byID {
-		if !seen[identity] {
-			seen[identity] = true
-			out = append(out, identity)
-		}
-	}
-	sort.Strings(out)
-	return out, nil
 }

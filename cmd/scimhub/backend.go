@@ -15,7 +15,8 @@ type backend struct{ *instance }
 
 func actor(ctx context.Context) hub.Actor {
 	c, _ := scimserver.ClientFrom(ctx)
-	return hub.Actor{Source: c.Source, Name: c.Name}
+	return hub.Actor{Source: c.Source, Name: c.Name,
+		StrictReferences: !c.Dialect.UnresolvedReferences, UniqueGroupNames: c.Dialect.UniqueGroupNames}
 }
 
 // unavailable tells the client to come back where the database does not answer.

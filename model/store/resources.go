@@ -240,18 +240,35 @@ func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter)
 	return out, rows.Err()
 }
 
-// IdentitiesOf maps ids of User resources of a source to their identities; ids
-// that name no user are left out.
-func (t *Tx) IdentitiesOf(source string, ids []string) (map[string]string, error) {
-	out := map[string]string{}
+// Reference is a resource that another one names by its id.
+type Reference struct {
+	Kind     string // its resource type
+	Identity string // of a User
+}
+
+// References looks up which of the ids name resources of a source; others are left
+// out. Until the transaction ends nobody can delete them.
+func (t *Tx) References(source string, ids []string) (map[string]Reference, error) {
+	out := make(map[string]Reference, len(ids))
+	lock := ""
+	if t.pg {
+		lock = " ORDER BY id FOR KEY SHARE"
+	}
 	for chunk := range slices.Chunk(ids, perStatement) {
-		var rows []struct{ ID, IdentityID string }
-		err := t.db.Raw(`SELECT id, identity_id FROM resources WHERE source = ? AND identity_id <> '' AND id IN ?`, source, chunk).Scan(&rows).Error
+		rows, err := t.query(`SELECT id, kind, identity_id FROM resources WHERE source = ? AND id IN `+list(len(chunk))+lock, append([]any{source}, anys(chunk)...)...)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rows {
-			out[r.ID] = r.IdentityID
+		for rows.Next() {
+			var id string
+			var r Reference
+			if err := rows.Scan(&id, &r.Kind, &r.Identity); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			out[id] = r
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil

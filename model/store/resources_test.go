@@ -249,9 +249,9 @@ func TestSourcesSeeTheirOwn(t *testing.T) {
 			t.Errorf("groups that another source wrote: %v %v", u.Attrs["groups"], err)
 		}
 		update(t, db, func(tx *store.Tx) error {
-			got, err := tx.IdentitiesOf("okta", []string{"u1"})
+			got, err := tx.References("okta", []string{"u1"})
 			if len(got) > 0 {
-				t.Errorf("okta finds identities of hr: %v", got)
+				t.Errorf("okta finds users of hr: %v", got)
 			}
 			if err != nil {
 				return err

@@ -33,6 +33,8 @@ type ResourceWrite struct {
 	NewName     string // with NewIdentity: ErrOrphan if somebody of this user name has no resource left
 	Action      string // create, modify, delete: "scim.<action>"
 	Data        any    // for the audit entry: what changed; nothing secret
+	UniqueName  bool   // of a group: no other group of the source may have its displayName
+	Password    string // its hash, where one is set; never part of Resource or Data
 	Joined      []Member
 	Parted      []string
 	Marks       []string // identities that may differ now
@@ -103,6 +105,7 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 	pieces = append(pieces, t.countPiece(w, lane, 1))
 	pieces = append(pieces, memberPieces(w)...)
 	pieces = append(pieces, t.valuePieces(w, nil, row.values)...)
+	pieces = append(pieces, t.passwordPieces(w)...)
 	return taken(t.record(w, lane, pieces), w, row.values)
 }
 
@@ -113,24 +116,44 @@ func (t *Tx) ModifyResource(w ResourceWrite) error {
 	if err != nil {
 		return err
 	}
-	pieces := []piece{{text: `UPDATE resources SET key = ?, external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
+	key := `key = ?, `
+	if w.Type.Name == "Group" && w.Before != nil && w.Before["displayName"] == w.Resource.Attrs["displayName"] {
+		key = `key = coalesce(key, ?), ` // groups of one name from before they had to differ may go on
+	}
+	pieces := []piece{{text: `UPDATE resources SET ` + key + `external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
 		args: []any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}}
 	before, err := t.valuesBefore(w)
 	if err != nil {
 		return err
 	}
 	pieces = append(append(pieces, memberPieces(w)...), t.valuePieces(w, before, row.values)...)
+	pieces = append(pieces, t.passwordPieces(w)...)
 	return taken(t.record(w, anyLane(), pieces), w, row.values)
 }
 
-// DeleteResource removes the resource and its memberships.
+// DeleteResource removes the resource and its memberships. The groups that listed it
+// are other groups then: their versions move.
 func (t *Tx) DeleteResource(w ResourceWrite) error {
 	lane := anyLane()
+	lock := ""
+	if t.pg {
+		lock = " FOR UPDATE OF g" // in one order for all, so that two who leave do not lock each other out
+	}
 	return t.record(w, lane, []piece{
+		{text: `UPDATE resources SET version = version + 1, modified_at = ? WHERE id IN (SELECT g.id FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = ? AND g.id <> ? ORDER BY g.id` + lock + `)`,
+			args: []any{micros(t.Now), w.Resource.ID, w.Resource.ID}},
 		{text: `DELETE FROM resources WHERE id = ?`, args: []any{w.Resource.ID}},
 		{text: `DELETE FROM group_members WHERE member_id = ?`, args: []any{w.Resource.ID}},
 		t.countPiece(w, lane, -1),
 	})
+}
+
+func (t *Tx) passwordPieces(w ResourceWrite) []piece {
+	if w.Password == "" {
+		return nil
+	}
+	return []piece{{text: `INSERT INTO resource_passwords (resource_id, hash, changed_at) VALUES (?,?,?) ON CONFLICT (resource_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`,
+		args: []any{w.Resource.ID, w.Password, micros(t.Now)}}}
 }
 
 // valuesBefore are the rows of resource_values that a resource has.
@@ -308,11 +331,14 @@ func newRow(w ResourceWrite) (resourceRow, error) {
 	row := resourceRow{ID: r.ID, values: values(w.Type, search), Source: w.Source, Kind: w.Type.Name, ExternalID: indexForm(text("externalId")), Display: text("displayName"),
 		Doc: string(doc), Search: string(found), Version: r.Meta.Version, CreatedAt: micros(r.Meta.Created),
 		ModifiedAt: micros(r.Meta.LastModified), IdentityID: w.Identity, userName: text("userName")}
-	if w.Type.Name == "User" {
-		folded, _ := search["username"].(string)
-		row.Key = indexForm(folded)
-	} else {
-		row.IdentityID = ""
+	folded := func(name string) string { s, _ := search[name].(string); return indexForm(s) }
+	switch {
+	case w.Type.Name == "User":
+		row.Key = folded("username")
+		return row, nil
+	case w.Type.Name == "Group" && w.UniqueName:
+		row.Key = folded("displayname")
 	}
+	row.IdentityID = ""
 	return row, nil
 }

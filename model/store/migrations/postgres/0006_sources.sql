@@ -1,0 +1,8 @@
+-- What a source sends that only its dialect lets pass, for whoever set the source up.
+CREATE TABLE source_deviations (
+  source    text NOT NULL,
+  deviation text NOT NULL,
+  n         bigint NOT NULL,
+  last_at   bigint NOT NULL,
+  PRIMARY KEY (source, deviation)
+);
