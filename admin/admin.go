@@ -72,6 +72,8 @@ func (a *API) routes() []route {
 		{"GET", "/config", readers, a.activeConfig},
 		{"POST", "/config", admins, a.applyConfig},
 		{"POST", "/plan", operators, a.plan},
+		{"GET", "/sources", readers, a.sources},
+		{"GET", "/sources/{source}", readers, a.source},
 		{"GET", "/targets", readers, a.targets},
 		{"GET", "/targets/{target}", readers, a.target},
 		{"GET", "/targets/{target}/accounts", readers, a.accounts},

@@ -204,7 +204,7 @@ func (i *instance) sourceTokens(doc *config.Document, reveal func(string, model.
 	for _, s := range doc.Sources {
 		dialect, _ := scim.DialectNamed(s.Dialect)
 		name := s.Name
-		dialect.Seen = func(flag string) { i.metrics.deviations.WithLabelValues(name, flag).Inc() }
+		dialect.Seen = func(flag string) { i.deviation(name, flag) }
 		for _, t := range s.Tokens {
 			tok := scimserver.Token{Client: scimserver.Client{Source: s.Name, Name: t.Name, Dialect: dialect},
 				Hash: scimserver.HashToken(reveal(config.Join("sources", s.Name, "tokens", t.Name), t.Secret))}
@@ -243,4 +243,10 @@ func (i *instance) followConfig(ctx context.Context) {
 			i.log.Error("a new configuration cannot be put in force here", "version", active.Version, "error", err)
 		}
 	}
+}
+
+// deviation counts what a source sent that only its dialect lets pass.
+func (i *instance) deviation(source, flag string) {
+	i.metrics.deviations.WithLabelValues(source, flag).Inc()
+	i.deviations.Seen(source, flag)
 }

@@ -47,6 +47,8 @@ type instance struct {
 	server   *http.Server
 	scim     atomic.Pointer[http.Handler] // of the configuration in force
 	stopping atomic.Bool
+
+	deviations hub.Deviations // of sources, for whoever set them up
 }
 
 type instanceOptions struct {
@@ -93,6 +95,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) e
 	i.hub.Metrics = hub.NewMetrics(registry)
 	i.hub.Check = checkProfiles
 	i.hub.Usable = i.usable
+	i.deviations.Store, i.deviations.Log = i.store, o.Log
 	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
@@ -164,6 +167,7 @@ func (i *instance) run(ctx context.Context) error {
 		}
 	})
 	workers.Go(func() { i.followConfig(work) })
+	workers.Go(func() { i.deviations.Run(work) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.server.Serve(i.listener) }()
 	var err error
