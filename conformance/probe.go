@@ -1,0 +1,250 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// probe is what a check works with. After a finding, or a reason to skip, it does
+// nothing more.
+type probe struct {
+	*suite
+	ctx     context.Context
+	subject subject
+	done    bool
+	result  Result
+	trail   []*answer
+}
+
+// fail records the finding.
+func (p *probe) fail(expected, got string) {
+	if p.done {
+		return
+	}
+	p.done = true
+	p.result.Outcome, p.result.Expected, p.result.Got = Warn, expected, got
+	if p.result.Level == Must {
+		p.result.Outcome = Fail
+	}
+}
+
+// skip says why the check cannot be made.
+func (p *probe) skip(format string, args ...any) {
+	if p.done {
+		return
+	}
+	p.done = true
+	p.result.Outcome, p.result.Reason = Skip, fmt.Sprintf(format, args...)
+}
+
+// that records a finding unless ok.
+func (p *probe) that(ok bool, expected, got string) bool {
+	if !ok {
+		p.fail(expected, got)
+	}
+	return ok && !p.done
+}
+
+// send sends a request; body is JSON text or a value to encode.
+func (p *probe) send(method, path string, body any, opts ...option) *answer {
+	if p.done {
+		return &answer{reply: http.Header{}}
+	}
+	if err := p.ctx.Err(); err != nil {
+		p.skip("the run was stopped")
+		return &answer{reply: http.Header{}}
+	}
+	r := request{method: method, path: path, body: encode(body), header: http.Header{}}
+	for _, o := range opts {
+		o(&r)
+	}
+	a := p.suite.send(p.ctx, r)
+	if a.err != nil && p.ctx.Err() != nil {
+		p.skip("the run was stopped")
+	}
+	p.trail = append(p.trail, a)
+	p.remember(a)
+	p.observe(a)
+	return a
+}
+
+func (p *probe) get(path string, opts ...option) *answer {
+	return p.send(http.MethodGet, path, nil, opts...)
+}
+
+func (p *probe) post(path string, body any, opts ...option) *answer {
+	return p.send(http.MethodPost, path, body, opts...)
+}
+
+func (p *probe) put(path string, body any, opts ...option) *answer {
+	return p.send(http.MethodPut, path, body, opts...)
+}
+
+func (p *probe) remove(path string, opts ...option) *answer {
+	return p.send(http.MethodDelete, path, nil, opts...)
+}
+
+// patch sends operations.
+func (p *probe) patch(path string, ops ...any) *answer {
+	return p.send(http.MethodPatch, path, patchBody(ops...))
+}
+
+func patchBody(ops ...any) object {
+	if ops == nil {
+		ops = array{}
+	}
+	return object{"schemas": array{urnPatch}, "Operations": ops}
+}
+
+// op makes a PATCH operation; path "" or value nil leave the member out.
+func op(name, path string, value any) object {
+	o := object{"op": name}
+	if path != "" {
+		o["path"] = path
+	}
+	if value != nil {
+		o["value"] = value
+	}
+	return o
+}
+
+// patched sends operations that must succeed and returns the resource as it is then.
+func (p *probe) patched(path string, ops ...any) *answer {
+	a := p.patch(path, ops...)
+	if !p.status(a, 200, 204) {
+		return a
+	}
+	return p.read(path)
+}
+
+// read gets a resource that must be there.
+func (p *probe) read(path string) *answer {
+	a := p.get(path)
+	if p.status(a, 200) && a.obj == nil {
+		p.fail("the resource as a JSON object", a.problem())
+	}
+	return a
+}
+
+func (a *answer) problem() string {
+	if a.syntax != nil {
+		return a.syntax.Error()
+	}
+	return "a JSON value of another kind: " + show(a.value)
+}
+
+// status demands one of the status codes.
+func (p *probe) status(a *answer, codes ...int) bool {
+	return p.that(a.err == nil && slices.Contains(codes, a.code), "status "+either(codes), a.saw())
+}
+
+func either(codes []int) string {
+	words := make([]string, len(codes))
+	for i, c := range codes {
+		words[i] = fmt.Sprint(c)
+	}
+	return strings.Join(words, " or ")
+}
+
+// refused demands a status of 4xx: one of codes, if there are any.
+func (p *probe) refused(a *answer, codes ...int) bool {
+	if len(codes) > 0 {
+		return p.status(a, codes...)
+	}
+	return p.that(a.err == nil && a.code >= 400 && a.code < 500, "a refusal: status 400", a.saw())
+}
+
+// kind demands the status and one of the scimType words (RFC 7644 §3.12, table 9).
+func (p *probe) kind(a *answer, code int, words ...string) bool {
+	got := text(get(a.obj, "scimType"))
+	ok := a.err == nil && a.code == code && slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, got) })
+	return p.that(ok, fmt.Sprintf("status %d with scimType %s", code, strings.Join(words, " or ")), a.saw())
+}
+
+// has demands that the body says what want says, at the place that keys lead to.
+func (p *probe) has(a *answer, want any, keys ...string) bool {
+	if p.done {
+		return false
+	}
+	got := dig(a.obj, keys...)
+	return p.that(includes(want, got), place(keys)+show(want), place(keys)+show(got))
+}
+
+// lacks demands that there is nothing at a place.
+func (p *probe) lacks(a *answer, keys ...string) bool {
+	if p.done {
+		return false
+	}
+	got := dig(a.obj, keys...)
+	return p.that(unassigned(got), "no value at "+strings.Join(keys, "."), place(keys)+show(got))
+}
+
+func place(keys []string) string {
+	if len(keys) == 0 {
+		return "a body with "
+	}
+	return strings.Join(keys, ".") + " = "
+}
+
+// at is the path of a resource in an answer, "" if it says no id.
+func (p *probe) at(t *resourceType, a *answer) string {
+	id := text(get(a.obj, "id"))
+	if id == "" && !p.done {
+		p.fail("the id of the resource in the answer", "no id; "+a.saw())
+	}
+	return t.endpoint + "/" + url.PathEscape(id)
+}
+
+// found are the ids in a list, which must be one.
+func (p *probe) found(a *answer) []string {
+	if !p.status(a, 200) {
+		return nil
+	}
+	if !a.listed() {
+		p.fail("a ListResponse", "status 200, but "+a.listProblem())
+		return nil
+	}
+	var out []string
+	for _, r := range a.resources() {
+		out = append(out, text(get(r, "id")))
+	}
+	return out
+}
+
+func (a *answer) listProblem() string {
+	if a.obj == nil {
+		return a.problem()
+	}
+	return "without totalResults and the schema of a list: " + clip(string(a.raw), 200)
+}
+
+// exactly demands that a list holds these resources of the candidates and no other
+// of them. Resources of somebody else do not matter.
+func (p *probe) exactly(a *answer, candidates, want []string) bool {
+	got := p.found(a)
+	if p.done {
+		return false
+	}
+	ok := true
+	for _, c := range candidates {
+		ok = ok && slices.Contains(got, c) == slices.Contains(want, c)
+	}
+	names := func(ids []string) string {
+		var out []string
+		for i, c := range candidates {
+			if slices.Contains(ids, c) {
+				out = append(out, fmt.Sprintf("%c", 'A'+i))
+			}
+		}
+		if out == nil {
+			return "none"
+		}
+		return strings.Join(out, ", ")
+	}
+	return p.that(ok, fmt.Sprintf("of the %d prepared resources: %s", len(candidates), names(want)),
+		fmt.Sprintf("%s (%d in the list)", names(got), len(got)))
+}
