@@ -5,14 +5,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/scimhub/scimhub/model/scim"
 )
-
-// Numbers that ServiceProviderConfig must carry even though bulk is not offered
-// (RFC 7643 §5). Some clients split their work by them, and stall on a zero.
-const bulkOperationsHint = 100
 
 // mountDiscovery adds the read-only endpoints of RFC 7644 §4. Only
 // ServiceProviderConfig is for everybody: a client learns there how to authenticate
@@ -57,7 +51,7 @@ func allOf(render func(base string) []any) action {
 // some of them twice.
 func oneOf(what string, render func(base string) []any) action {
 	return func(x *exchange) (reply, error) {
-		id := mux.Vars(x.r)["id"]
+		id := pathValue(x.r, "id")
 		if plain, err := url.PathUnescape(id); err == nil {
 			id = plain
 		}
@@ -70,29 +64,47 @@ func oneOf(what string, render func(base string) []any) action {
 	}
 }
 
-// serviceProviderConfig says what works here and what does not (RFC 7643 §5).
+// serviceProviderConfig says what works here and what does not (RFC 7643 §5, RFC
+// 9865 §4).
 func (h *Handler) serviceProviderConfig(x *exchange) (reply, error) {
-	off := map[string]any{"supported": false}
-	on := map[string]any{"supported": true}
-	patching := on
-	if h.NoPatch {
-		patching = off
-	}
+	supported := func(on bool) map[string]any { return map[string]any{"supported": on} }
 	return reply{status: http.StatusOK, body: map[string]any{
 		"schemas":        []string{scim.URNServiceProviderCfg},
-		"patch":          patching,
-		"bulk":           map[string]any{"supported": false, "maxOperations": bulkOperationsHint, "maxPayloadSize": h.MaxBody},
+		"patch":          supported(!h.NoPatch),
+		"bulk":           map[string]any{"supported": true, "maxOperations": h.MaxBulkOperations, "maxPayloadSize": h.MaxBulkBody},
 		"filter":         map[string]any{"supported": true, "maxResults": h.MaxPage},
-		"changePassword": map[string]any{"supported": h.StoresPasswords},
-		"sort":           off,
-		"etag":           on,
-		"authenticationSchemes": []any{map[string]any{
-			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
-			"description": "A bearer token in the Authorization header (RFC 6750)",
-			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-		}},
-		"meta": discoveryMeta("ServiceProviderConfig", x.base+"/ServiceProviderConfig"),
+		"changePassword": supported(h.StoresPasswords),
+		"sort":           supported(true),
+		"etag":           supported(true),
+		"pagination": map[string]any{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": h.DefaultPage, "maxPageSize": h.MaxPage, "cursorTimeout": int(h.cursors.life.Seconds()),
+		},
+		"authenticationSchemes": schemesJSON(h.AuthenticationSchemes()),
+		"meta":                  discoveryMeta("ServiceProviderConfig", x.base+"/ServiceProviderConfig"),
 	}}, nil
+}
+
+// bearerOnly is the way in where nothing else is said.
+func bearerOnly() []Scheme {
+	return []Scheme{{Type: "oauthbearertoken", Name: "Bearer token", Primary: true,
+		Description: "A bearer token in the Authorization header (RFC 6750)",
+		SpecURI:     "https://www.rfc-editor.org/info/rfc6750"}}
+}
+
+func schemesJSON(list []Scheme) []any {
+	out := make([]any, 0, len(list))
+	for _, s := range list {
+		m := map[string]any{"type": s.Type, "name": s.Name, "description": s.Description}
+		if s.SpecURI != "" {
+			m["specUri"] = s.SpecURI
+		}
+		if s.Primary {
+			m["primary"] = true
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 func discoveryMeta(kind, location string) map[string]any {

@@ -3,6 +3,7 @@ package scimserver_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -11,20 +12,20 @@ import (
 
 func TestServiceProviderConfig(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "rfc", func(h *scimserver.Handler) { h.MaxPage, h.MaxBody, h.NoPatch, h.StoresPasswords = 50, 1000, true, true })
+	s := serve(t, "rfc", func(h *scimserver.Handler) {
+		h.MaxPage, h.MaxBulkBody, h.MaxBulkOperations, h.NoPatch, h.StoresPasswords, h.CursorLife = 50, 1000, 7, true, true, time.Minute
+	})
 	a := s.do("GET", "/ServiceProviderConfig?count=1", "", "Authorization: ").want(200, `{
 	 "schemas":["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
-	 "patch":{"supported":false},"bulk":{"supported":false,"maxPayloadSize":1000},"filter":{"supported":true,"maxResults":50},
-	 "changePassword":{"supported":true},"sort":{"supported":false},"etag":{"supported":true},
-	 "meta":{"resourceType":"ServiceProviderConfig","location":"`+s.base+`/ServiceProviderConfig"}}`)
+	 "patch":{"supported":false},"bulk":{"supported":true,"maxPayloadSize":1000,"maxOperations":7},"filter":{"supported":true,"maxResults":50},
+	 "changePassword":{"supported":true},"sort":{"supported":true},"etag":{"supported":true},
+	 "pagination":{"cursor":true,"index":true,"defaultPaginationMethod":"index","defaultPageSize":50,"maxPageSize":50,"cursorTimeout":60},
+	 "documentationUri":null,"meta":{"resourceType":"ServiceProviderConfig","location":"`+s.base+`/ServiceProviderConfig"}}`)
 	scheme := a.body["authenticationSchemes"].([]any)[0].(map[string]any)
 	for _, key := range []string{"type", "name", "description"} {
 		if scheme[key] == "" || scheme[key] == nil {
 			t.Errorf("authenticationSchemes[0].%s is missing", key)
 		}
-	}
-	if a.body["bulk"].(map[string]any)["maxOperations"].(float64) < 1 {
-		t.Error("bulk.maxOperations is no use")
 	}
 	s.addUser("mira")
 	s.do("PATCH", users+"/id-1", patchOp(`{"op":"remove","path":"title"}`)).refused(501, "", "PATCH")

@@ -37,7 +37,9 @@ func appendJSON(out []byte, v any) ([]byte, error) {
 	case []string:
 		return appendList(out, v)
 	case listBody:
-		return appendPage(out, v)
+		return appendPage(out, v, nil)
+	case *entry:
+		return appendJSON(out, rendered(v.t, v.res, v.base, v.fields))
 	case passedOn:
 		return appendPassedOn(out, v)
 	}
@@ -112,25 +114,41 @@ func appendList[T any](out []byte, list []T) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendPage writes a list response with the numbers before the resources.
-func appendPage(out []byte, l listBody) ([]byte, error) {
+// appendPage writes a list response with the numbers before the resources. spill,
+// if set, may take away what is there already after each resource.
+func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]byte, error) {
 	out = append(out, `{"schemas":`...)
 	out, err := appendList(out, l.Schemas)
 	if err != nil {
 		return out, err
 	}
-	for _, n := range []struct {
-		key   string
-		value int
-	}{{`,"totalResults":`, l.Total}, {`,"startIndex":`, l.StartIndex}, {`,"itemsPerPage":`, l.ItemsPerPage}} {
-		out = append(out, n.key...)
-		out = strconv.AppendInt(out, int64(n.value), 10)
+	if l.Total >= 0 {
+		out = strconv.AppendInt(append(out, `,"totalResults":`...), int64(l.Total), 10)
 	}
-	out = append(out, `,"Resources":`...)
-	if out, err = appendList(out, l.Resources); err != nil {
-		return out, err
+	if l.StartIndex > 0 {
+		out = strconv.AppendInt(append(out, `,"startIndex":`...), int64(l.StartIndex), 10)
 	}
-	return append(out, '}'), nil
+	out = strconv.AppendInt(append(out, `,"itemsPerPage":`...), int64(l.ItemsPerPage), 10)
+	if l.Next != "" {
+		if out, err = appendString(append(out, `,"nextCursor":`...), l.Next); err != nil {
+			return out, err
+		}
+	}
+	out = append(out, `,"Resources":[`...)
+	for i, v := range l.Resources {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if out, err = appendJSON(out, v); err != nil {
+			return out, err
+		}
+		if spill != nil {
+			if out, err = spill(out); err != nil {
+				return out, err
+			}
+		}
+	}
+	return append(out, "]}"...), nil
 }
 
 // appendString writes a string that needs no escapes as it is.

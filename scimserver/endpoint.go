@@ -51,31 +51,40 @@ type exchange struct {
 	ctx    context.Context
 	w      http.ResponseWriter
 	r      *http.Request
+	method string // of the request, or what it is overridden with
 	client Client
 	base   string
+	target string // id of the resource, where the URL does not name it
 }
 
 // ServeHTTP answers a request; whatever happens, the answer is SCIM.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := e.handler
 	start := h.Now()
-	x := &exchange{Handler: h, ctx: r.Context(), w: w, r: r, base: h.BaseURL(r)}
-	rep, err := e.answer(x)
+	x := &exchange{Handler: h, ctx: r.Context(), w: w, r: r, method: r.Method, base: h.BaseURL(r)}
+	var rep reply
+	err := guard(func() (err error) {
+		rep, err = e.answer(x)
+		return err
+	})
 	if err != nil {
 		rep = x.failure(err)
 	}
-	code := x.write(rep)
+	code, whole := x.write(rep)
 	if body, ok := rep.body.(errorBody); ok {
-		x.refused(r.Method, e.resource, r.URL.Path, code, body)
+		x.refused(x.method, e.resource, r.URL.Path, code, body)
 	}
 	if h.Observe != nil {
-		h.Observe(x.client.Source, boundedMethod(r.Method), e.resource, code, h.Now().Sub(start))
+		h.Observe(x.client.Source, boundedMethod(x.method), e.resource, code, h.Now().Sub(start))
+	}
+	if !whole {
+		panic(http.ErrAbortHandler) // the client must not take the part for the whole
 	}
 }
 
-// answer authenticates and runs the action. A panic in it becomes an error; the
-// server's own way to drop a connection passes through.
-func (e *endpoint) answer(x *exchange) (rep reply, err error) {
+// guard turns a panic of f into an error, so that it costs one request; the server's
+// own way to drop a connection passes through.
+func guard(f func() error) (err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -86,6 +95,11 @@ func (e *endpoint) answer(x *exchange) (rep reply, err error) {
 		}
 		err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	}()
+	return f()
+}
+
+// answer authenticates and runs the action.
+func (e *endpoint) answer(x *exchange) (reply, error) {
 	if !e.anonymous {
 		client, err := x.Auth(x.r)
 		if err != nil {
@@ -93,8 +107,11 @@ func (e *endpoint) answer(x *exchange) (rep reply, err error) {
 		}
 		x.client = client
 		x.ctx = WithClient(x.ctx, client)
+		if err := x.tolerate(); err != nil {
+			return reply{}, err
+		}
 	}
-	method := x.r.Method
+	method := x.method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
@@ -103,7 +120,7 @@ func (e *endpoint) answer(x *exchange) (rep reply, err error) {
 		act, ok = e.methods[anyMethod]
 	}
 	if !ok {
-		return x.failure(scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not possible here; possible: %s", boundedMethod(x.r.Method), e.allow)).
+		return x.failure(scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not possible here; possible: %s", boundedMethod(x.method), e.allow)).
 			with("Allow", e.allow), nil
 	}
 	return act(x)

@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -32,8 +33,26 @@ type Handler struct {
 	BaseURL func(*http.Request) string
 
 	MaxBody     int64 // largest request body, bytes; 0 means DefaultMaxBody
+	MaxQuery    int   // longest query of a URL, bytes; 0 means DefaultMaxQuery
 	MaxPage     int   // most resources in a page; 0 means DefaultMaxPage
 	DefaultPage int   // page size without count; 0 means DefaultPageSize
+
+	MaxBulkBody       int64 // largest body of a bulk request, bytes; 0 means DefaultMaxBulkBody
+	MaxBulkOperations int   // most operations of a bulk request; 0 means DefaultMaxBulkOperations
+
+	// BodyTimeout is how long a client may take to send a body; 0 means
+	// DefaultBodyTimeout. Headers, idle connections and slow readers are the limits
+	// of the http.Server.
+	BodyTimeout time.Duration
+
+	// CursorKey seals the cursors of RFC 9865: CursorKeySize random bytes that all
+	// replicas share. Of any other length, every Mount makes a key of its own.
+	CursorKey  []byte
+	CursorLife time.Duration // 0 means DefaultCursorLife
+
+	// AuthenticationSchemes lists the ways in, for ServiceProviderConfig and for
+	// WWW-Authenticate. Nil means bearer tokens alone.
+	AuthenticationSchemes func() []Scheme
 
 	// PatchNoContent answers every PATCH that asks for no attributes with 204
 	// instead of 200 and the resource (RFC 7644 §3.5.2 allows both).
@@ -59,6 +78,8 @@ type Handler struct {
 	// 429, and any 4xx to a write, of operations inside a bulk request too. It must
 	// return quickly.
 	Refused func(ctx context.Context, r Refusal)
+
+	cursors *sealer
 }
 
 // Refusal is a request that was not carried out because of who sent it or what was
@@ -114,20 +135,17 @@ func (h *Handler) Mount(r *mux.Router) {
 		r.Handle(path+"{slash:/?}", e)
 		return e
 	}
-	for _, t := range h.Registry.Types {
-		route(t.Endpoint, t.Name, methods{http.MethodGet: list(t), http.MethodPost: create(t)})
-		route(t.Endpoint+"/.search", t.Name, methods{http.MethodPost: notImplemented("queries by POST")})
-		one := methods{http.MethodGet: get(t), http.MethodPut: put(t), http.MethodPatch: patch(t), http.MethodDelete: remove(t)}
-		if h.NoPatch {
-			one[http.MethodPatch] = notImplemented("PATCH")
-		}
-		route(t.Endpoint+"/{id:[^/]+}", t.Name, one)
+	all := h.Registry.Types
+	for _, t := range all {
+		route(t.Endpoint, t.Name, methods{http.MethodGet: list(t.Endpoint, t), http.MethodPost: create(t)})
+		route(t.Endpoint+"/.search", t.Name, methods{http.MethodPost: searchByPost(t.Endpoint, t)})
+		route(t.Endpoint+"/{id:[^/]+}", t.Name, h.one(t))
 	}
 	h.mountDiscovery(route)
-	route("/Me", "other", everyMethod(notImplemented("the /Me alias")))
-	route("/Bulk", "other", methods{http.MethodPost: notImplemented("bulk operations")})
-	route("/.search", "other", methods{http.MethodPost: notImplemented("queries by POST")})
-	route("", "other", methods{http.MethodGet: notImplemented("queries over all resource types")})
+	route("/Me", "User", h.me())
+	route("/Bulk", "Bulk", methods{http.MethodPost: bulk(h.Registry)})
+	route("/.search", "other", methods{http.MethodPost: searchByPost("", all...)})
+	route("", "other", methods{http.MethodGet: list("", all...)})
 	r.PathPrefix("/").Handler(&endpoint{handler: h, resource: "other", methods: everyMethod(unknownPath)})
 }
 
@@ -146,12 +164,19 @@ func (h *Handler) withDefaults() *Handler {
 		c.DefaultPage = DefaultPageSize
 	}
 	c.DefaultPage = min(c.DefaultPage, c.MaxPage)
+	c.MaxQuery = cmp.Or(max(0, c.MaxQuery), DefaultMaxQuery)
+	c.MaxBulkBody = cmp.Or(max(0, c.MaxBulkBody), DefaultMaxBulkBody)
+	c.MaxBulkOperations = cmp.Or(max(0, c.MaxBulkOperations), DefaultMaxBulkOperations)
+	c.BodyTimeout = cmp.Or(max(0, c.BodyTimeout), DefaultBodyTimeout)
+	if c.AuthenticationSchemes == nil {
+		c.AuthenticationSchemes = bearerOnly
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.cursors = newSealer(c.CursorKey, cmp.Or(max(0, c.CursorLife), DefaultCursorLife), c.Now)
 	return &c
 }
-

@@ -41,8 +41,8 @@ func TestPaging(t *testing.T) {
 		{"?count=100000", 1, 0, 4},
 		{"?count=99999999999999999999", 1, 0, 4},
 		{"?count=-99999999999999999999", 1, 0, 0},
-		{"?sortBy=userName&sortOrder=descending", 1, 0, 3},
-		{"?sortBy=nonsense", 1, 0, 3},
+		{"?sortBy=userName", 1, 0, 3},
+		{"?sortOrder=nonsense", 1, 0, 3},
 		{"?COUNT=1", 1, 0, 1},
 	}
 	for _, tt := range tests {
@@ -64,6 +64,7 @@ func TestPaging(t *testing.T) {
 	for _, q := range []string{"?count=abc", "?startIndex=1.5", "?count=0x10", "?startIndex=%zz", "?count=1&count=2", "?attributes=%zz"} {
 		s.do("GET", users+q, "").refused(400, "invalidValue", "")
 	}
+	s.do("GET", users+"?sortBy=nonsense", "").refused(400, "invalidPath", "nonsense")
 	s.do("GET", users+"?filter=id%20pr&filter=userName%20pr", "").refused(400, "invalidFilter", "more than once")
 }
 

@@ -8,16 +8,27 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/scimhub/scimhub/model/scim"
 )
 
-// params are the query parameters of RFC 7644 §3.4.2 that this service knows. A
-// parameter without a value counts as not given: clients leave `filter=` behind.
+// DefaultMaxQuery is the longest query of a URL that is read, in bytes. Beyond it
+// the answer is 414; POST to .search takes longer ones.
+const DefaultMaxQuery = 32 << 10
+
+// params are the query parameters of RFC 7644 §3.4.2 and RFC 9865 that this service
+// knows. A parameter without a value counts as not given, as clients leave
+// `filter=` behind; but a cursor without a value asks for pages by cursor.
 type params struct {
-	filter, startIndex, count, attributes, excluded string
+	filter, sortBy, sortOrder, startIndex, count, attributes, excluded, cursor string
+
+	byCursor bool
+	stray    bool // has separators too many or parameters that are none of these
 }
 
 // parseParams reads a raw query. Parameters it does not know are ignored (Entra
@@ -27,19 +38,20 @@ type params struct {
 func parseParams(raw string) (params, error) {
 	var p params
 	seen := 0
-	for raw != "" {
+	for more := raw != ""; more; {
 		var pair string
-		pair, raw, _ = strings.Cut(raw, "&")
+		pair, raw, more = strings.Cut(raw, "&")
 		key, value, _ := strings.Cut(pair, "=")
 		field, bit := p.field(key)
 		if field == nil {
+			p.stray = true
 			continue
 		}
 		text, err := url.QueryUnescape(value)
-		if err != nil {
-			return p, scim.Errorf(http.StatusBadRequest, faultType(bit), "%s: the value is not properly percent-encoded", key)
+		if err != nil || !utf8.ValidString(text) {
+			return p, scim.Errorf(http.StatusBadRequest, faultType(bit), "%s: the value is not properly percent-encoded UTF-8", key)
 		}
-		if text == "" {
+		if text == "" && bit != cursorBit {
 			continue
 		}
 		if seen&bit != 0 {
@@ -48,10 +60,20 @@ func parseParams(raw string) (params, error) {
 		seen |= bit
 		*field = text
 	}
+	p.byCursor = seen&cursorBit != 0
 	return p, nil
 }
 
-const filterBit = 1
+const (
+	filterBit = 1 << iota
+	cursorBit
+	startIndexBit
+	countBit
+	attributesBit
+	excludedBit
+	sortByBit
+	sortOrderBit
+)
 
 // field finds where a parameter goes. Names compare without case, so that a
 // misspelt Filter is not an absent one.
@@ -60,27 +82,52 @@ func (p *params) field(key string) (*string, int) {
 	case strings.EqualFold(key, "filter"):
 		return &p.filter, filterBit
 	case strings.EqualFold(key, "startIndex"):
-		return &p.startIndex, 2
+		return &p.startIndex, startIndexBit
 	case strings.EqualFold(key, "count"):
-		return &p.count, 4
+		return &p.count, countBit
 	case strings.EqualFold(key, "attributes"):
-		return &p.attributes, 8
+		return &p.attributes, attributesBit
 	case strings.EqualFold(key, "excludedAttributes"):
-		return &p.excluded, 16
+		return &p.excluded, excludedBit
+	case strings.EqualFold(key, "sortBy"):
+		return &p.sortBy, sortByBit
+	case strings.EqualFold(key, "sortOrder"):
+		return &p.sortOrder, sortOrderBit
+	case strings.EqualFold(key, "cursor"):
+		return &p.cursor, cursorBit
 	}
 	return nil, 0
 }
 
 func faultType(bit int) string {
-	if bit == filterBit {
+	switch bit {
+	case filterBit:
 		return scim.InvalidFilter
+	case cursorBit:
+		return scim.InvalidCursor
 	}
 	return scim.InvalidValue
 }
 
+// params reads the query of the request.
+func (x *exchange) params() (params, error) {
+	p, err := parseParams(x.r.URL.RawQuery)
+	if err != nil {
+		return p, err
+	}
+	if (p.stray || x.r.URL.ForceQuery) && !x.needs(x.client.Dialect.StrayQuery, scim.FlagStrayQuery) {
+		return p, scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "the query has a parameter that means nothing here, or a separator too many")
+	}
+	// A filter that is too long is left to the filter's own limit: its error tells more.
+	if len(x.r.URL.RawQuery) > x.MaxQuery && len(p.filter) <= scim.MaxFilterLength {
+		return p, scim.Errorf(http.StatusRequestURITooLong, "", "the query is longer than the %d bytes this service accepts; POST to .search takes more", x.MaxQuery)
+	}
+	return p, nil
+}
+
 // fields reads the projection (RFC 7644 §3.9).
 func (x *exchange) fields() (params, scim.Fields, error) {
-	p, err := parseParams(x.r.URL.RawQuery)
+	p, err := x.params()
 	if err != nil {
 		return p, scim.Fields{}, err
 	}
@@ -98,30 +145,35 @@ func passOn(f scim.Fields, t *scim.ResourceType) scim.Fields {
 	return f
 }
 
-// query reads filter and paging (RFC 7644 §3.4.2.2, §3.4.2.4).
-func (x *exchange) query(t *scim.ResourceType) (scim.Query, error) {
-	p, fields, err := x.fields()
-	if err != nil {
-		return scim.Query{}, err
+// searchRequest is the query as the body of a .search would have it.
+func (p params) searchRequest() (scim.SearchRequest, error) {
+	r := scim.SearchRequest{Filter: p.filter, SortBy: p.sortBy, SortOrder: p.sortOrder,
+		Attributes: names(p.attributes), ExcludedAttributes: names(p.excluded)}
+	if p.byCursor {
+		r.Cursor = &p.cursor
 	}
-	q := scim.Query{StartIndex: 1, Count: x.DefaultPage, Fields: passOn(fields, t)}
 	if p.startIndex != "" {
-		if q.StartIndex, err = number("startIndex", p.startIndex); err != nil {
-			return q, err
+		n, err := number("startIndex", p.startIndex)
+		if err != nil {
+			return r, err
 		}
-		q.StartIndex = max(1, q.StartIndex)
+		r.StartIndex = &n
 	}
 	if p.count != "" {
-		if q.Count, err = number("count", p.count); err != nil {
-			return q, err
+		n, err := number("count", p.count)
+		if err != nil {
+			return r, err
 		}
-		q.Count = min(max(0, q.Count), x.MaxPage)
+		r.Count = &n
 	}
-	if p.filter == "" {
-		return q, nil
+	return r, nil
+}
+
+func names(list string) []string {
+	if list == "" {
+		return nil
 	}
-	q.Filter, err = x.client.Dialect.ParseFilter(p.filter, t)
-	return q, err
+	return strings.Split(list, ",")
 }
 
 // number reads an integer of any size; what is out of range counts as the end of
@@ -134,34 +186,47 @@ func number(name, text string) (int, error) {
 	return min(max(n, -math.MaxInt32), math.MaxInt32), nil
 }
 
-// readBody returns the body of a write after checking its media type.
-func (x *exchange) readBody() ([]byte, error) {
-	if err := checkMediaType(x.r.Header); err != nil {
+// DefaultBodyTimeout is how long a client may take to send a body.
+const DefaultBodyTimeout = 30 * time.Second
+
+// readBody returns the body of a request, of at most limit bytes, after checking
+// its media type. A client that sends it drop by drop is cut off, so that it cannot
+// hold a worker.
+func (x *exchange) readBody(limit int64) ([]byte, error) {
+	if err := x.checkMediaType(x.r.Header); err != nil {
 		return nil, err
 	}
-	if x.r.ContentLength > x.MaxBody {
-		return nil, &http.MaxBytesError{Limit: x.MaxBody}
+	if x.r.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	// The deadline is the connection's, which knows no clock but the wall's. It is
+	// taken back afterwards: the server watches an idle connection by reading it.
+	conn := http.NewResponseController(x.w)
+	if conn.SetReadDeadline(time.Now().Add(x.BodyTimeout)) == nil {
+		defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	}
 	var buf bytes.Buffer
 	if x.r.ContentLength > 0 {
 		buf.Grow(int(x.r.ContentLength) + bytes.MinRead)
 	}
-	_, err := io.Copy(&buf, http.MaxBytesReader(x.w, x.r.Body, x.MaxBody))
+	_, err := io.Copy(&buf, http.MaxBytesReader(x.w, x.r.Body, limit))
 	var tooBig *http.MaxBytesError
 	switch {
 	case err == nil:
 		return buf.Bytes(), nil
 	case errors.As(err, &tooBig):
 		return nil, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, scim.Errorf(http.StatusRequestTimeout, "", "the body did not arrive within %s", x.BodyTimeout)
 	}
 	e := scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "the body could not be read to its end")
 	e.Err = err
 	return nil, e
 }
 
-// checkMediaType accepts SCIM's own type and plain JSON, in UTF-8 (RFC 7644 §3.1,
+// checkMediaType accepts SCIM's own type and, in most dialects, plain JSON, in UTF-8 (RFC 7644 §3.1,
 // §8.1). A missing type is taken as SCIM.
-func checkMediaType(h http.Header) error {
+func (x *exchange) checkMediaType(h http.Header) error {
 	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return scim.Errorf(http.StatusUnsupportedMediaType, "", "bodies with Content-Encoding are not accepted")
 	}
@@ -174,8 +239,13 @@ func checkMediaType(h http.Header) error {
 		kind = ""
 	}
 	charset := par["charset"]
-	if kind != mediaType && kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return scim.Errorf(http.StatusUnsupportedMediaType, "", "Content-Type must be %s or application/json, in UTF-8", mediaType)
+	known := kind == mediaType || kind == "application/json" && x.needs(x.client.Dialect.PlainJSON, scim.FlagPlainJSON)
+	if known && (charset == "" || strings.EqualFold(charset, "utf-8")) {
+		return nil
 	}
-	return nil
+	types := mediaType
+	if x.client.Dialect.PlainJSON {
+		types += " or application/json"
+	}
+	return scim.Errorf(http.StatusUnsupportedMediaType, "", "Content-Type must be %s, in UTF-8", types)
 }

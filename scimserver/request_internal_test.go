@@ -71,14 +71,17 @@ func TestParseParams(t *testing.T) {
 		want params
 	}{
 		{"", params{}},
-		{"&&&", params{}},
-		{"x=%zz&y;z", params{}},
-		{"filter=a+b%2Bc%26d&", params{filter: "a b+c&d"}},
+		{"&&&", params{stray: true}},
+		{"x=%zz&y;z", params{stray: true}},
+		{"filter=a+b%2Bc%26d&", params{filter: "a b+c&d", stray: true}},
 		{"filter=a=b", params{filter: "a=b"}},
 		{"filter=a;b", params{filter: "a;b"}},
 		{"Filter=a&STARTINDEX=2&Count=3", params{filter: "a", startIndex: "2", count: "3"}},
 		{"attributes=a,b&excludedAttributes=c", params{attributes: "a,b", excluded: "c"}},
 		{"filter=&filter=a", params{filter: "a"}},
+		{"cursor", params{byCursor: true}},
+		{"cursor=&count=2", params{byCursor: true, count: "2"}},
+		{"count=2&Cursor=x&sortBy=a&sortorder=b", params{byCursor: true, cursor: "x", count: "2", sortBy: "a", sortOrder: "b"}},
 	}
 	for _, tt := range tests {
 		got, err := parseParams(tt.raw)
@@ -86,7 +89,7 @@ func TestParseParams(t *testing.T) {
 			t.Errorf("%q: %+v, %v", tt.raw, got, err)
 		}
 	}
-	for _, raw := range []string{"filter=%", "count=%x1", "filter=a&filter=b", "attributes=%zz"} {
+	for _, raw := range []string{"filter=%", "count=%x1", "filter=a&filter=b", "cursor&cursor=x", "filter=%ff", "attributes=%zz"} {
 		if got, err := parseParams(raw); err == nil {
 			t.Errorf("%q: %+v", raw, got)
 		}

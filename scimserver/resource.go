@@ -3,13 +3,56 @@ package scimserver
 import (
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gorilla/mux"
 
 	"github.com/scimhub/scimhub/model/scim"
 )
 
-func (x *exchange) id() string { return mux.Vars(x.r)["id"] }
+// maxID is the longest id that a backend is asked for, in bytes. None are issued
+// that are longer.
+const maxID = 1 << 10
+
+// id is what the URL names, or the client's own resource. 404 for what cannot be
+// an id: databases have other opinions on such texts.
+func (x *exchange) id(t *scim.ResourceType) (string, error) {
+	id := x.target
+	if id == "" {
+		id = pathValue(x.r, "id")
+	}
+	if !plausible(id) {
+		return "", NotFound(t, strings.ToValidUTF8(id, "?"))
+	}
+	return id, nil
+}
+
+func plausible(id string) bool {
+	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
+}
+
+// pathValue is a variable of the path without percent-encoding. A router that
+// matches the path as it was sent (mux.Router.UseEncodedPath) leaves it encoded.
+func pathValue(r *http.Request, name string) string {
+	v := mux.Vars(r)[name]
+	if !strings.Contains(v, "%") || !strings.HasSuffix(strings.TrimSuffix(r.URL.EscapedPath(), "/"), "/"+v) {
+		return v
+	}
+	if plain, err := url.PathUnescape(v); err == nil {
+		return plain
+	}
+	return v
+}
+
+// one are the methods of a single resource.
+func (h *Handler) one(t *scim.ResourceType) methods {
+	m := methods{http.MethodGet: get(t), http.MethodPut: put(t), http.MethodPatch: patch(t), http.MethodDelete: remove(t)}
+	if h.NoPatch {
+		m[http.MethodPatch] = notImplemented("PATCH")
+	}
+	return m
+}
 
 // shown is the answer that carries a resource (RFC 7644 §3.1, §3.14).
 func (x *exchange) shown(status int, t *scim.ResourceType, res scim.Resource, f scim.Fields) reply {
@@ -45,46 +88,21 @@ func get(t *scim.ResourceType) action {
 		if err != nil {
 			return reply{}, err
 		}
-		res, err := x.Backend.Get(x.ctx, t, x.id(), passOn(fields, t))
+		id, err := x.id(t)
 		if err != nil {
 			return reply{}, err
 		}
-		if known := ParsePrecondition(x.r.Header.Values("If-None-Match")); !known.IsZero() && known.Matches(res.Meta) {
+		res, err := x.Backend.Get(x.ctx, t, id, passOn(fields, t))
+		if err != nil {
+			return reply{}, err
+		}
+		if err := ParsePrecondition(x.r.Header.Values("If-Match")).Check(res.Meta); err != nil {
+			return reply{}, err
+		}
+		if parseTags(x.r.Header.Values("If-None-Match")).holds(res.Meta) {
 			return reply{status: http.StatusNotModified}.with("Etag", res.Meta.ETag()), nil
 		}
 		return x.shown(http.StatusOK, t, res, fields), nil
-	}
-}
-
-// listBody is the ListResponse of RFC 7644 §3.4.2. Resources is never null.
-type listBody struct {
-	Schemas                         []string
-	Total, StartIndex, ItemsPerPage int
-	Resources                       []any
-}
-
-func listOf(resources []any) listBody {
-	return listBody{Schemas: []string{scim.URNListResponse}, Total: len(resources), StartIndex: 1,
-		ItemsPerPage: len(resources), Resources: resources}
-}
-
-// list serves GET /Users (RFC 7644 §3.4.2).
-func list(t *scim.ResourceType) action {
-	return func(x *exchange) (reply, error) {
-		q, err := x.query(t)
-		if err != nil {
-			return reply{}, err
-		}
-		page, err := x.Backend.List(x.ctx, t, q)
-		if err != nil {
-			return reply{}, err
-		}
-		body := listOf(make([]any, 0, len(page.Resources)))
-		for _, res := range page.Resources {
-			body.Resources = append(body.Resources, rendered(t, res, x.base, q.Fields))
-		}
-		body.Total, body.StartIndex, body.ItemsPerPage = page.Total, q.StartIndex, len(page.Resources)
-		return reply{status: http.StatusOK, body: body}, nil
 	}
 }
 
@@ -95,7 +113,7 @@ func (x *exchange) whole(t *scim.ResourceType) (map[string]any, scim.Fields, err
 	if err != nil {
 		return nil, fields, err
 	}
-	body, err := x.readBody()
+	body, err := x.readBody(x.MaxBody)
 	if err != nil {
 		return nil, fields, err
 	}
@@ -136,7 +154,7 @@ func patch(t *scim.ResourceType) action {
 		if err != nil {
 			return reply{}, err
 		}
-		body, err := x.readBody()
+		body, err := x.readBody(x.MaxBody)
 		if err != nil {
 			return reply{}, err
 		}
@@ -168,8 +186,11 @@ func (x *exchange) silentPatch(t *scim.ResourceType, p params) bool {
 }
 
 func (x *exchange) modify(t *scim.ResourceType, c scim.Change, fields scim.Fields) (reply, error) {
-	pre := ParsePrecondition(x.r.Header.Values("If-Match"))
-	res, err := x.Backend.Modify(x.ctx, t, x.id(), pre, c, fields)
+	id, err := x.id(t)
+	if err != nil {
+		return reply{}, err
+	}
+	res, err := x.Backend.Modify(x.ctx, t, id, precondition(x.r.Header), c, fields)
 	if err != nil {
 		return reply{}, err
 	}
@@ -179,8 +200,11 @@ func (x *exchange) modify(t *scim.ResourceType, c scim.Change, fields scim.Field
 // remove serves DELETE /Users/{id} (RFC 7644 §3.6).
 func remove(t *scim.ResourceType) action {
 	return func(x *exchange) (reply, error) {
-		pre := ParsePrecondition(x.r.Header.Values("If-Match"))
-		if err := x.Backend.Delete(x.ctx, t, x.id(), pre); err != nil {
+		id, err := x.id(t)
+		if err != nil {
+			return reply{}, err
+		}
+		if err := x.Backend.Delete(x.ctx, t, id, precondition(x.r.Header)); err != nil {
 			return reply{}, err
 		}
 		return reply{status: http.StatusNoContent}, nil

@@ -60,7 +60,7 @@ func (x *exchange) failure(err error) reply {
 		Schemas: []string{scim.URNError}, Status: strconv.Itoa(e.Status), Type: e.Type, Detail: shortened(e.Detail),
 	}}
 	if e.Status == http.StatusUnauthorized {
-		rep = rep.with("WWW-Authenticate", x.challenge())
+		rep = rep.with("WWW-Authenticate", strings.Join(x.challenge(), ", "))
 	}
 	if retry, ok := errors.AsType[*Retry](err); ok {
 		rep = rep.with("Retry-After", strconv.Itoa(retry.Seconds()))
@@ -105,50 +105,22 @@ func (x *exchange) classify(err error) *scim.Error {
 // report tells the operator. The query is left out: filters hold personal data.
 func (x *exchange) report(err error, status int) {
 	x.Log.LogAttrs(x.ctx, slog.LevelError, "scim request failed",
-		slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.r.Method)),
+		slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.method)),
 		slog.String("path", x.r.URL.Path), slog.Int("status", status), slog.Any("error", err))
 }
 
-// challenge is the WWW-Authenticate value (RFC 6750 §3).
-func (x *exchange) challenge() string {
-	if x.r.Header.Get("Authorization") == "" {
-		return `Bearer realm="scim"`
+// challenge lists the ways in (RFC 7644 §2): a WWW-Authenticate value each, those
+// with a name of their own in HTTP (RFC 6750 §3, RFC 7617).
+func (x *exchange) challenge() []string {
+	bearer := `Bearer realm="scim"`
+	if x.r.Header.Get("Authorization") != "" {
+		bearer += `, error="invalid_token"`
 	}
-	return `Bearer realm="scim", error="invalid_token"`
-}
-
-// write sends the answer and returns its status. The body is complete before the
-// header goes out, so an encoding failure still becomes a proper 500.
-func (x *exchange) write(rep reply) int {
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= pooledMost {
-			buffers.Put(buf)
+	out := []string{bearer}
+	for _, s := range x.AuthenticationSchemes() {
+		if s.Type == "httpbasic" {
+			out = append(out, `Basic realm="scim", charset="UTF-8"`)
 		}
-	}()
-	body := (*buf)[:0]
-	if rep.body != nil {
-		var err error
-		if body, err = appendJSON(body, rep.body); err != nil {
-			rep = x.failure(err)
-			body, _ = appendJSON(body[:0], rep.body) // strings only: cannot fail
-		}
-		*buf = body
 	}
-	header := x.w.Header()
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-store")
-	for _, h := range rep.header {
-		header.Set(h[0], h[1])
-	}
-	if rep.body != nil {
-		header.Set("Content-Type", mediaType)
-		header.Set("Content-Length", strconv.Itoa(len(body)))
-	}
-	x.w.WriteHeader(rep.status)
-	if rep.body != nil && x.r.Method != http.MethodHead {
-		// A failure means that the client has gone; there is nobody to tell.
-		_, _ = x.w.Write(body)
-	}
-	return rep.status
+	return out
 }
