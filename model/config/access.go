@@ -226,3 +226,7 @@ func sortedKeys(m map[string]string) []string {
 	slices.Sort(out)
 	return out
 }
+
+// ValidName reports whether a text may name something of the configuration, a
+// source or a credential for example.
+func ValidName(s string) bool { return namePattern.MatchString(s) }
