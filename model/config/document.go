@@ -172,7 +172,7 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	if d.PublicURL == "" {
 		d.PublicURL = publicURL(d.Listen, d.TLS != nil)
 	}
-	d.Registry = r.registry(root, d, files)
+	d.Registry = r.registry(root, files)
 	r.crossCheck(root, d)
 	shown := r.redact(own)
 	d.index(root, shown)

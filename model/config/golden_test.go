@@ -74,6 +74,7 @@ func TestFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	src = config.Bundle(src, func(file string) ([]byte, error) { return os.ReadFile(filepath.Join("testdata", file)) })
 	d, faults := config.Parse("hub.yaml", src)
 	if len(faults) > 0 {
 		t.Fatalf("faults:\n%s", lines(faults))
