@@ -189,7 +189,7 @@ func drawCompare(t *rapid.T, rt *scim.ResourceType, ids []string, elem *scim.Att
 	case a == nil, a.Type == scim.TypeComplex && n < 12, strings.EqualFold(a.Name, "id"), strings.EqualFold(a.Name, "value") && n < 12:
 		value = rapid.SampledFrom(ids).Draw(t, "id")
 	case a.Name == "type" && n < 8:
-		value = rapid.SampledFrom([]string{"User", "user", "grösse", "GRÖSSE", "direct", "Direct"}).Draw(t, "type")
+		value = rapid.SampledFrom([]string{"User", "user", "grösse", "GRÖSSE", "direct", "Direct", "indirect"}).Draw(t, "type")
 	case a.Name == "resourceType":
 		value = rapid.SampledFrom([]string{"User", "user", "Group"}).Draw(t, "kind")
 	case a.Name == "version":

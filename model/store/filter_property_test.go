@@ -86,15 +86,19 @@ func drawPopulation(t *rapid.T, registry *scim.Registry) *population {
 		p.add(t, user, attrs, fmt.Sprintf("00u%d", i))
 	}
 	users := slices.Clone(p.ids)
-	memberOf := map[string][]any{}
-	for i := range rapid.IntRange(0, 3).Draw(t, "groups") {
+	groups := make([]string, rapid.IntRange(0, 4).Draw(t, "groups"))
+	for i := range groups {
+		groups[i] = fmt.Sprintf("00g%d-%s", i, uuid.NewString())
+	}
+	listed := map[string][]string{} // by group
+	for _, id := range groups {
 		attrs := drawAttrs(t, group)
 		attrs["displayName"] = drawText(t)
-		for _, id := range append(slices.Clone(users), "nobody") {
+		for _, member := range append(append(slices.Clone(users), groups...), "nobody") { // itself too, and circles
 			if !rapid.Bool().Draw(t, "member") {
 				continue
 			}
-			m := map[string]any{"value": id}
+			m := map[string]any{"value": member}
 			if rapid.Bool().Draw(t, "typed") {
 				m["type"] = rapid.SampledFrom([]string{"User", "user", "Group", "Größe"}).Draw(t, "type")
 			}
@@ -103,10 +107,20 @@ func drawPopulation(t *rapid.T, registry *scim.Registry) *population {
 			}
 			list, _ := attrs["members"].([]any)
 			attrs["members"] = append(list, m)
+			listed[id] = append(listed[id], member)
 		}
-		id := p.add(t, group, attrs, fmt.Sprintf("00g%d", i))
-		for _, m := range members(attrs) {
-			memberOf[m.ID] = append(memberOf[m.ID], map[string]any{"value": id, "display": attrs["displayName"], "type": "direct"})
+		p.addAs(t, group, attrs, id)
+	}
+	memberOf := map[string][]any{}
+	for _, w := range p.writes {
+		if w.Type != user {
+			continue
+		}
+		above := groupsAbove(listed, w.Resource.ID)
+		for _, g := range p.writes {
+			if how, ok := above[g.Resource.ID]; ok {
+				memberOf[w.Resource.ID] = append(memberOf[w.Resource.ID], map[string]any{"value": g.Resource.ID, "display": g.Resource.Attrs["displayName"], "type": how})
+			}
 		}
 	}
 	foreign := scim.Resource{ID: uuid.NewString(), Type: "Group", Attrs: map[string]any{"displayName": "foreign"}, Meta: scim.Meta{Version: 1}}
@@ -138,8 +152,30 @@ func members(attrs map[string]any) []store.Member {
 	return out
 }
 
-func (p *population) add(t *rapid.T, rt *scim.ResourceType, attrs map[string]any, prefix string) string {
-	id := prefix + "-" + uuid.NewString()
+// groupsAbove says of every group that somebody is in whether they are so directly.
+func groupsAbove(listed map[string][]string, id string) map[string]string {
+	out := map[string]string{}
+	for todo := []string{id}; len(todo) > 0; todo = todo[1:] {
+		for g, members := range listed {
+			if _, seen := out[g]; !seen && slices.Contains(members, todo[0]) {
+				out[g] = "indirect"
+				todo = append(todo, g)
+			}
+		}
+	}
+	for g := range out {
+		if slices.Contains(listed[g], id) {
+			out[g] = "direct"
+		}
+	}
+	return out
+}
+
+func (p *population) add(t *rapid.T, rt *scim.ResourceType, attrs map[string]any, prefix string) {
+	p.addAs(t, rt, attrs, prefix+"-"+uuid.NewString())
+}
+
+func (p *population) addAs(t *rapid.T, rt *scim.ResourceType, attrs map[string]any, id string) {
 	moment := func(name string) time.Time {
 		at, _ := scim.ParseDateTime(drawTime(t))
 		return at.Truncate(time.Microsecond)
@@ -151,7 +187,6 @@ func (p *population) add(t *rapid.T, rt *scim.ResourceType, attrs map[string]any
 		w.Identity, w.NewIdentity = "i-"+id, true
 	}
 	p.writes, p.ids = append(p.writes, w), append(p.ids, id)
-	return id
 }
 
 // filter draws a filter in text, as a client sends it, and binds it; nil where

@@ -73,6 +73,9 @@ func (r identityRow) plain() (IdentityRow, error) {
 	return out, err
 }
 
+// identityKey is the form in which people are found by name.
+func identityKey(name string) string { return indexForm(scim.Fold(name)) }
+
 // Identity reads what was last worked out of a person.
 func (t *Tx) Identity(id string) (IdentityRow, error) {
 	var r identityRow
@@ -95,7 +98,7 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 	}
 	findings, _ := json.Marshal(i.Findings)
 	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = ?, findings = ? WHERE id = ?`,
-		i.Name, scim.Fold(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
+		i.Name, identityKey(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
 		microsPtr(i.LeftAt), i.LeftSource, i.OverGuard, string(findings), i.ID)
 	return err
 }
@@ -103,7 +106,7 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 // FindIdentity finds a person by id, userName (as merged) or name, without regard to case.
 func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
 	var rows []identityRow
-	if err := t.db.Where("id = ? OR key = ?", name, scim.Fold(name)).Order("id").Limit(2).Find(&rows).Error; err != nil {
+	if err := t.db.Where("id = ? OR key = ?", name, identityKey(name)).Order("id").Limit(2).Find(&rows).Error; err != nil {
 		return IdentityRow{}, err
 	}
 	switch len(rows) {
@@ -256,7 +259,7 @@ func (t *Tx) Left(source string, since time.Time) (left, people int, err error) 
 // somebody deleted at the source, who may come back. Empty if there is none.
 func (t *Tx) Orphan(userName string) (string, error) {
 	var id string
-	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, scim.Fold(userName)).Scan(&id)
+	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, identityKey(userName)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -270,7 +273,7 @@ func (t *Tx) Orphan(userName string) (string, error) {
 // apart. Empty where it is nobody.
 func (t *Tx) Returning(source, userName, externalID string) (string, error) {
 	var rows []identityRow
-	err := t.db.Where(`key = ? AND erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = identities.id)`, scim.Fold(userName)).
+	err := t.db.Where(`key = ? AND erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = identities.id)`, identityKey(userName)).
 		Order("id").Limit(returning).Find(&rows).Error
 	if err != nil {
 		return "", err
@@ -313,6 +316,6 @@ func (t *Tx) LockName(userName string) error {
 	if !t.pg {
 		return nil
 	}
-	_, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(?::text, 7266223011))`, scim.Fold(userName))
+	_, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(?::text, 7266223011))`, identityKey(userName))
 	return err
 }

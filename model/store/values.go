@@ -217,18 +217,23 @@ func taken(err error, w ResourceWrite, values []value) error {
 	if !isUnique(err) {
 		return err
 	}
-	attr := keyAttribute(w.Type)
+	attr := ""
 	var known *TakenError
 	var pg *pgconn.PgError
 	switch {
 	case errors.As(err, &known):
 		attr = known.Attribute
-	case errors.As(err, &pg) && pg.ConstraintName == "resource_values_unique":
+	case errors.As(err, &pg) && pg.ConstraintName == "resources_key", strings.Contains(err.Error(), "resources.key"):
+		attr = keyAttribute(w.Type)
+	case pg != nil && pg.ConstraintName == "resource_values_unique":
 		for _, v := range values { // Detail is: Key (kind, attr, …)=(User, the path, …) …
 			if v.uniq && strings.Contains(pg.Detail, ", "+v.attr+", ") {
 				attr = v.attr
 			}
 		}
+	}
+	if attr == "" {
+		return err
 	}
 	if p, err := scim.ParsePath(attr); err == nil {
 		if resolved, _, err := w.Type.Resolve(p); err == nil {

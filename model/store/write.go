@@ -100,7 +100,7 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 		args: []any{row.ID, row.Source, row.Kind, row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.CreatedAt, row.ModifiedAt, row.IdentityID}}}
 	if w.NewIdentity {
 		pieces = append(pieces, piece{text: `INSERT INTO identities (id, name, key, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
-			args: []any{w.Identity, row.Name(), scim.Fold(row.Name()), micros(t.Now)}})
+			args: []any{w.Identity, row.Name(), identityKey(row.Name()), micros(t.Now)}})
 	}
 	pieces = append(pieces, t.countPiece(w, lane, 1))
 	pieces = append(pieces, memberPieces(w)...)
@@ -212,7 +212,7 @@ func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, newName string)
 	var b strings.Builder
 	args, guard := []any{e.digest(), lane}, ""
 	if newName != "" {
-		args, guard = append(args, scim.Fold(newName)), orphanGuard
+		args, guard = append(args, identityKey(newName)), orphanGuard
 	}
 	b.WriteString(`WITH head AS (UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || ?::bytea) WHERE lane = ?` + guard + ` RETURNING lane, seq, hash)`)
 	for i, p := range pieces {
