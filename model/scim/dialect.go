@@ -68,8 +68,9 @@ type Dialect struct {
 	UnknownPaths bool
 	// URNDot accepts a dot for the colon between an extension's URN and the attribute.
 	URNDot bool
-	// MissingTypes accepts elements of emails, phoneNumbers, … without type, which
-	// the RFC allows but which many clients cannot address.
+	// MissingTypes accepts emails without a type, which nobody can address by
+	// emails[type eq "work"]. The RFC allows them, so every named dialect does, and
+	// Seen does not hear of it.
 	MissingTypes bool
 	// UnderscoreLocale accepts "en_US" for locale and preferredLanguage, where RFC
 	// 7643 §4.1.1 wants the language tag "en-US". It is stored as sent.

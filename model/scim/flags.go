@@ -113,7 +113,7 @@ func valueFlags() []flagEntry {
 		accepts(FlagMissingSchemas, "bodies without schemas", func(d *Dialect) *bool { return &d.MissingSchemas }),
 		accepts(FlagUnknownAttributes, "attributes that no schema defines, which are dropped", func(d *Dialect) *bool { return &d.UnknownAttributes }),
 		accepts(FlagLastPrimary, "several values marked primary: the last one is", func(d *Dialect) *bool { return &d.LastPrimary }),
-		accepts(FlagMissingTypes, "values without a type, such as an e-mail address of no kind", func(d *Dialect) *bool { return &d.MissingTypes }),
+		accepts(FlagMissingTypes, "e-mail addresses without a type", func(d *Dialect) *bool { return &d.MissingTypes }),
 		accepts(FlagUnderscoreLocale, `a locale in the POSIX form: "en_US"`, func(d *Dialect) *bool { return &d.UnderscoreLocale }),
 		accepts(FlagAnyCountry, "any text for the country of an address, not only an ISO 3166 code of two letters", func(d *Dialect) *bool { return &d.AnyCountry }),
 		accepts(FlagAnyCertificate, "any base64 for a certificate, not only one in DER", func(d *Dialect) *bool { return &d.AnyCertificate }),

@@ -57,3 +57,9 @@ func TestStrictDialects(t *testing.T) {
 		}
 	}
 }
+
+// anyFormat accepts nothing that breaks the protocol, but any text where the RFC
+// names a format.
+func anyFormat() Dialect {
+	return Dialect{MissingTypes: true, UnderscoreLocale: true, AnyCountry: true, AnyCertificate: true}
+}

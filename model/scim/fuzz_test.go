@@ -102,7 +102,7 @@ func checkValid(t *testing.T, rt *ResourceType, attrs map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := rt.Decode(text, Dialect{})
+	again, err := rt.Decode(text, anyFormat())
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

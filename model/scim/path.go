@@ -66,12 +66,13 @@ func (p *parser) attrPath(word string) (Path, error) {
 			path.URI += ":" + path.Attr
 			path.Attr, path.Sub = path.Sub[:j], path.Sub[j+1:]
 		}
-		if !validName(path.Sub) {
+	}
+	dotted := path.Attr != name
+	if !validName(path.Attr) || dotted && !validName(path.Sub) {
+		if !validURN(word) {
 			return Path{}, p.expected("an attribute name")
 		}
-	}
-	if !validName(path.Attr) {
-		return Path{}, p.expected("an attribute name")
+		path = Path{URI: word} // urn:…:2.0: what follows the last colon is no name, so it is a URN alone
 	}
 	p.pos = start + len(word)
 	return path, nil
@@ -176,6 +177,11 @@ func (t *ResourceType) findWhole(p Path, d *Dialect) (found, bool) {
 	urn := p.URI + ":" + p.Attr
 	s, ok := t.schemaByURN(urn)
 	switch {
+	case !ok && p.Sub != "" && p.Filter == nil: // a URN with a dot in its last part
+		if s, ok = t.extension(urn + "." + p.Sub); !ok {
+			return found{}, false
+		}
+		return found{path: Path{URI: s.ID}, ext: s}, true
 	case !ok:
 		return found{}, false
 	case p.Sub == "" && s != t.Schema && p.Filter == nil:

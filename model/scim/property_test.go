@@ -63,7 +63,7 @@ func TestPatchProperties(t *testing.T) {
 			t.Fatalf("%s: changed %v, result %v", ops, changed, out.Attrs)
 		}
 		text, _ := json.Marshal(out.Attrs)
-		again, err := user.Decode(text, Dialect{})
+		again, err := user.Decode(text, anyFormat())
 		if err != nil || !equal(again, out.Attrs) {
 			t.Fatalf("%s: the result %s is not valid: %v, reads back as %v", ops, text, err, again)
 		}

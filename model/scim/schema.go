@@ -58,6 +58,8 @@ type Attribute struct {
 	keyed    bool                  // elements are identified by their value alone: members, groups
 	refLike  bool                  // has value and $ref: it names another resource
 	userName bool                  // compared as FoldName says
+	closed   bool                  // CanonicalValues are the only ones allowed
+	format   format                // what the RFC says of its values beyond the type
 }
 
 // Key is the attribute's name in a search document: lower case.
@@ -147,6 +149,9 @@ func prepare(list []*Attribute, urnKey string, parent *Attribute) (map[string]*A
 		a.defaults()
 		a.key, a.urnKey, a.parent = strings.ToLower(a.Name), urnKey, parent
 		a.userName = parent == nil && a.key == "username" && strings.EqualFold(urnKey, URNUser)
+		if strings.EqualFold(urnKey, URNUser) {
+			a.format = formatOf(a, parent)
+		}
 		if _, ok := index[a.key]; ok {
 			return nil, fmt.Errorf("attribute %q is defined twice", a.Name)
 		}
@@ -165,7 +170,8 @@ func prepare(list []*Attribute, urnKey string, parent *Attribute) (map[string]*A
 		_, value := sub["value"]
 		ref, hasRef := sub["$ref"]
 		a.refLike = value && hasRef
-		a.keyed = a.refLike && a.MultiValued && (a.key == "members" || a.key == "groups")
+		a.keyed = a.refLike && a.MultiValued &&
+			(a.key == "members" && strings.EqualFold(urnKey, URNGroup) || a.key == "groups" && strings.EqualFold(urnKey, URNUser))
 		if a.keyed {
 			ref.computed = true
 		}
@@ -179,7 +185,7 @@ func (a *Attribute) defaults() {
 	a.Type = cmp.Or(a.Type, TypeString)
 	a.Mutability = cmp.Or(a.Mutability, ReadWrite)
 	a.Returned = cmp.Or(a.Returned, ReturnedDefault)
-	a.Uniqueness = cmp.Or(a.Uniqueness, "none")
+	a.Uniqueness = cmp.Or(a.Uniqueness, UniqueNone)
 	a.CaseExact = a.CaseExact || a.Type == TypeBinary || a.Type == TypeReference
 }
 

@@ -42,9 +42,13 @@ func (c *decoder) list(a *Attribute, v any, at *place) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v != nil {
-			out = append(out, v)
+		if v == nil {
+			continue
 		}
+		if m, _ := v.(map[string]any); a.format == formatTyped && m["type"] == nil && !c.d.MissingTypes {
+			return nil, (&place{up: at, index: i}).sub("type").fault("is missing")
+		}
+		out = append(out, v)
 	}
 	if len(out) == 0 {
 		return nil, nil
@@ -95,7 +99,7 @@ func (c *decoder) single(a *Attribute, v any, at *place) (any, error) {
 			return nil, at.fault("must be a URI")
 		}
 	}
-	return s, nil
+	return s, c.formatted(a, s, at)
 }
 
 func (c *decoder) boolean(v any, at *place) (any, error) {
