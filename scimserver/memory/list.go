@@ -6,7 +6,8 @@ import (
 	"github.com/scimhub/scimhub/model/scim"
 )
 
-// List returns a page in order of creation.
+// List returns a page in order of creation or, with q.Sort, in its order; equal
+// resources are in order of creation.
 func (s *Store) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -14,23 +15,32 @@ func (s *Store) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (s
 	if err != nil {
 		return scim.Page{}, err
 	}
-	page := scim.Page{StartIndex: max(1, q.StartIndex)}
 	matches := tb.order
 	if q.Filter != nil {
 		if matches, err = s.search(ctx, tb, q.Filter); err != nil {
 			return scim.Page{}, err
 		}
 	}
-	page.Total = len(matches)
-	if page.StartIndex > page.Total {
-		return page, nil
+	if q.Sort != nil {
+		matches = s.sorted(tb, matches, q.Sort)
 	}
-	matches = matches[page.StartIndex-1:]
-	matches = matches[:min(max(0, q.Count), len(matches))]
-	for _, rec := range matches {
+	page := scim.Page{StartIndex: max(1, q.StartIndex), Total: len(matches)}
+	from := min(page.StartIndex-1, len(matches))
+	if q.ByCursor && q.After != "" {
+		page.Total = -1 // of another moment than the first page's
+		if from, err = s.behind(tb, matches, q); err != nil {
+			return scim.Page{}, err
+		}
+	}
+	matches = matches[from:]
+	shown := matches[:min(max(0, q.Count), len(matches))]
+	for _, rec := range shown {
 		page.Resources = append(page.Resources, s.complete(rec, q.Fields))
 	}
-	return page, nil
+	if n := len(shown); q.ByCursor && n > 0 && n < len(matches) {
+		page.Next, err = s.positionOf(tb, shown[n-1], q.Sort).encode()
+	}
+	return page, err
 }
 
 // search returns the records that match, in order.

@@ -1,10 +1,13 @@
 package memory
 
 import (
+	"context"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/scimserver"
 )
 
 // memberIDs lists the ids in a resource's members, if it has any.
@@ -71,6 +74,41 @@ func (s *Store) forget(ids []string) {
 			}
 		}
 	}
+}
+
+// uniqueNames reports whether a second group of one name is refused.
+func (s *Store) uniqueNames(ctx context.Context) bool {
+	c, _ := scimserver.ClientFrom(ctx)
+	return s.options.UniqueGroupNames || c.Dialect.UniqueGroupNames
+}
+
+// checkReferences refuses members and managers that do not exist, where the client's
+// dialect wants that: 400 invalidValue. What was there before stays as it is.
+func (s *Store) checkReferences(ctx context.Context, before, after scim.Resource) error {
+	c, ok := scimserver.ClientFrom(ctx)
+	if !ok || c.Dialect.UnresolvedReferences {
+		return nil
+	}
+	had := map[string]bool{}
+	for _, id := range append(memberIDs(before), managerIDs(before)...) {
+		had[id] = true
+	}
+	missing := func(id string) bool { return !had[id] && s.record(id) == nil }
+	for name, list := range map[string][]string{"members": memberIDs(after), "manager": managerIDs(after)} {
+		if i := slices.IndexFunc(list, missing); i >= 0 {
+			return scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "%s: there is no resource %q", name, list[i])
+		}
+	}
+	return nil
+}
+
+// managerIDs is the id of a user's manager, if there is one.
+func managerIDs(r scim.Resource) []string {
+	ext, _ := r.Attrs[scim.URNEnterprise].(map[string]any)
+	if id := memberID(ext["manager"]); id != "" {
+		return []string{id}
+	}
+	return nil
 }
 
 // leaveAll takes a deleted resource out of every group that lists it (RFC 7643

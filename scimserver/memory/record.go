@@ -14,32 +14,28 @@ import (
 type record struct {
 	seq  uint64 // order of creation
 	res  scim.Resource
-	keys []any // values by table.keys; nil where absent
+	keys []any              // values by table.keys; nil where absent
+	own  []scim.UniqueValue // what no other record may have
 	// doc is the search document, made when a filter first needs it; readers may
 	// make it at the same time, and then make the same.
 	doc atomic.Pointer[map[string]any]
 }
 
-// key is an attribute that has an index, because it must be unique or because
-// clients look resources up by it.
+// key is an attribute that has an index, because clients look resources up by it.
 type key struct {
 	name   string // schema name
 	folded string // name in the search document
-	unique bool
 }
 
-// keysOf chooses the indexed attributes of a type: whatever its schema declares
-// unique, and what every IdP matches by.
-func keysOf(t *scim.ResourceType, uniqueGroupNames bool) []key {
+// keysOf chooses the indexed attributes of a type: what every IdP matches by, and
+// what its core schema declares unique.
+func keysOf(t *scim.ResourceType) []key {
 	keys := []key{{name: "externalId", folded: "externalid"}}
 	for _, a := range t.Schema.Attributes {
-		unique := a.Uniqueness == "server" || a.Uniqueness == "global"
-		if a.Name == "displayName" && t.Name == "Group" && uniqueGroupNames {
-			unique = true
-		}
-		plain := a.Type == "string" && !a.MultiValued && a.Returned != "never" && a.Name != "id" && a.Name != "externalId"
+		unique := a.Uniqueness == scim.UniqueServer || a.Uniqueness == scim.UniqueGlobal
+		plain := a.Type == scim.TypeString && !a.MultiValued && a.Returned != scim.ReturnedNever && a.Name != "id" && a.Name != "externalId"
 		if plain && (unique || a.Name == "displayName") {
-			keys = append(keys, key{name: a.Name, folded: strings.ToLower(a.Name), unique: unique})
+			keys = append(keys, key{name: a.Name, folded: strings.ToLower(a.Name)})
 		}
 	}
 	return keys
@@ -62,18 +58,36 @@ func (tb *table) keyValues(r scim.Resource) []any {
 	return out
 }
 
-func (tb *table) checkUnique(self *record, values []any) error {
+// checkUnique returns 409 if another record has one of the values of own, or, for a
+// group whose name must be its own, the name.
+func (tb *table) checkUnique(self *record, own []scim.UniqueValue, keys []any, names bool) error {
+	for _, v := range own {
+		if other := tb.owner[v]; other != nil && other != self {
+			return scimserver.Conflict(tb.kind, v.Path)
+		}
+	}
 	for i, k := range tb.keys {
-		if !k.unique || values[i] == nil {
+		if !names || tb.kind.Name != "Group" || k.name != "displayName" || keys[i] == nil {
 			continue
 		}
-		for _, other := range tb.lookup[k.name][values[i]] {
+		for _, other := range tb.lookup[k.name][keys[i]] {
 			if other != self {
 				return scimserver.Conflict(tb.kind, k.name)
 			}
 		}
 	}
 	return nil
+}
+
+// claim makes the values of own the record's, instead of those it had.
+func (tb *table) claim(rec *record, own []scim.UniqueValue) {
+	for _, v := range rec.own {
+		delete(tb.owner, v)
+	}
+	for _, v := range own {
+		tb.owner[v] = rec
+	}
+	rec.own = own
 }
 
 // reindex moves a record from the values in was to those in is; nil means none.

@@ -18,7 +18,7 @@ import (
 // Options changes how a Store behaves. The zero value is ready to use.
 type Options struct {
 	// UniqueGroupNames refuses a second group with a displayName that differs in
-	// case at most.
+	// case at most, also where the client's dialect does not ask for it.
 	UniqueGroupNames bool
 	Now              func() time.Time // nil means time.Now
 	NewID            func() string    // nil means random UUIDs
@@ -40,6 +40,7 @@ type table struct {
 	order  []*record
 	keys   []key
 	lookup map[string]map[any][]*record // by key name, then by the value in the search document; in order of creation
+	owner  map[scim.UniqueValue]*record
 }
 
 var _ scimserver.Backend = (*Store)(nil)
@@ -54,14 +55,14 @@ func New(reg *scim.Registry, o Options) *Store {
 	}
 	s := &Store{options: o, tables: map[string]*table{}, holders: map[string][]string{}}
 	for _, t := range reg.Types {
-		s.tables[t.Name] = newTable(t, o)
+		s.tables[t.Name] = newTable(t)
 	}
 	return s
 }
 
-func newTable(t *scim.ResourceType, o Options) *table {
-	tb := &table{kind: t, byID: map[string]*record{}, lookup: map[string]map[any][]*record{}}
-	tb.keys = keysOf(t, o.UniqueGroupNames)
+func newTable(t *scim.ResourceType) *table {
+	tb := &table{kind: t, byID: map[string]*record{}, lookup: map[string]map[any][]*record{}, owner: map[scim.UniqueValue]*record{}}
+	tb.keys = keysOf(t)
 	for _, k := range tb.keys {
 		tb.lookup[k.name] = map[any][]*record{}
 	}
@@ -103,7 +104,7 @@ func (s *Store) Get(_ context.Context, t *scim.ResourceType, id string, want sci
 }
 
 // Create stores a new resource; 409 if it takes a value that must be unique.
-func (s *Store) Create(_ context.Context, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
+func (s *Store) Create(ctx context.Context, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tb, err := s.table(t)
@@ -117,9 +118,14 @@ func (s *Store) Create(_ context.Context, t *scim.ResourceType, attrs map[string
 		Meta: scim.Meta{Created: now, LastModified: now, Version: 1},
 	}}
 	rec.keys = tb.keyValues(rec.res)
-	if err := tb.checkUnique(rec, rec.keys); err != nil {
+	own := t.UniqueValues(rec.res)
+	if err := tb.checkUnique(rec, own, rec.keys, s.uniqueNames(ctx)); err != nil {
 		return scim.Resource{}, err
 	}
+	if err := s.checkReferences(ctx, scim.Resource{}, rec.res); err != nil {
+		return scim.Resource{}, err
+	}
+	tb.claim(rec, own)
 	rec.res.ID = s.options.NewID()
 	tb.byID[rec.res.ID] = rec
 	tb.order = append(tb.order, rec)
@@ -129,7 +135,7 @@ func (s *Store) Create(_ context.Context, t *scim.ResourceType, attrs map[string
 }
 
 // Modify changes the resource; 404, 412, 409, and what Change.Apply finds.
-func (s *Store) Modify(_ context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition, c scim.Change, want scim.Fields) (scim.Resource, error) {
+func (s *Store) Modify(ctx context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition, c scim.Change, want scim.Fields) (scim.Resource, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tb, rec, err := s.find(t, id)
@@ -144,7 +150,7 @@ func (s *Store) Modify(_ context.Context, t *scim.ResourceType, id string, pre s
 		return scim.Resource{}, err
 	}
 	if changed {
-		if err := s.replace(tb, rec, next); err != nil {
+		if err := s.replace(ctx, tb, rec, next); err != nil {
 			return scim.Resource{}, err
 		}
 	}
@@ -152,11 +158,15 @@ func (s *Store) Modify(_ context.Context, t *scim.ResourceType, id string, pre s
 }
 
 // replace puts a changed resource in the place of the old one.
-func (s *Store) replace(tb *table, rec *record, next scim.Resource) error {
-	keys := tb.keyValues(next)
-	if err := tb.checkUnique(rec, keys); err != nil {
+func (s *Store) replace(ctx context.Context, tb *table, rec *record, next scim.Resource) error {
+	keys, own := tb.keyValues(next), tb.kind.UniqueValues(next)
+	if err := tb.checkUnique(rec, own, keys, s.uniqueNames(ctx)); err != nil {
 		return err
 	}
+	if err := s.checkReferences(ctx, rec.res, next); err != nil {
+		return err
+	}
+	tb.claim(rec, own)
 	before, oldName := memberIDs(rec.res), rec.res.Attrs["displayName"]
 	tb.reindex(rec, rec.keys, keys)
 	rec.keys = keys
@@ -194,6 +204,7 @@ func (s *Store) Delete(_ context.Context, t *scim.ResourceType, id string, pre s
 	s.link(id, memberIDs(rec.res), nil)
 	s.leaveAll(id)
 	tb.reindex(rec, rec.keys, nil)
+	tb.claim(rec, nil)
 	delete(tb.byID, id)
 	tb.order = without(tb.order, rec.seq)
 	return nil
