@@ -17,6 +17,10 @@ import (
 // scimPath is where the service provider is.
 const scimPath = "/scim/v2"
 
+// maxHeader is for a request's line and headers together, bytes: four times the
+// longest query that is read.
+const maxHeader = 128 << 10
+
 // mount makes the HTTP server: every front of the hub, in one place.
 func (i *instance) mount() {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
@@ -31,7 +35,7 @@ func (i *instance) mount() {
 	root.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusNotFound, "not found: SCIM is at "+scimPath+", the API at /api/v1\n")
 	})
-	i.server = &http.Server{Handler: root, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+	i.server = &http.Server{Handler: root, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
 }
 
@@ -40,7 +44,8 @@ func (i *instance) mount() {
 func (i *instance) serviceProvider(types *scim.Registry) http.Handler {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticator(i.store.Now),
-		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe}
+		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe,
+		CursorKey: i.cursorKey, StoresPasswords: true}
 	h.Mount(root.PathPrefix(scimPath).Subrouter())
 	return root
 }

@@ -46,7 +46,9 @@ type instance struct {
 	listener net.Listener
 	server   *http.Server
 	scim     atomic.Pointer[http.Handler] // of the configuration in force
-	stopping atomic.Bool
+
+	cursorKey []byte // seals cursors; all replicas share it
+	stopping  atomic.Bool
 
 	deviations hub.Deviations // of sources, for whoever set them up
 }
@@ -90,6 +92,10 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 }
 
 func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) error {
+	var err error
+	if i.cursorKey, err = i.store.ProcessKey(ctx, "scim cursors"); err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	i.hub = hub.New(i.store, o.Log)
 	i.hub.Metrics = hub.NewMetrics(registry)
