@@ -159,7 +159,7 @@ func TestFailingRuleKeepsAccess(t *testing.T) {
 		if len(s.row.Findings) == 0 || s.row.Stage != model.Active {
 			w.t.Errorf("findings %q at stage %s", s.row.Findings, s.row.Stage)
 		}
-		w.patch(w.user, u.ID, `[{"op":"add","path":"emails","value":[{"value":"a@else.example"}]}]`)
+		w.patch(w.user, u.ID, `[{"op":"add","path":"emails","value":[{"value":"a@else.example","type":"work"}]}]`)
 		w.evaluate()
 		w.wantRoles(id, "employee") // decided now
 		if s := w.state(id); len(s.row.Findings) != 0 {

@@ -9,12 +9,20 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 )
 
+// longestID is how long, in bytes, an id of a member may be that nobody has yet.
+const longestID = 256
+
 // join works out who joins and parts by a write to a group, and whom it concerns:
 // those people, and everybody in a group that does. A member that exists is told
 // what it is; one that does not is kept, unless the actor must name existing ones
 // (RFC 7643 §2.3.7 leaves that open).
 func join(tx *store.Tx, by Actor, w *store.ResourceWrite, before map[string]any) error {
 	w.Joined, w.Parted = memberDelta(memberRows(w.Type, before), memberRows(w.Type, w.Resource.Attrs))
+	for _, m := range w.Joined {
+		if len(m.ID) > longestID {
+			return scim.Errorf(400, scim.InvalidValue, "members: a value is longer than %d bytes", longestID)
+		}
+	}
 	refs, err := tx.References(by.Source, append(memberIDs(w.Joined), w.Parted...))
 	if err != nil {
 		return err

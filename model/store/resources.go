@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
@@ -126,6 +127,9 @@ func plainNumbers(v any) any {
 // another source's.
 func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
 	var out scim.Resource
+	if !possible(id) {
+		return out, missing(sql.ErrNoRows, t, id)
+	}
 	err := s.reading(t, want)(ctx, func(tx *Tx) error {
 		h, err := scan(want)(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name), t.Name)
 		if err != nil {
@@ -146,6 +150,12 @@ func (s *Store) reading(t *scim.ResourceType, want scim.Fields) func(context.Con
 	return func(ctx context.Context, fn func(*Tx) error) error { return s.single(ctx, s.read, fn) }
 }
 
+// possible reports whether a text that came in an address can be an id at all; to ask
+// PostgreSQL for some texts is an error.
+func possible(id string) bool {
+	return len(id) <= maxIndexed && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
+}
+
 func missing(err error, t *scim.ResourceType, id string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return scim.Errorf(404, "", "%s %q does not exist", t.Name, id)
@@ -157,6 +167,9 @@ func missing(err error, t *scim.ResourceType, id string) error {
 // Of a group's members it loads those named by the change, or all. Groups of a
 // user are loaded where they are wanted; they are read-only.
 func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, members []string, allMembers bool, want scim.Fields) (Held, error) {
+	if !possible(id) {
+		return Held{}, missing(sql.ErrNoRows, rt, id)
+	}
 	lock := ""
 	if t.pg {
 		lock = " FOR UPDATE OF r"
