@@ -17,9 +17,10 @@ import (
 // scimPath is where the service provider is.
 const scimPath = "/scim/v2"
 
-// maxHeader is for a request's line and headers together, bytes: four times the
-// longest query that is read.
-const maxHeader = 128 << 10
+// maxHeader is for a request's line and headers together, bytes. It is far more than
+// the longest query that is read: beyond it net/http answers in plain text, and who
+// sends a filter of 300,000 parentheses is to get an Error (RFC 7644 §3.12).
+const maxHeader = 1 << 20
 
 // mount makes the HTTP server: every front of the hub, in one place.
 func (i *instance) mount() {
@@ -43,7 +44,7 @@ func (i *instance) mount() {
 // configuration may bring types of its own, so each one gets endpoints of its own.
 func (i *instance) serviceProvider(types *scim.Registry) http.Handler {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticator(i.store.Now),
+	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticate, AuthenticationSchemes: i.sources.Schemes,
 		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe,
 		CursorKey: i.cursorKey, StoresPasswords: true}
 	h.Mount(root.PathPrefix(scimPath).Subrouter())
