@@ -1,11 +1,14 @@
 package replay
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/scimhub/scimhub/model/scim"
 )
 
 func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
@@ -198,4 +201,24 @@ func shown(v any) string {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
+}
+
+// Match compares a body with a pattern as recordings have it and returns what is
+// not as it is due. What the pattern captures is added to known, which may be nil.
+// The error says that the pattern itself cannot be read.
+func Match(pattern string, body []byte, known map[string]string) ([]string, error) {
+	want, err := scim.ParseJSON([]byte(pattern))
+	if err != nil {
+		return nil, fmt.Errorf("the pattern: %w", err)
+	}
+	got, err := scim.ParseJSON(bytes.TrimSpace(body))
+	if err != nil {
+		return []string{fmt.Sprintf("%v: %s", err, clip(string(body)))}, nil
+	}
+	m := &matcher{values: values(known)}
+	if m.values == nil {
+		m.values = values{}
+	}
+	m.match("", want, got, true)
+	return m.faults, nil
 }
