@@ -35,6 +35,9 @@ type API struct {
 	Activate func(context.Context, *hub.Snapshot) error
 	// Nudge wakes the worker of a target.
 	Nudge func(target string)
+	// TokensChanged puts the stored tokens of sources in force in this process; may
+	// be nil where there are none.
+	TokensChanged func(context.Context) error
 }
 
 // Version says which program answers.
@@ -86,6 +89,10 @@ func (a *API) routes() []route {
 		{"GET", "/identities", readers, a.identities},
 		{"GET", "/identities/{person}", readers, a.identity},
 		{"GET", "/identities/{person}/explain", readers, a.explain},
+		{"GET", "/tokens", readers, a.listTokens},
+		{"POST", "/tokens", admins, a.createToken},
+		{"POST", "/tokens/{token}/rotate", admins, a.rotateToken},
+		{"POST", "/tokens/{token}/revoke", admins, a.revokeToken},
 		{"GET", "/audit", readers, a.audit},
 		{"GET", "/audit/verify", readers, a.verifyAudit},
 	}

@@ -37,6 +37,9 @@ func (c *client) resolve() error {
 		switch {
 		case err == nil:
 			c.server = h.URL
+			if h.Pin != "" {
+				c.http.Transport = &http.Transport{TLSClientConfig: pinned(h.Pin), ForceAttemptHTTP2: true}
+			}
 			if c.token == "" {
 				c.token = h.Token
 			}

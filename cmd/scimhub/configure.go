@@ -15,9 +15,7 @@ import (
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
-	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
-	"github.com/scimhub/scimhub/scimserver"
 )
 
 // configPoll is how soon a version applied at another replica is in force here.
@@ -150,9 +148,9 @@ func (i *instance) warn(snap *hub.Snapshot) {
 	}
 }
 
-// tokens reads the secrets of a configuration; every one that cannot be read is
+// credentials reads the secrets of a configuration; every one that cannot be read is
 // named, and so is one that two sources share.
-func (i *instance) tokens(snap *hub.Snapshot) (sources []scimserver.Token, admins []admin.Token, err error) {
+func (i *instance) credentials(snap *hub.Snapshot) (sources credentialReader, admins []admin.Token, err error) {
 	var errs []error
 	reveal := func(what string, s model.Secret) string {
 		v, err := s.Reveal()
@@ -161,60 +159,43 @@ func (i *instance) tokens(snap *hub.Snapshot) (sources []scimserver.Token, admin
 		}
 		return v
 	}
-	sources, admins = i.sourceTokens(snap.Doc, reveal), adminTokens(snap.Doc, reveal)
+	sources = credentialReader{reveal: reveal, seen: i.deviation}
+	sources.read(snap.Doc)
+	admins = adminTokens(snap.Doc, reveal)
 	if len(errs) > 0 {
-		return nil, nil, model.Fail(model.Invalid, errors.Join(errs...).Error(), nil)
+		return sources, nil, model.Fail(model.Invalid, errors.Join(errs...).Error(), nil)
 	}
-	if err := new(scimserver.Tokens).Replace(sources); err != nil {
-		return nil, nil, model.Fail(model.Invalid, err.Error(), nil)
+	if err := sources.out.Check(); err != nil {
+		return sources, nil, model.Fail(model.Invalid, err.Error(), nil)
 	}
 	return sources, admins, nil
 }
 
 // usable says why a configuration cannot be put in force in this process.
 func (i *instance) usable(snap *hub.Snapshot) error {
-	_, _, err := i.tokens(snap)
+	_, _, err := i.credentials(snap)
 	return err
 }
 
 // activate puts a snapshot in force in this process. If it cannot be, nothing changes.
 func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
-	sources, admins, err := i.tokens(snap)
+	sources, admins, err := i.credentials(snap)
 	if err != nil {
 		return err
 	}
 	if i.local.Token != "" {
 		admins = append(admins, admin.NewToken("local", admin.RoleAdmin, i.local.Token, nil))
 	}
-	if err := i.sources.Replace(sources); err != nil {
-		return model.Fail(model.Invalid, err.Error(), nil)
+	if err := i.sources.configure(sources, snap); err != nil {
+		return err
 	}
 	i.admins.Replace(admins)
 	endpoints := i.serviceProvider(snap.Doc.Registry)
 	i.scim.Store(&endpoints)
 	i.hub.Activate(snap)
-	i.metrics.credentials(snap.Doc)
 	i.worker.Nudge()
 	i.log.Info("configuration in force", "version", snap.Version)
 	return nil
-}
-
-func (i *instance) sourceTokens(doc *config.Document, reveal func(string, model.Secret) string) []scimserver.Token {
-	var out []scimserver.Token
-	for _, s := range doc.Sources {
-		dialect, _ := scim.DialectNamed(s.Dialect)
-		name := s.Name
-		dialect.Seen = func(flag string) { i.deviation(name, flag) }
-		for _, t := range s.Tokens {
-			tok := scimserver.Token{Client: scimserver.Client{Source: s.Name, Name: t.Name, Dialect: dialect},
-				Hash: scimserver.HashToken(reveal(config.Join("sources", s.Name, "tokens", t.Name), t.Secret))}
-			if t.Expires != nil {
-				tok.Expires = *t.Expires
-			}
-			out = append(out, tok)
-		}
-	}
-	return out
 }
 
 func adminTokens(doc *config.Document, reveal func(string, model.Secret) string) []admin.Token {
@@ -234,6 +215,9 @@ func (i *instance) followConfig(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if err := i.sources.follow(ctx); err != nil && ctx.Err() == nil {
+			i.log.Warn("tokens cannot be read", "error", err)
 		}
 		active, ok, err := i.store.ActiveConfig(ctx)
 		if err != nil || !ok || active.Version <= i.hub.Snapshot().Version {

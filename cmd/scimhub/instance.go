@@ -19,8 +19,8 @@ import (
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
-	"github.com/scimhub/scimhub/scimserver"
 )
 
 // Limits of a stop: how long requests under way and work at targets may take to end.
@@ -38,7 +38,8 @@ type instance struct {
 	hub      *hub.Hub
 	worker   *fanout.Worker
 	api      *admin.API
-	sources  *scimserver.Tokens
+	sources  *sourceAccess
+	tls      *tlsFiles // nil: plain HTTP
 	admins   *admin.Tokens
 	metrics  *metrics
 	local    local
@@ -74,11 +75,11 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if fileErr != nil && !databaseExists(dsn) {
 		return nil, fileErr // nothing to fall back on; make no empty database either
 	}
-	i := &instance{log: o.Log, sources: &scimserver.Tokens{}, admins: &admin.Tokens{Now: time.Now}, forget: func() {}}
+	i := &instance{log: o.Log, admins: &admin.Tokens{Now: time.Now}, forget: func() {}}
 	if i.store, err = store.Open(ctx, dsn, store.Options{}); err != nil {
 		return nil, err
 	}
-	if err := i.wire(ctx, o, doc.Listen); err != nil {
+	if err := i.wire(ctx, o, doc); err != nil {
 		return nil, errors.Join(err, i.close())
 	}
 	if err := i.store.Reclaim(ctx); err != nil { // after listening: the address keeps a second hub out
@@ -87,11 +88,14 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if err := i.configure(ctx, o, file, fileErr); err != nil {
 		return nil, errors.Join(err, i.close())
 	}
+	if err := i.sources.reload(ctx); err != nil {
+		return nil, errors.Join(err, i.close())
+	}
 	i.mount()
 	return i, nil
 }
 
-func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) error {
+func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Document) error {
 	var err error
 	if i.cursorKey, err = i.store.ProcessKey(ctx, "scim cursors"); err != nil {
 		return err
@@ -107,26 +111,51 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, listen string) e
 		return fmt.Errorf("metrics: %w", err)
 	}
 	i.metrics = newMetrics(registry, i.store)
+	i.sources = newSourceAccess(i.store, i.metrics)
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
 	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
-		Nudge: func(t string) { i.worker.Nudge(t) }}
+		Nudge: func(t string) { i.worker.Nudge(t) }, TokensChanged: i.sources.reload}
 	var lc net.ListenConfig
 	if i.listener = o.Listener; i.listener == nil {
-		i.listener, err = lc.Listen(ctx, "tcp", listen)
+		i.listener, err = lc.Listen(ctx, "tcp", doc.Listen)
 	}
 	if err != nil {
-		return model.Fail(model.Invalid, "listen: "+listen+" cannot be opened", err)
+		return model.Fail(model.Invalid, "listen: "+doc.Listen+" cannot be opened", err)
 	}
 	i.URL = "http://" + i.listener.Addr().String()
-	if o.Announce {
-		if i.local, i.forget, err = announce(i.listener.Addr()); err != nil {
-			o.Log.Warn("commands on this machine need --server and --token", "error", err)
-			i.forget = func() {}
+	if doc.TLS != nil {
+		i.URL = "https://" + i.listener.Addr().String()
+		if i.tls, err = openTLS(*doc.TLS, o.Log, time.Now); err != nil {
+			return err
 		}
 	}
+	if o.Announce {
+		i.announce()
+	}
 	return nil
+}
+
+// announce tells the commands on this machine how to come in, and again when they
+// have to know another certificate.
+func (i *instance) announce() {
+	pin := ""
+	if i.tls != nil {
+		pin, _ = i.tls.pin()
+		i.tls.fresh = func() {
+			l := i.local
+			l.Pin, _ = i.tls.pin()
+			if err := l.write(); err != nil {
+				i.log.Warn("commands on this machine do not know the new certificate", "error", err)
+			}
+		}
+	}
+	var err error
+	if i.local, i.forget, err = announce(i.listener.Addr(), pin); err != nil {
+		i.log.Warn("commands on this machine need --server and --token", "error", err)
+		i.forget = func() {}
+	}
 }
 
 // current is the part of the configuration in force that the fan-out needs.
@@ -175,7 +204,7 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.followConfig(work) })
 	workers.Go(func() { i.deviations.Run(work) })
 	failed := make(chan error, 1)
-	go func() { failed <- i.server.Serve(i.listener) }()
+	go func() { failed <- i.serve() }()
 	var err error
 	select {
 	case <-ctx.Done():
@@ -194,6 +223,15 @@ func (i *instance) run(ctx context.Context) error {
 		err = nil
 	}
 	return errors.Join(err, i.close())
+}
+
+// serve answers requests, over TLS where it is configured.
+func (i *instance) serve() error {
+	if i.tls == nil {
+		return i.server.Serve(i.listener)
+	}
+	i.server.TLSConfig = i.tls.server()
+	return i.server.ServeTLS(i.listener, "", "")
 }
 
 func (i *instance) close() error {

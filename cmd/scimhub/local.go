@@ -22,6 +22,9 @@ type local struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
 	PID   int    `json:"pid"`
+	Pin   string `json:"pin,omitempty"` // SHA-256 of the hub's certificate in hexadecimal; empty: plain HTTP
+
+	path string
 }
 
 func localDir() string {
@@ -48,7 +51,7 @@ func checkDir(dir string) error {
 }
 
 // announce writes the file for a hub that listens; remove takes it away again.
-func announce(addr net.Addr) (l local, remove func(), err error) {
+func announce(addr net.Addr, pin string) (l local, remove func(), err error) {
 	dir := localDir()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return l, nil, err
@@ -60,22 +63,30 @@ func announce(addr net.Addr) (l local, remove func(), err error) {
 	if err != nil {
 		return l, nil, err
 	}
-	l = local{URL: "http://127.0.0.1:" + port, Token: rand.Text() + rand.Text(), PID: os.Getpid()}
-	if host, _, _ := net.SplitHostPort(addr.String()); host != "" && !net.ParseIP(host).IsUnspecified() {
-		l.URL = "http://" + addr.String()
+	scheme := "http://"
+	if pin != "" {
+		scheme = "https://"
 	}
+	l = local{URL: scheme + "127.0.0.1:" + port, Token: rand.Text() + rand.Text(), PID: os.Getpid(), Pin: pin, path: filepath.Join(dir, "hub-"+port+".json")}
+	if host, _, _ := net.SplitHostPort(addr.String()); host != "" && !net.ParseIP(host).IsUnspecified() {
+		l.URL = scheme + addr.String()
+	}
+	if err := l.write(); err != nil {
+		return l, nil, err
+	}
+	return l, func() { _ = os.Remove(l.path) }, nil
+}
+
+// write puts the file in its place at once.
+func (l local) write() error {
 	body, err := json.Marshal(l)
 	if err != nil {
-		return l, nil, err
+		return err
 	}
-	path := filepath.Join(dir, "hub-"+port+".json")
-	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
-		return l, nil, err
+	if err := os.WriteFile(l.path+".new", body, 0o600); err != nil {
+		return err
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return l, nil, err
-	}
-	return l, func() { _ = os.Remove(path) }, nil
+	return os.Rename(l.path+".new", l.path)
 }
 
 // findLocal finds the hub of this machine: the one at the server's address, or,

@@ -104,7 +104,7 @@ state that follows, over SCIM. Start with: scimhub demo`,
 	root.PersistentFlags().StringVar(&c.server, "server", "", "address of the hub, http://host:port (default $SCIMHUB_SERVER, or the hub on this machine)")
 	root.PersistentFlags().StringVar(&c.token, "token", "", "API token (default $SCIMHUB_TOKEN, or that of the hub on this machine)")
 	root.AddCommand(serveCommand(), demoCommand(), appCommand(), applyCommand(c), planCommand(c), explainCommand(c),
-		targetCommand(c), sourceCommand(c), identityCommand(c), auditCommand(c), versionCommand(), conformanceCommand())
+		targetCommand(c), sourceCommand(c), identityCommand(c), tokenCommand(c), auditCommand(c), versionCommand(), conformanceCommand())
 	wrapArgs(root)
 	return root
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -42,24 +41,13 @@ func (m *metrics) observe(source, method, resource string, code int, d time.Dura
 	m.seconds.WithLabelValues(method, resource).Observe(d.Seconds())
 }
 
-// credentials shows when the credentials of a configuration expire.
-func (m *metrics) credentials(doc *config.Document) {
+// credentials shows when credentials expire; those that do not are left out.
+func (m *metrics) credentials(list []expiry) {
 	m.expiry.Reset()
-	set := func(kind, name string, at *time.Time) {
-		if at != nil {
-			m.expiry.WithLabelValues(kind, name).Set(float64(at.Unix()))
+	for _, e := range list {
+		if e.at != nil {
+			m.expiry.WithLabelValues(e.kind, e.name).Set(float64(e.at.Unix()))
 		}
-	}
-	for _, s := range doc.Sources {
-		for _, t := range s.Tokens {
-			set("source", s.Name+"/"+t.Name, t.Expires)
-		}
-	}
-	for _, t := range doc.Admin.Tokens {
-		set("admin", t.Name, t.Expires)
-	}
-	for _, t := range doc.Targets {
-		set("target", t.Name, t.Auth.Expires)
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 //	await CODE RE scimhub ARGS  run the command until its code and output are so
 //	capture NAME RE             $NAME becomes the group of RE in the last output
 //	scim CODE METHOD PATH [FILE]            as the HR system; the answer is the output, $ID its id
+//	withtoken TOKEN CODE METHOD PATH        the same with another token
 //	byhand APP CODE METHOD PATH [FILE]      the same at an application itself
 //	[!] holds APP RE, [!] awaitholds APP RE its accounts, one a line: userName active|inactive [groups]
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -37,7 +38,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"app": positive(1, 2, scriptApp), "fill": positive(1, 9, scriptFill), "edit": positive(3, 3, scriptEdit),
 		"serve": positive(0, 9, scriptServe), "sigterm": positive(0, 0, scriptSigterm), "log": scriptLog,
 		"exit": positive(2, 99, scriptExit), "await": positive(3, 99, scriptAwait), "capture": positive(2, 2, scriptCapture),
-		"scim": positive(3, 4, scriptSCIM), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
+		"scim": positive(3, 4, scriptSCIM), "withtoken": positive(4, 4, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
 	}
 }
 

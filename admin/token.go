@@ -1,0 +1,157 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// defaultOverlap is how long the secret before a rotation stays valid.
+const defaultOverlap = 24 * time.Hour
+
+// TokenRequest asks for a token, or for a new secret of one. Expires is a date, an
+// RFC 3339 time or a duration from now; empty: never, or as long as before.
+type TokenRequest struct {
+	Source  string  `json:"source,omitempty"`
+	Name    string  `json:"name,omitempty"`
+	Expires string  `json:"expires,omitempty"`
+	Overlap *string `json:"overlap,omitempty"` // of a rotation; nil: a day
+}
+
+// TokenView is a token as operators see it. Secret is there only in the answer that
+// made it, and nowhere else ever again.
+type TokenView struct {
+	ID            string     `json:"id"`
+	Source        string     `json:"source"`
+	Name          string     `json:"name"`
+	State         string     `json:"state"` // active, rotating (two secrets are valid), expired, revoked, no-source
+	Created       time.Time  `json:"created"`
+	CreatedBy     string     `json:"created_by"`
+	Issued        time.Time  `json:"issued"` // when the present secret was made
+	Expires       *time.Time `json:"expires,omitempty"`
+	PreviousUntil *time.Time `json:"previous_until,omitempty"` // when the secret before ends
+	Revoked       *time.Time `json:"revoked,omitempty"`
+	LastUsed      string     `json:"last_used,omitempty"` // the day, UTC
+	Secret        string     `json:"token,omitempty"`
+}
+
+func (a *API) tokenView(k store.Token) TokenView {
+	v := TokenView{ID: k.ID, Source: k.Source, Name: k.Name, Created: k.CreatedAt, CreatedBy: k.CreatedBy, Issued: k.IssuedAt,
+		Expires: k.ExpiresAt, Revoked: k.RevokedAt, State: "active"}
+	if k.LastUsed != nil {
+		v.LastUsed = k.LastUsed.Format(time.DateOnly)
+	}
+	now := a.now()
+	if k.PreviousUntil != nil && now.Before(*k.PreviousUntil) {
+		v.PreviousUntil = k.PreviousUntil
+	}
+	_, configured := a.Hub.Snapshot().Doc.Source(k.Source)
+	switch {
+	case k.RevokedAt != nil:
+		v.State = "revoked"
+	case !configured:
+		v.State = "no-source"
+	case v.PreviousUntil != nil:
+		v.State = "rotating"
+	case k.ExpiresAt != nil && !now.Before(*k.ExpiresAt):
+		v.State = "expired"
+	}
+	return v
+}
+
+func (a *API) listTokens(r *http.Request, _ Caller) (any, error) {
+	tokens, err := a.Hub.Store.Tokens(r.Context(), r.URL.Query().Get("source"))
+	if err != nil {
+		return nil, err
+	}
+	views := make([]TokenView, len(tokens))
+	for i, k := range tokens {
+		views[i] = a.tokenView(k)
+	}
+	return list(views, ""), nil
+}
+
+func (a *API) createToken(r *http.Request, by Caller) (any, error) {
+	var in TokenRequest
+	if err := readJSON(r, &in); err != nil {
+		return nil, err
+	}
+	expires, err := a.moment(in.Expires)
+	if err != nil {
+		return nil, err
+	}
+	if in.Overlap != nil {
+		return nil, model.Fail(model.Invalid, "overlap: a new token has no secret before it", nil)
+	}
+	k, secret, err := a.Hub.CreateToken(r.Context(), hub.Actor{Name: by.Name}, hub.NewToken{Source: in.Source, Name: in.Name, Expires: expires})
+	return a.tokenAnswer(r.Context(), k, secret, err)
+}
+
+func (a *API) rotateToken(r *http.Request, by Caller) (any, error) {
+	var in TokenRequest
+	if err := readJSON(r, &in); err != nil && !errors.Is(err, io.EOF) { // nothing at all is fine
+		return nil, err
+	}
+	if in.Source != "" || in.Name != "" {
+		return nil, model.Fail(model.Invalid, "source and name of a token cannot be changed", nil)
+	}
+	expires, err := a.moment(in.Expires)
+	if err != nil {
+		return nil, err
+	}
+	overlap := defaultOverlap
+	if in.Overlap != nil {
+		if overlap, err = config.ParseDuration(*in.Overlap); err != nil {
+			return nil, model.Fail(model.Invalid, "overlap "+err.Error(), nil)
+		}
+	}
+	k, secret, err := a.Hub.RotateToken(r.Context(), hub.Actor{Name: by.Name}, mux.Vars(r)["token"], hub.Rotation{Overlap: overlap, Expires: expires})
+	return a.tokenAnswer(r.Context(), k, secret, err)
+}
+
+func (a *API) revokeToken(r *http.Request, by Caller) (any, error) {
+	k, err := a.Hub.RevokeToken(r.Context(), hub.Actor{Name: by.Name}, mux.Vars(r)["token"])
+	return a.tokenAnswer(r.Context(), k, "", err)
+}
+
+// tokenAnswer puts a change in force in this process before it is told; the other
+// replicas follow within a second. The change is stored already: where it cannot be
+// put in force now it will be later, so that the secret is told all the same.
+func (a *API) tokenAnswer(ctx context.Context, k store.Token, secret string, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	if a.TokensChanged != nil {
+		if err := a.TokensChanged(ctx); err != nil {
+			a.Log.Warn("a changed token is not in force here yet", "error", err)
+		}
+	}
+	v := a.tokenView(k)
+	v.Secret = secret
+	return v, nil
+}
+
+// moment reads a date, a time or a duration from now.
+func (a *API) moment(text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if t, err := config.ParseDate(text); err == nil {
+		return &t, nil
+	}
+	d, err := config.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return nil, model.Fail(model.Invalid, "expires: write 2027-06-30, 2027-06-30T12:00:00Z or a duration such as 90d", err)
+	}
+	t := a.now().Add(d)
+	return &t, nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scimhub/scimhub/admin"
+)
+
+func tokenCommand(c *client) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make, list, rotate and revoke the tokens that sources come in with",
+		Long: `Tokens of sources, beside those of the configuration file. A token is shown once,
+when it is made; the hub keeps a hash of it. Changes are in force on all replicas
+within a second.`,
+		Args: cobra.NoArgs, RunE: needsSub,
+	}
+	cmd.AddCommand(tokenCreate(c), tokenList(c), tokenRotate(c), tokenRevoke(c))
+	return cmd
+}
+
+func tokenCreate(c *client) *cobra.Command {
+	var o output
+	var in admin.TokenRequest
+	cmd := &cobra.Command{
+		Use: "create SOURCE", Short: "Make a token and show it, this once", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in.Source = args[0]
+			return o.callToken(cmd, c, "/tokens", in)
+		},
+	}
+	o.flag(cmd)
+	cmd.Flags().StringVar(&in.Name, "name", "", "name of the token, for the audit trail (default token, token-2, …)")
+	cmd.Flags().StringVar(&in.Expires, "expires", "", "date, time or duration from now, such as 90d (default never)")
+	return cmd
+}
+
+func tokenRotate(c *client) *cobra.Command {
+	var o output
+	var in admin.TokenRequest
+	var overlap string
+	cmd := &cobra.Command{
+		Use: "rotate ID", Short: "Give a token a new secret and show it, this once; the present one stays valid for a while",
+		Long: `Gives a token a new secret. The present one stays valid for --overlap, so that the
+source can be changed over without a gap. While it is, the token cannot be rotated
+again: at most two secrets are valid.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in.Overlap = &overlap
+			return o.callToken(cmd, c, "/tokens/"+url.PathEscape(args[0])+"/rotate", in)
+		},
+	}
+	o.flag(cmd)
+	cmd.Flags().StringVar(&overlap, "overlap", "24h", "how long the present secret stays valid; 0 ends it now")
+	cmd.Flags().StringVar(&in.Expires, "expires", "", "date, time or duration from now (default as long as before)")
+	return cmd
+}
+
+func tokenRevoke(c *client) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "revoke ID", Short: "End a token now", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.callToken(cmd, c, "/tokens/"+url.PathEscape(args[0])+"/revoke", nil)
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}
+
+// callToken sends a change and shows the token it concerns.
+func (o *output) callToken(cmd *cobra.Command, c *client, path string, in any) error {
+	var v admin.TokenView
+	if err := c.call(cmd.Context(), "POST", path, in, &v); err != nil {
+		return err
+	}
+	return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
+		rows := [][]string{{"id", v.ID}, {"source", v.Source}, {"name", v.Name}, {"state", v.State}, {"expires", moment(v.Expires)}}
+		if v.PreviousUntil != nil {
+			rows = append(rows, []string{"previous", "valid until " + moment(v.PreviousUntil)})
+		}
+		if v.Secret != "" {
+			rows = append(rows, []string{"token", v.Secret})
+		}
+		if err := columns(w, "FACT VALUE", rows); err != nil || v.Secret == "" {
+			return err
+		}
+		_, err := fmt.Fprintln(w, "The token is not shown again.")
+		return err
+	})
+}
+
+func tokenList(c *client) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "list [SOURCE]", Short: "List tokens, never their secrets", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			source := ""
+			if len(args) > 0 {
+				source = args[0]
+			}
+			var answer listOf[admin.TokenView]
+			if err := c.call(cmd.Context(), "GET", query("/tokens", "source", source), nil, &answer); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+				rows := make([][]string, len(answer.Items))
+				for i, v := range answer.Items {
+					rows[i] = []string{v.ID, v.Source, v.Name, v.State, moment(&v.Created), moment(v.Expires), dash(v.LastUsed)}
+				}
+				return columns(w, "ID SOURCE NAME STATE CREATED EXPIRES LAST_USED", rows)
+			})
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}

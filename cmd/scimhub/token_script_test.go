@@ -1,0 +1,18 @@
+package main_test
+
+import (
+	"strconv"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptWithToken is one SCIM request with a token of its own: TOKEN CODE METHOD PATH.
+func scriptWithToken(ts *testscript.TestScript, args []string) {
+	code, answer, err := scriptOf(ts).request(args[2], ts.Getenv("HUB")+"/scim/v2"+args[3], args[0], nil)
+	ts.Check(err)
+	_, err = ts.Stdout().Write(answer)
+	ts.Check(err)
+	if strconv.Itoa(code) != args[1] {
+		ts.Fatalf("%s %s: %d, want %s", args[2], args[3], code, args[1])
+	}
+}
