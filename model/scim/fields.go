@@ -12,6 +12,10 @@ type Fields struct {
 	Include []Path // attributes=
 	Exclude []Path // excludedAttributes=
 
+	// Given are attributes that the client set in the request that is answered: those
+	// returned on request only are shown then (RFC 7643 §7). See ResourceType.Given.
+	Given []*Attribute
+
 	// PassOn says that the asker can pass Resource.Encoded on as it is. Only
 	// together with the default selection, of a type that ShowsAll.
 	PassOn bool
@@ -90,6 +94,7 @@ type selection struct {
 	include bool // only what is listed, else all but what is listed
 	attrs   map[string]*choice
 	whole   bool // the core schema as a whole is listed
+	given   map[*Attribute]bool
 }
 
 // choice is what is listed of one attribute (sub-attributes) or one extension
@@ -117,10 +122,16 @@ func (t *ResourceType) selectFields(f Fields) *selection {
 	if len(paths) == 0 {
 		paths = f.Exclude
 	}
-	if len(paths) == 0 {
+	if len(paths) == 0 && len(f.Given) == 0 {
 		return nil
 	}
 	s := &selection{include: len(f.Include) > 0, attrs: make(map[string]*choice, len(paths))}
+	for _, a := range f.Given {
+		if s.given == nil {
+			s.given = make(map[*Attribute]bool, len(f.Given))
+		}
+		s.given[a] = true
+	}
 	root := &choice{parts: s.attrs}
 	for _, p := range paths {
 		if p.Sub == "" && strings.EqualFold(p.URI+":"+p.Attr, t.Schema.ID) {
@@ -146,6 +157,14 @@ func (t *ResourceType) selectFields(f Fields) *selection {
 	return s
 }
 
+// within is the selection for the parts of an attribute that is shown as a whole.
+func (s *selection) within() *selection {
+	if s == nil || s.given == nil {
+		return nil
+	}
+	return &selection{given: s.given}
+}
+
 // shows tells whether an attribute is in the response and which of its parts are
 // listed. listed is what the selection says of it, nil for nothing; whole that
 // everything around it is listed.
@@ -156,7 +175,7 @@ func (s *selection) shows(a *Attribute, listed *choice, whole bool) (show bool, 
 	if a.Returned == ReturnedAlways {
 		return true, nil
 	}
-	byDefault := a.Returned != ReturnedRequest
+	byDefault := a.Returned != ReturnedRequest || s != nil && s.given[a]
 	switch {
 	case s == nil:
 		return byDefault, nil

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -139,8 +140,10 @@ func (e *editor) single(o Operation, f found) error {
 	parts, isMap := v.(map[string]any)
 	switch {
 	case f.sub != nil:
-		parts, isMap = map[string]any{f.sub.Name: v}, true
+		parts, isMap = map[string]any{f.sub.Name: partValue(o, f.sub, old)}, true
 		name = Path{URI: urn, Attr: a.Name}.name()
+	case isMap && o.Op == OpAdd:
+		parts = addedParts(a, old, parts)
 	case isMap && o.Op == OpReplace && e.d.ReplaceWhole:
 		parts = whole(a, parts)
 	}
@@ -158,17 +161,6 @@ func (e *editor) single(o Operation, f found) error {
 	}
 	e.put(urn, a.Name, v)
 	return nil
-}
-
-// whole adds the parts that a complete replacement does not name, as cleared.
-func whole(a *Attribute, parts map[string]any) map[string]any {
-	out := maps.Clone(parts)
-	for _, sub := range a.Sub {
-		if _, ok := out[sub.Name]; !ok && sub.Mutability != ReadOnly {
-			out[sub.Name] = nil
-		}
-	}
-	return out
 }
 
 // extension changes an extension as a whole: its attributes one by one, as if
@@ -227,7 +219,7 @@ func (e *editor) finish() (changed bool, err error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.touched)) {
-		if err := e.checkTouched(name); err != nil {
+		if err := cmp.Or(e.checkTouched(name), e.checkImmutable(name)); err != nil {
 			return false, err
 		}
 		a, _ := e.t.Attribute(name)
@@ -274,6 +266,26 @@ func (e *editor) checkTouched(name string) error {
 	}
 	if a, ok := e.t.Attribute(name); ok && a.Required && e.attrs[name] == nil {
 		return Errorf(400, InvalidValue, "%s: is required", name)
+	}
+	return nil
+}
+
+// checkImmutable demands that what is immutable is as it was, if it was set,
+// whatever operations made it differ.
+func (e *editor) checkImmutable(name string) error {
+	if s, ok := e.t.extension(name); ok {
+		before, _ := e.before[name].(map[string]any)
+		after, _ := e.attrs[name].(map[string]any)
+		for _, a := range s.Attributes {
+			if a.Mutability == Immutable && before[a.Name] != nil && !equalAttr(a, before[a.Name], after[a.Name]) {
+				return Errorf(400, Mutability, "%s: is immutable", Path{URI: s.ID, Attr: a.Name}.name())
+			}
+		}
+		return nil
+	}
+	a, ok := e.t.Attribute(name)
+	if ok && a.Mutability == Immutable && e.before[name] != nil && !equalAttr(a, e.before[name], e.attrs[name]) {
+		return Errorf(400, Mutability, "%s: is immutable", name)
 	}
 	return nil
 }

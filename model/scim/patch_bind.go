@@ -113,8 +113,8 @@ func (b *patchBinder) withPath(out Patch, op, text string, value any) (Patch, er
 		}
 		return nil, Errorf(400, InvalidPath, "%s", problem)
 	}
-	if f.attr != nil && f.attr.key == "schemas" && op != OpRemove {
-		return out, nil // follows from the attributes, whatever is set here
+	if f.attr != nil && f.attr.key == "schemas" {
+		return b.schemas(out, op, f, p, value)
 	}
 	return b.bind(out, op, f, p, value)
 }
@@ -201,7 +201,8 @@ func (b *patchBinder) fillSeed(out map[string]any, a *Attribute, f Filter) bool 
 // removeValue reads the value of a remove, which says something only for a
 // multi-valued attribute as a whole: the elements to remove.
 func (b *patchBinder) removeValue(f found, p Path, value any) (v any, drop bool, err error) {
-	if value == nil || f.attr == nil || !f.attr.MultiValued || f.sub != nil || p.Filter != nil {
+	last := f.last()
+	if value == nil || last == nil || !last.MultiValued || f.sub == nil && p.Filter != nil {
 		return nil, false, nil
 	}
 	if o, ok := value.(object); value == "" || ok && len(o) == 0 {
@@ -216,7 +217,7 @@ func (b *patchBinder) removeValue(f found, p Path, value any) (v any, drop bool,
 	}
 	lax := *b.d
 	lax.LastPrimary = true
-	v, err = (&decoder{t: b.t, d: &lax}).value(f.attr, value, placeOf(f))
+	v, err = (&decoder{t: b.t, d: &lax}).value(last, value, placeOf(f))
 	return v, v == nil, err // an empty list names nothing: remove nothing
 }
 

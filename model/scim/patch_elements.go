@@ -28,10 +28,6 @@ func (e *editor) list(o Operation, f found) error {
 		return e.elements(l, o, f)
 	}
 	values, isList := o.Value.([]any)
-	if f.attr.Mutability == Immutable && len(l.result()) > 0 && (o.Op != OpAdd) &&
-		!(o.Op == OpReplace && equal(l.result(), o.Value)) {
-		return Errorf(400, Mutability, "%s: is immutable", l.name())
-	}
 	switch {
 	case o.Op == OpRemove && o.Value == nil:
 		if f.attr.Required {
@@ -44,7 +40,10 @@ func (e *editor) list(o Operation, f found) error {
 	case o.Op == OpRemove:
 		return l.removeAll(values)
 	case o.Op == OpReplace:
-		values = keepMembers(l.a, l.elems, values)
+		var err error
+		if values, err = keepParts(l.a, l.elems, values, l.name()); err != nil {
+			return err
+		}
 		l.elems, l.index = nil, nil
 	}
 	for _, v := range values {
@@ -63,7 +62,7 @@ func (e *editor) elements(l *listEdit, o Operation, f found) error {
 		return err
 	}
 	if o.Op == OpRemove {
-		return e.removeElements(l, hits, f.sub)
+		return e.removeElements(l, hits, o, f.sub)
 	}
 	if len(hits) == 0 {
 		return e.createElement(l, o, f.sub)
@@ -85,30 +84,27 @@ func (e *editor) changeElement(l *listEdit, old any, o Operation, sub *Attribute
 	parts, isMap := o.Value.(map[string]any)
 	switch {
 	case sub != nil:
-		return merge(l.a, old, map[string]any{sub.Name: o.Value}, l.name())
+		return merge(l.a, old, map[string]any{sub.Name: partValue(o, sub, old)}, l.name())
 	case !isMap:
 		return o.Value, nil // an element that is not complex
 	case o.Op == OpAdd:
-		return merge(l.a, old, parts, l.name())
+		return merge(l.a, old, addedParts(l.a, old, parts), l.name())
 	}
-	for name, v := range parts { // a replaced element keeps what is immutable in it
-		if s, ok := l.a.SubAttribute(name); ok {
-			m, _ := old.(map[string]any)
-			if err := changeable(s, m[name], v, l.name()+"."+name); err != nil {
-				return nil, err
-			}
-		}
+	m, _ := old.(map[string]any)
+	kept, err := keepFixed(l.a, m, parts, l.name())
+	if kept != nil || err != nil {
+		return kept, err
 	}
 	return parts, nil
 }
 
-func (e *editor) removeElements(l *listEdit, hits []int, sub *Attribute) error {
+func (e *editor) removeElements(l *listEdit, hits []int, o Operation, sub *Attribute) error {
 	for _, i := range hits {
 		if sub == nil {
 			l.remove(i)
 			continue
 		}
-		v, err := merge(l.a, l.elems[i], map[string]any{sub.Name: nil}, l.name())
+		v, err := merge(l.a, l.elems[i], map[string]any{sub.Name: partValue(o, sub, l.elems[i])}, l.name())
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,10 @@ func (t *ResourceType) Location(base, id string) string {
 func (t *ResourceType) show(s *selection, a *Attribute, listed *choice, whole bool, v any, base string) any {
 	ok, parts := s.shows(a, listed, whole)
 	if !ok {
-		return nil
+		if s == nil || !a.always || secret(a) || a.Returned == ReturnedRequest {
+			return nil
+		}
+		s, parts = &selection{include: true}, &choice{} // only the parts that are always returned
 	}
 	if a.Type != TypeComplex || parts == nil && !a.keyed && a.plain() {
 		return v
@@ -140,7 +143,7 @@ func (s *selection) object(a *Attribute, parts *choice, m map[string]any, base s
 	out := make(map[string]any, len(m)+1)
 	inner := s
 	if parts == nil {
-		inner = nil // the attribute as a whole: what is returned by default
+		inner = s.within() // the attribute as a whole: what is returned by default
 	}
 	for _, sub := range a.Sub {
 		v, ok := m[sub.Name]

@@ -59,15 +59,20 @@ func carry(a *Attribute, old, next map[string]any, urn string) error {
 	case a.Mutability == Immutable && !equal(before, given):
 		return Errorf(400, Mutability, "%s: is immutable", Path{URI: urn, Attr: a.Name}.name())
 	}
-	if a.keyed {
+	if a.Type != TypeComplex {
+		return nil
+	}
+	if a.MultiValued {
 		was, _ := before.([]any)
 		now, _ := given.([]any)
-		if now != nil {
-			next[a.Name] = keepMembers(a, was, now)
+		if now == nil {
+			return nil
 		}
-	}
-	if a.Type != TypeComplex || a.MultiValued {
-		return nil
+		kept, err := keepParts(a, was, now, Path{URI: urn, Attr: a.Name}.name())
+		if err == nil {
+			next[a.Name] = kept
+		}
+		return err
 	}
 	return carryParts(a, before, given, next, urn)
 }

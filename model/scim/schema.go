@@ -3,6 +3,7 @@ package scim
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,7 @@ type Attribute struct {
 	refLike  bool                  // has value and $ref: it names another resource
 	userName bool                  // compared as FoldName says
 	closed   bool                  // CanonicalValues are the only ones allowed
+	always   bool                  // a sub-attribute is always returned
 	format   format                // what the RFC says of its values beyond the type
 }
 
@@ -167,6 +169,7 @@ func prepare(list []*Attribute, urnKey string, parent *Attribute) (map[string]*A
 			return nil, fmt.Errorf("attribute %q: %w", a.Name, err)
 		}
 		a.index = sub
+		a.always = slices.ContainsFunc(a.Sub, func(x *Attribute) bool { return x.Returned == ReturnedAlways })
 		_, value := sub["value"]
 		ref, hasRef := sub["$ref"]
 		a.refLike = value && hasRef
