@@ -2,6 +2,7 @@ package scimserver
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -137,12 +138,12 @@ func (j *job) fail(t *task, err error) {
 	body, _ := rep.body.(errorBody)
 	t.result = &bulkResult{Method: boundedWord(t.Method), BulkID: t.BulkID, Status: body.Status, Response: &body}
 	endpoint, id := t.Target()
+	if t.Method != http.MethodPost && id != "" {
+		t.result.Location = j.x.base + endpoint + "/" + url.PathEscape(id)
+	}
 	resource := "Bulk"
 	if kind, ok := j.types[endpoint]; ok {
 		resource = kind.Name
-		if t.Method != http.MethodPost && id != "" {
-			t.result.Location = kind.Location(j.x.base, id)
-		}
 	}
 	j.x.refused(t.Method, resource, t.Path, rep.status, body)
 }
