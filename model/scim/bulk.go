@@ -155,8 +155,10 @@ func (o BulkOperation) PathReference() (bulkID string, ok bool) {
 // is "bulkId:" and a name. Each is listed once, in order.
 func (o BulkOperation) References() []string {
 	var out []string
+	seen := map[string]bool{} // a body has room for hundreds of thousands
 	eachReference(o.Data, func(_, _ int, name string) {
-		if !slices.Contains(out, name) {
+		if !seen[name] {
+			seen[name] = true
 			out = append(out, name)
 		}
 	})
