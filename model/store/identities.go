@@ -211,11 +211,11 @@ func (t *Tx) factUsers(ids []string, into map[string][]SourceUser) error {
 }
 
 func (t *Tx) factGroups(ids []string, into map[string][]model.Membership) error {
-	rows, err := t.query(`WITH RECURSIVE up(identity, source, id) AS (
+	rows, err := t.query(joins(t.pg, `WITH RECURSIVE up(identity, source, id) AS (
 SELECT r.identity_id, g.source, g.id FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id IN `+list(len(ids))+`
 UNION
 SELECT up.identity, g.source, g.id FROM up JOIN group_members m ON m.member_id = up.id JOIN resources g ON g.id = m.group_id AND g.source = up.source)
-SELECT up.identity, up.source, g.id, g.display FROM up JOIN resources g ON g.id = up.id`, anys(ids)...)
+SELECT up.identity, up.source, g.id, g.display FROM up JOIN resources g ON g.id = up.id`), anys(ids)...)
 	if err != nil {
 		return err
 	}

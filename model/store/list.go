@@ -123,6 +123,7 @@ func (t *Tx) page(l listing, where string, wargs []any, limit int, page *scim.Pa
 	}
 	defer rows.Close()
 	read := scan(l.q.Fields)
+	grouped := map[string]bool{}
 	for rows.Next() {
 		var key any
 		more := []any{&page.Total}
@@ -134,6 +135,9 @@ func (t *Tx) page(l listing, where string, wargs []any, limit int, page *scim.Pa
 			return err
 		}
 		page.Resources = append(page.Resources, h.Resource)
+		if h.grouped {
+			grouped[h.Resource.ID] = true
+		}
 		if last != nil && len(page.Resources) <= l.q.Count {
 			*last = position{id: h.Resource.ID, key: key}
 		}
@@ -142,11 +146,14 @@ func (t *Tx) page(l listing, where string, wargs []any, limit int, page *scim.Pa
 		return err
 	}
 	shown := page.Resources[:min(len(page.Resources), l.q.Count)]
-	refs := make([]*scim.Resource, len(shown))
+	refs, users := make([]*scim.Resource, len(shown)), map[string]*scim.Resource{}
 	for i := range shown {
 		refs[i] = &shown[i]
+		if grouped[refs[i].ID] {
+			users[refs[i].ID] = refs[i]
+		}
 	}
-	return t.loadMembers(l.rt, refs, l.q.Fields)
+	return errors.Join(t.loadGroups(l.source, users), t.loadMembers(l.rt, refs, l.q.Fields))
 }
 
 // total counts matches: from the page itself where it is the last one, from the

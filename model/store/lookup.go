@@ -105,7 +105,7 @@ func (b *filterSQL) withValue(p scim.Path, value string) *idSet {
 	case name == "members.value" && keptAsRows(b.rt, "members"):
 		return &idSet{`SELECT group_id FROM group_members WHERE member_id = ?`, []any{value}}
 	case name == "groups.value" && keptAsRows(b.rt, "groups"):
-		return &idSet{membersBelow + `SELECT id FROM down`, []any{value}}
+		return &idSet{membersBelow(b.pg) + `SELECT id FROM down`, []any{value}}
 	case name == "id":
 		return &idSet{`SELECT id FROM resources WHERE id = ?`, []any{value}}
 	}

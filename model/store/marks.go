@@ -165,8 +165,8 @@ func (s *Store) Reclaim(ctx context.Context) error {
 // MarkMembers marks the people who are in a group now, directly or by way of groups
 // that it lists.
 func (t *Tx) MarkMembers(group string) error {
-	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) `+membersBelow+`
+	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) `+membersBelow(t.pg)+joins(t.pg, `
 SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM down JOIN resources r ON r.id = down.id AND r.source = down.source WHERE r.identity_id <> '' ORDER BY 1
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, group, micros(t.Now), micros(t.Now))
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`), group, micros(t.Now), micros(t.Now))
 	return err
 }

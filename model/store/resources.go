@@ -21,12 +21,14 @@ type Held struct {
 	Resource scim.Resource
 	Source   string
 	Identity string
+
+	grouped bool // a group lists it
 }
 
 func (t *Tx) columns(kind string, want scim.Fields) string {
 	groups := "NULL"
 	if kind == "User" && want.Wants("groups") {
-		groups = groupsOfUser(t.pg)
+		groups = inGroups
 	}
 	return `r.id, r.doc, r.version, r.created_at, r.modified_at, r.identity_id, ` + groups
 }
@@ -62,29 +64,14 @@ func scan(want scim.Fields) func(row scanner, kind string, more ...any) (Held, e
 func scanEncoded(row scanner, kind string, more ...any) (Held, error) {
 	var h Held
 	var doc []byte
-	var groups *string
+	var grouped *int
 	var version, created, modified int64
-	if err := row.Scan(append([]any{&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &groups}, more...)...); err != nil {
+	if err := row.Scan(append([]any{&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &grouped}, more...)...); err != nil {
 		return Held{}, err
 	}
-	attrs := map[string]any{}
-	if groups != nil && *groups != "[]" {
-		var rows [][3]string
-		if err := json.Unmarshal([]byte(*groups), &rows); err != nil {
-			return Held{}, fmt.Errorf("groups of %s: %w", h.Resource.ID, err)
-		}
-		list := make([]any, len(rows))
-		for i, p := range rows {
-			group := map[string]any{"value": p[0], "type": p[2]}
-			if p[1] != "" {
-				group["display"] = p[1]
-			}
-			list[i] = group
-		}
-		attrs["groups"] = list
-	}
+	h.grouped = grouped != nil
 	h.Resource.Type = kind
-	h.Resource.Attrs, h.Resource.Encoded = attrs, doc
+	h.Resource.Attrs, h.Resource.Encoded = map[string]any{}, doc
 	h.Resource.Meta = scim.Meta{Created: fromMicros(created), LastModified: fromMicros(modified), Version: version}
 	return h, nil
 }
@@ -136,6 +123,9 @@ func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceTyp
 			return missing(err, t, id)
 		}
 		out = h.Resource
+		if h.grouped {
+			return tx.loadGroups(source, map[string]*scim.Resource{id: &out})
+		}
 		return tx.loadMembers(t, []*scim.Resource{&out}, want)
 	})
 	return out, err
@@ -179,6 +169,9 @@ func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, 
 		return Held{}, missing(err, rt, id)
 	}
 	h.Source = source
+	if h.grouped {
+		return h, t.loadGroups(source, map[string]*scim.Resource{id: &h.Resource})
+	}
 	if rt.Name != "Group" || (!allMembers && len(members) == 0) {
 		return h, nil
 	}
