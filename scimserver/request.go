@@ -199,12 +199,9 @@ func (x *exchange) readBody(limit int64) ([]byte, error) {
 	if x.r.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
-	// The deadline is the connection's, which knows no clock but the wall's. It is
-	// taken back afterwards: the server watches an idle connection by reading it.
+	// The deadline is the connection's, which knows no clock but the wall's.
 	conn := http.NewResponseController(x.w)
-	if conn.SetReadDeadline(time.Now().Add(x.BodyTimeout)) == nil {
-		defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
-	}
+	limited := conn.SetReadDeadline(time.Now().Add(x.BodyTimeout)) == nil
 	var buf bytes.Buffer
 	if x.r.ContentLength > 0 {
 		buf.Grow(int(x.r.ContentLength) + bytes.MinRead)
@@ -213,6 +210,11 @@ func (x *exchange) readBody(limit int64) ([]byte, error) {
 	var tooBig *http.MaxBytesError
 	switch {
 	case err == nil:
+		// Taken back: the server watches an idle connection by reading it. Not so after
+		// a fault, or the rest of the body, which net/http still reads, could drip for ever.
+		if limited {
+			_ = conn.SetReadDeadline(time.Time{})
+		}
 		return buf.Bytes(), nil
 	case errors.As(err, &tooBig):
 		return nil, err
