@@ -39,8 +39,9 @@ func ClientFrom(ctx context.Context) (Client, bool) {
 }
 
 // Authenticator finds out who sent r. Its error is a *[scim.Error] with status
-// 401 (see [Unauthorized]) or 403; any other error becomes a 500, because it says
-// nothing about the client.
+// 401 (see [Unauthorized]), 403, 429 or 503; any other error becomes a 500, because it says
+// nothing about the client; a [Retry] may wrap it. A client returned beside an error
+// is who was refused, for the audit.
 type Authenticator func(r *http.Request) (Client, error)
 
 // Unauthorized is a refusal of credentials (RFC 7644 §2). The handler adds

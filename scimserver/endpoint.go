@@ -54,6 +54,7 @@ type exchange struct {
 	method string // of the request, or what it is overridden with
 	client Client
 	base   string
+	asks   bool   // a POST that only reads
 	target string // id of the resource, where the URL does not name it
 }
 
@@ -102,10 +103,10 @@ func guard(f func() error) (err error) {
 func (e *endpoint) answer(x *exchange) (reply, error) {
 	if !e.anonymous {
 		client, err := x.Auth(x.r)
+		x.client = client // somebody known may be refused, too
 		if err != nil {
 			return reply{}, err
 		}
-		x.client = client
 		x.ctx = WithClient(x.ctx, client)
 		if err := x.tolerate(); err != nil {
 			return reply{}, err
@@ -128,7 +129,7 @@ func (e *endpoint) answer(x *exchange) (reply, error) {
 
 // refused tells the operator's hook of an answer that it wants to know of.
 func (x *exchange) refused(method, resource, path string, code int, body errorBody) {
-	if x.Refused == nil || !isRefusal(method, code) {
+	if x.Refused == nil || !isRefusal(method != http.MethodGet && method != http.MethodHead && !x.asks, code) {
 		return
 	}
 	remote, _, err := net.SplitHostPort(x.r.RemoteAddr)
@@ -139,13 +140,12 @@ func (x *exchange) refused(method, resource, path string, code int, body errorBo
 		Method: boundedMethod(method), Resource: resource, Path: clip(path), Status: code, Type: body.Type, Detail: body.Detail})
 }
 
-func isRefusal(method string, code int) bool {
+func isRefusal(write bool, code int) bool {
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed,
 		http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return true
 	}
-	write := method != http.MethodGet && method != http.MethodHead
 	return write && code >= 400 && code < 500
 }
 

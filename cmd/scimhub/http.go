@@ -46,7 +46,7 @@ func (i *instance) serviceProvider(types *scim.Registry) http.Handler {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticate, AuthenticationSchemes: i.sources.Schemes,
 		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe,
-		CursorKey: i.cursorKey, StoresPasswords: true}
+		CursorKey: i.cursorKey, StoresPasswords: true, Refused: i.refusals.Add}
 	h.Mount(root.PathPrefix(scimPath).Subrouter())
 	return root
 }

@@ -40,6 +40,7 @@ type instance struct {
 	api      *admin.API
 	sources  *sourceAccess
 	tls      *tlsFiles // nil: plain HTTP
+	refusals *hub.Refusals
 	admins   *admin.Tokens
 	metrics  *metrics
 	local    local
@@ -112,6 +113,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	}
 	i.metrics = newMetrics(registry, i.store)
 	i.sources = newSourceAccess(i.store, i.metrics)
+	i.refusals = hub.NewRefusals(i.store, o.Log)
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
@@ -202,6 +204,7 @@ func (i *instance) run(ctx context.Context) error {
 		}
 	})
 	workers.Go(func() { i.followConfig(work) })
+	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
 	workers.Go(func() { i.deviations.Run(work) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.serve() }()

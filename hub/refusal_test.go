@@ -1,0 +1,169 @@
+package hub_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/model/store/storetest"
+	"github.com/scimhub/scimhub/scimserver"
+)
+
+func eachRefusals(t *testing.T, run func(t *testing.T, db *storetest.DB, clock *storetest.Clock, r *hub.Refusals)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects() {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			clock := storetest.NewClock(noon())
+			db := storetest.Open(t, dialect, store.Options{Now: clock.Now})
+			run(t, db, clock, hub.NewRefusals(db.Store, slog.New(slog.DiscardHandler)))
+		})
+	}
+}
+
+// written is the audit trail, a line for each entry.
+func written(t *testing.T, db *storetest.DB) (out []string) {
+	t.Helper()
+	entries, next, err := db.AuditPage(t.Context(), store.AuditFilter{Limit: 1000})
+	if err != nil || next != "" {
+		t.Fatalf("%v, next %q", err, next)
+	}
+	for _, e := range entries {
+		if e.Action != "scim.refused" {
+			t.Errorf("action %q", e.Action)
+		}
+		out = append(out, fmt.Sprintf("%s %s %s %s", e.At.Format(time.TimeOnly), e.Actor, e.Object, e.Data))
+	}
+	if _, faults, err := db.VerifyAudit(t.Context()); err != nil || len(faults) > 0 {
+		t.Errorf("audit: %v %v", faults, err)
+	}
+	return out
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	eachRefusals(t, func(t *testing.T, db *storetest.DB, clock *storetest.Clock, r *hub.Refusals) {
+		known := scimserver.Refusal{Source: "hr", Name: "main", Remote: "192.0.2.1", Method: "POST", Resource: "User", Path: "/Users",
+			Status: 409, Type: "uniqueness", Detail: `userName: "ada@example.com" is taken`}
+		stranger := scimserver.Refusal{Remote: "192.0.2.9", Method: "GET", Resource: "User", Path: "/Users/shb_somebodys-token",
+			Status: 401, Detail: "the bearer token is not valid"}
+		odd := scimserver.Refusal{Source: "hr", Name: "main", Remote: "192.0.2.1", Method: "PATCH", Resource: "other", Path: "/x", Status: 418, Detail: "secret"}
+		if err := r.Flush(t.Context()); err != nil { // nothing yet
+			t.Fatal(err)
+		}
+		for _, f := range []scimserver.Refusal{known, stranger, known, odd} {
+			r.Add(t.Context(), f)
+			clock.Add(time.Second)
+		}
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.Add(t.Context(), known) // the next window
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			`12:00:00 source hr/main User {"reason":"another resource has a value that only one may have","status":409,"type":"uniqueness","method":"POST","path":"/Users","remote":"192.0.2.1","count":2,"until":"2027-03-01T12:00:02Z"}`,
+			`12:00:01 unauthenticated User {"reason":"the bearer token is not valid","status":401,"method":"GET","remote":"192.0.2.9","count":1}`,
+			`12:00:03 source hr/main other {"reason":"the request was answered with 418","status":418,"method":"PATCH","path":"/x","remote":"192.0.2.1","count":1}`,
+			`12:00:04 source hr/main User {"reason":"another resource has a value that only one may have","status":409,"type":"uniqueness","method":"POST","path":"/Users","remote":"192.0.2.1","count":1}`,
+		}
+		if diff := cmp.Diff(want, written(t, db)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestRefusalsFlood: ten thousand bad requests, from everywhere, make few entries,
+// and each is counted.
+func TestRefusalsFlood(t *testing.T) {
+	t.Parallel()
+	eachRefusals(t, func(t *testing.T, db *storetest.DB, _ *storetest.Clock, r *hub.Refusals) {
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for n := range 2500 {
+					r.Add(t.Context(), scimserver.Refusal{Remote: fmt.Sprintf("10.%d.%d.%d", w, n/250, n%250), Method: "GET", Resource: "User",
+						Path: strings.Repeat("x", 80), Status: 401, Detail: "the bearer token is not valid"})
+				}
+			})
+		}
+		wg.Wait()
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list, sum := written(t, db), 0
+		for _, line := range list {
+			var data struct{ Count int }
+			if err := json.Unmarshal([]byte(line[strings.Index(line, "{"):]), &data); err != nil {
+				t.Fatal(err)
+			}
+			sum += data.Count
+		}
+		if len(list) != 101 || sum != 10_000 {
+			t.Errorf("%d entries for %d refusals", len(list), sum)
+		}
+		if got := strings.Join(list, "\n"); strings.Count(got, "several scim ") != 1 || strings.Contains(got, "xxx") {
+			t.Errorf("the rest is not counted together, or a stranger's path is kept:\n%.500s", got)
+		}
+	})
+}
+
+// TestRefusalsSurviveAnOutage: what cannot be written is counted on, once.
+func TestRefusalsSurviveAnOutage(t *testing.T) {
+	t.Parallel()
+	eachRefusals(t, func(t *testing.T, db *storetest.DB, clock *storetest.Clock, r *hub.Refusals) {
+		f := scimserver.Refusal{Source: "hr", Name: "main", Method: "POST", Resource: "User", Status: 409}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 3 {
+			for n := range 150 {
+				f.Remote = fmt.Sprint(n)
+				r.Add(t.Context(), f)
+			}
+			if err := r.Flush(gone); err == nil {
+				t.Fatal("written to a database that is gone")
+			}
+			clock.Add(time.Second)
+		}
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list := written(t, db)
+		if len(list) != 101 {
+			t.Fatalf("%d entries", len(list))
+		}
+		for _, line := range list {
+			want := `"count":3,"until":"2027-03-01T12:00:02Z"`
+			if strings.Contains(line, "several") {
+				want = `"count":150,"until":"2027-03-01T12:00:02Z"`
+			}
+			if !strings.Contains(line, want) {
+				t.Errorf("%s, want %s", line, want)
+			}
+		}
+	})
+}
+
+// TestRefusalsRun: the last ones are written when the hub stops.
+func TestRefusalsRun(t *testing.T) {
+	t.Parallel()
+	eachRefusals(t, func(t *testing.T, db *storetest.DB, _ *storetest.Clock, r *hub.Refusals) {
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		r.Add(ctx, scimserver.Refusal{Status: 401, Detail: "one"})
+		r.Run(ctx)
+		if list := written(t, db); len(list) != 1 {
+			t.Errorf("%q", list)
+		}
+	})
+}
