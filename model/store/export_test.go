@@ -8,3 +8,9 @@ func Models() []any {
 
 // Statements exposes how a migration is cut into statements.
 func Statements(text string) []string { return statements(text) }
+
+// AnchorDeepPages makes deep pages begin where a test has room for them.
+func (s *Store) AnchorDeepPages(every, from int) { s.deep.every, s.deep.from = every, from }
+
+// Anchors counts the anchors that a list has.
+func (s *Store) Anchors(source, kind string) int { return len(s.deep.of(source, kind).list) }

@@ -16,6 +16,7 @@ type listing struct {
 	args   []any
 	few    bool // an index finds the few rows that can match
 	order  order
+	gone   *int64 // of a deep page: becomes the number of deletions, as of the same moment
 }
 
 // Resources lists a page of a source's resources: by number, or by position behind
@@ -26,6 +27,11 @@ type listing struct {
 // written meanwhile, a resource that exists all the time is seen exactly once
 // (unless its own key changes). 400 invalidCursor if q.After is no position.
 func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
+	if s.isDeep(q) {
+		if page, ok, err := s.deepPage(ctx, source, t, q); ok || err != nil {
+			return page, err
+		}
+	}
 	page := scim.Page{StartIndex: q.StartIndex}
 	err := s.reading(t, q.Fields)(ctx, func(tx *Tx) error {
 		l := listing{source: source, rt: t, q: q, where: `r.source = ? AND r.kind = ?`, args: []any{source, t.Name}}
@@ -116,6 +122,9 @@ func (t *Tx) page(l listing, where string, wargs []any, limit int, page *scim.Pa
 	if l.q.Filter == nil && l.q.After == "" {
 		count, args = `(`+countAll+`)`, []any{l.source, l.rt.Name}
 	}
+	if l.gone != nil {
+		count, args = count+`, (`+countGone+`)`, append(args, l.source, l.rt.Name)
+	}
 	args = append(append(append(args, l.args...), wargs...), limit)
 	rows, err := t.query(`SELECT `+t.columns(l.rt.Name, l.q.Fields)+`, `+count+l.order.column()+` FROM resources r WHERE `+l.where+where+` ORDER BY `+l.order.by(l.few)+` LIMIT ?`, args...)
 	if err != nil {
@@ -127,6 +136,9 @@ func (t *Tx) page(l listing, where string, wargs []any, limit int, page *scim.Pa
 	for rows.Next() {
 		var key any
 		more := []any{&page.Total}
+		if l.gone != nil {
+			more = append(more, l.gone)
+		}
 		if l.order.expr != "" {
 			more = append(more, &key)
 		}

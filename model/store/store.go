@@ -37,6 +37,7 @@ type Store struct {
 	read  *gorm.DB
 	pg    bool
 	now   func() time.Time
+	deep  deepPages
 }
 
 // Tx is one transaction. It carries the clock: Now is the same for all that
@@ -57,7 +58,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.MaxConns == 0 {
 		o.MaxConns = 16
 	}
-	s := &Store{now: o.Now}
+	s := &Store{now: o.Now, deep: newDeepPages()}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "sqlite:"):

@@ -102,7 +102,7 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 		pieces = append(pieces, piece{text: `INSERT INTO identities (id, name, key, stage, user_doc, origin, version, created_at, left_source, over_guard, findings) VALUES (?,?,?,'','{}','{}',0,?,'',FALSE,'[]')`,
 			args: []any{w.Identity, row.Name(), identityKey(row.Name()), micros(t.Now)}})
 	}
-	pieces = append(pieces, t.countPiece(w, lane, 1))
+	pieces = append(pieces, t.countPiece(w, lane))
 	pieces = append(pieces, memberPieces(w)...)
 	pieces = append(pieces, t.valuePieces(w, nil, row.values)...)
 	pieces = append(pieces, t.passwordPieces(w)...)
@@ -144,7 +144,9 @@ func (t *Tx) DeleteResource(w ResourceWrite) error {
 			args: []any{micros(t.Now), w.Resource.ID, w.Resource.ID}},
 		{text: `DELETE FROM resources WHERE id = ?`, args: []any{w.Resource.ID}},
 		{text: `DELETE FROM group_members WHERE member_id = ?`, args: []any{w.Resource.ID}},
-		t.countPiece(w, lane, -1),
+		t.gonePiece(w, lane),
+		{text: `INSERT INTO resource_tombstones (source, kind, at, id) VALUES (?,?,?,?)`, args: []any{w.Source, w.Type.Name, micros(t.Now), w.Resource.ID}},
+		{text: `DELETE FROM resource_tombstones WHERE source = ? AND kind = ? AND at < ?`, args: []any{w.Source, w.Type.Name, micros(t.Now.Add(-tombstoneLife))}},
 	})
 }
 
@@ -228,9 +230,14 @@ func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, newName string)
 	return err
 }
 
-func (t *Tx) countPiece(w ResourceWrite, lane, by int) piece {
-	return piece{text: `INSERT INTO resource_counts (source, kind, lane, n) VALUES (?,?,?,?) ON CONFLICT (source, kind, lane) DO UPDATE SET n = resource_counts.n + excluded.n`,
-		args: []any{w.Source, w.Type.Name, lane, by}}
+func (t *Tx) countPiece(w ResourceWrite, lane int) piece {
+	return piece{text: `INSERT INTO resource_counts (source, kind, lane, n) VALUES (?,?,?,1) ON CONFLICT (source, kind, lane) DO UPDATE SET n = resource_counts.n + 1`,
+		args: []any{w.Source, w.Type.Name, lane}}
+}
+
+func (t *Tx) gonePiece(w ResourceWrite, lane int) piece {
+	return piece{text: `INSERT INTO resource_counts (source, kind, lane, n, gone) VALUES (?,?,?,-1,1) ON CONFLICT (source, kind, lane) DO UPDATE SET n = resource_counts.n - 1, gone = resource_counts.gone + 1`,
+		args: []any{w.Source, w.Type.Name, lane}}
 }
 
 func memberPieces(w ResourceWrite) []piece {

@@ -25,6 +25,16 @@ FROM resources r WHERE r.kind = 'Group' AND length(json_extract(r.search, '$.dis
 DROP INDEX resources_external;
 CREATE INDEX resources_external ON resources (kind, external_id, source) WHERE external_id <> '';
 
+-- How many resources went, and which of late: what deep pages are counted with.
+ALTER TABLE resource_counts ADD COLUMN gone bigint NOT NULL DEFAULT 0;
+CREATE TABLE resource_tombstones (
+  source text NOT NULL,
+  kind   text NOT NULL,
+  at     bigint NOT NULL,
+  id     text NOT NULL,
+  PRIMARY KEY (source, kind, at, id)
+);
+
 -- Hashes of passwords: never in a document, an event or the audit trail.
 CREATE TABLE resource_passwords (
   resource_id text PRIMARY KEY NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
