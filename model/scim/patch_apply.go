@@ -167,7 +167,8 @@ func (e *editor) single(o Operation, f found) error {
 // each had its own path.
 func (e *editor) extension(o Operation, s *Schema) error {
 	if o.Op == OpRemove {
-		return e.clearExtension(s, nil)
+		e.dropExtension(s)
+		return nil
 	}
 	parts, ok := o.Value.(map[string]any)
 	if !ok {
@@ -188,6 +189,22 @@ func (e *editor) extension(o Operation, s *Schema) error {
 		}
 	}
 	return nil
+}
+
+// dropExtension removes an extension as a whole, what it requires included; whether
+// the type requires the extension, and what in it is immutable, is seen at the end.
+func (e *editor) dropExtension(s *Schema) {
+	e.touch(s.ID, "")
+	m := e.holder(s.ID)
+	for _, a := range s.Attributes {
+		if a.Mutability == ReadOnly {
+			continue
+		}
+		if l, ok := e.lists[listID{s.ID, a.Name}]; ok {
+			l.elems, l.index = nil, nil
+		}
+		delete(m, a.Name)
+	}
 }
 
 // clearExtension removes the attributes of an extension that keep does not name.

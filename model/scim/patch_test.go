@@ -330,7 +330,7 @@ func TestPatchOtherTypes(t *testing.T) {
 		{`{"op":"remove","path":"slot.rack"}`, "slot.rack: is immutable", Mutability},
 		{`{"op":"remove","path":"slot.unit"}`, "slot.unit: is required", Mutability},
 		{`{"op":"add","path":"state","value":"x"}`, "state: is readOnly", Mutability},
-		{`{"op":"remove","path":"` + x + `"}`, "labels: is required", Mutability},
+		{`{"op":"remove","path":"` + x + `"}`, "the extension is required", Mutability},
 		{`{"op":"remove","path":"` + x + `:labels[value eq \"l\"]"}`, "the extension is required", Mutability},
 		{`{"op":"replace","path":"` + x + `:labels","value":[]}`, "labels: is required", InvalidValue},
 	} {
