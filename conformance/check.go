@@ -132,7 +132,11 @@ func Profiles() []string {
 func catalogue() []check {
 	return slices.Concat(
 		discoveryChecks(), discoveryDetailChecks(), authChecks(), httpChecks(), errorChecks(), resourceChecks(),
-		createChecks(), createDetailChecks(),
+		createChecks(), createDetailChecks(), readChecks(), listChecks(), filterChecks(), filterDetailChecks(), filterRefusalChecks(),
+		sortChecks(), cursorChecks(), searchChecks(), putChecks(),
+		patchChecks(), patchPathlessChecks(), patchDetailChecks(), patchRefusalChecks(),
+		deleteChecks(), etagChecks(), bulkChecks(), groupChecks(), groupDetailChecks(), attributeChecks(),
+		entraChecks(), entraPatchChecks(), entraGroupChecks(), oktaChecks(), oneLoginChecks(), interopChecks(),
 	)
 }
 

@@ -345,11 +345,13 @@ func (s *suite) lacksFeature(n string) string {
 	return ""
 }
 
-// lacksAttribute answers for needs such as User.nickName.
+// lacksAttribute answers for needs such as User.nickName, which must be writable, and
+// !User.groups, which need not be.
 func (s *suite) lacksAttribute(n string) string {
-	typ, path, _ := strings.Cut(n, ".")
-	if a := s.defined(s.typeNamed(typ), path); a == nil || a.mutability == "readOnly" {
-		return "the schema has no writable attribute " + n
+	name, readOnlyToo := strings.CutPrefix(n, "!")
+	typ, path, _ := strings.Cut(name, ".")
+	if a := s.defined(s.typeNamed(typ), path); a == nil || a.mutability == "readOnly" && !readOnlyToo {
+		return "the schema has no such attribute: " + name
 	}
 	return ""
 }

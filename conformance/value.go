@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"math/big"
 	"strings"
 	"time"
@@ -192,3 +194,5 @@ func merge(objects ...object) object {
 	}
 	return out
 }
+
+func keysOf(o object) iter.Seq[string] { return maps.Keys(o) }
