@@ -31,7 +31,7 @@ type Step struct {
 
 // Answer is what must come back.
 type Answer struct {
-	Line   int // of the status, from 1
+	Line   int   // of the status, from 1
 	Status []int // the first is due; another one of them will do, whatever comes with it
 	Header []Field
 	Empty  bool // there must be no body

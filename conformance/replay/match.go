@@ -172,8 +172,11 @@ func (m *matcher) list(path string, want []any, got any) {
 		}
 		at := slices.IndexFunc(from, func(e any) bool { return m.fits(w, e) })
 		if at < 0 {
-			m.fault(fmt.Sprintf("%s[%d]", path, i), "nothing fits %s in %s", m.values.fill(shown(w)), shown(left))
-			return
+			m.fault(fmt.Sprintf("%s[%d]", path, i), "nothing fits %s in %s", m.values.fill(shown(w)), shown(from))
+			if ordered {
+				left = left[1:]
+			}
+			continue
 		}
 		m.match("", w, left[at], true) // captures
 		left = slices.Delete(left, at, at+1)

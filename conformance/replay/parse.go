@@ -198,8 +198,8 @@ func (p *parser) request(s *Step, line string, n int) error {
 	if s.Header, err = p.fields(p.uses); err != nil {
 		return err
 	}
-	first := p.at + 1
-	s.Body = p.body()
+	var first int
+	s.Body, first = p.body()
 	return p.uses(s.Body, first)
 }
 
@@ -209,7 +209,7 @@ func (p *parser) fields(check func(text string, line int) error) ([]Field, error
 	var out []Field
 	for p.at < len(p.lines) {
 		line, n := p.lines[p.at], p.at+1
-		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, answerMark) || strings.HasPrefix(line, stepMark) {
+		if strings.TrimSpace(line) == "" || line == noBody || strings.HasPrefix(line, answerMark) || strings.HasPrefix(line, stepMark) {
 			break
 		}
 		p.at++
@@ -228,8 +228,9 @@ func (p *parser) fields(check func(text string, line int) error) ([]Field, error
 	return out, nil
 }
 
-// body is the text up to the next mark. Only in front of it may be comments.
-func (p *parser) body() string {
+// body is the text up to the next mark, with the number of its first line. Only in
+// front of it and behind it may be comments.
+func (p *parser) body() (text string, first int) {
 	for p.at < len(p.lines) && blank(p.lines[p.at]) {
 		p.at++
 	}
@@ -241,10 +242,13 @@ func (p *parser) body() string {
 	for to > from && blank(p.lines[to-1]) {
 		to--
 	}
-	return strings.Join(p.lines[from:to], "\n")
+	return strings.Join(p.lines[from:to], "\n"), from + 1
 }
 
-const answerMark = "-> "
+const (
+	answerMark = "-> "
+	noBody     = "(empty)"
+)
 
 func (p *parser) answer(s *Step) (out error) {
 	line, n := p.next()
@@ -276,13 +280,10 @@ func (p *parser) answer(s *Step) (out error) {
 	}); err != nil {
 		return err
 	}
-	for p.at < len(p.lines) && blank(p.lines[p.at]) {
-		p.at++
-	}
-	first := p.at + 1
-	switch text := p.body(); text {
+	text, first := p.body()
+	switch text {
 	case "":
-	case "(empty)":
+	case noBody:
 		s.Want.Empty = true
 	default:
 		if s.Want.Body, err = scim.ParseJSON([]byte(text)); err != nil {
