@@ -140,6 +140,10 @@ func TestRoles(t *testing.T) {
 			{"GET", "/identities/j%C3%B6rg%20m%C3%BCller%2F%C3%A9", "", all, 200},
 			{"GET", "/identities/nobody", "", all, 404},
 			{"GET", "/identities/ada/explain", "", all, 200},
+			{"GET", "/tokens", "", all, 200},
+			{"POST", "/tokens", `{"source":"none"}`, adm, 404},
+			{"POST", "/tokens/none/rotate", "{}", adm, 404},
+			{"POST", "/tokens/none/revoke", "", adm, 404},
 			{"GET", "/audit", "", all, 200},
 			{"GET", "/audit/verify", "", all, 200},
 		} {

@@ -124,7 +124,7 @@ func TestClientCertificates(t *testing.T) {
 			if res, err := (&http.Client{Transport: transport}).Do(req); err == nil {
 				defer res.Body.Close()
 				body, _ := io.ReadAll(res.Body)
-				if got = string(body); res.StatusCode == 401 {
+				if got = string(body); res.StatusCode == http.StatusUnauthorized {
 					got = "401 " + got
 				}
 			}
@@ -147,7 +147,7 @@ func tlsServer(t *testing.T, ca *authority, a *scimserver.Access) string {
 			http.Error(w, err.Error(), statusOf(err))
 			return
 		}
-		io.WriteString(w, client.Source+"/"+client.Name)
+		_, _ = io.WriteString(w, client.Source+"/"+client.Name)
 	})
 	srv := httptest.NewUnstartedServer(root)
 	srv.EnableHTTP2 = true

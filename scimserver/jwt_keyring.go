@@ -82,7 +82,7 @@ func (k *keyring) verify(ctx context.Context, url string, t signedToken) error {
 		return nil
 	}
 	// A wrong signature may be a new key, too: some issuers use a kid again.
-	asking := s.ask()
+	asking := s.ask(ctx)
 	if asking != nil && !verified {
 		select {
 		case <-asking:
@@ -132,7 +132,7 @@ func (s *keySet) failure() error {
 
 // ask asks the issuer, once for all who wait, unless it was asked a moment ago: nil
 // then. The question does not end with the request that began it.
-func (s *keySet) ask() <-chan struct{} {
+func (s *keySet) ask(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.ring.now()
@@ -140,12 +140,12 @@ func (s *keySet) ask() <-chan struct{} {
 		return s.asking
 	}
 	s.asked, s.asking = now, make(chan struct{})
-	go s.refresh(s.asking)
+	go s.refresh(context.WithoutCancel(ctx), s.asking)
 	return s.asking
 }
 
-func (s *keySet) refresh(done chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), keysPatience)
+func (s *keySet) refresh(ctx context.Context, done chan<- struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, keysPatience)
 	defer cancel()
 	keys, err := s.ring.fetch(ctx, s.url)
 	s.mu.Lock()

@@ -110,7 +110,7 @@ func TestJWTRefused(t *testing.T) {
 	hs := signer{kid: "e", alg: "HS256", sign: func(text string) []byte {
 		public, _ := json.Marshal(key.jwk) // the classic: the public key as the secret
 		m := hmac.New(sha256.New, public)
-		io.WriteString(m, text)
+		m.Write([]byte(text))
 		return m.Sum(nil)
 	}}
 	none := signer{alg: "none", sign: func(string) []byte { return nil }}
@@ -275,7 +275,7 @@ func TestJWTIssuerAnswers(t *testing.T) {
 		"symmetric": `{"keys":[{"kty":"oct","k":"AAAA"}]}`, "off the curve": `{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}`} {
 		key := es256(t, "e")
 		is, c := newIssuer(t), newStopped()
-		is.fail(func(w http.ResponseWriter) { io.WriteString(w, body) })
+		is.fail(func(w http.ResponseWriter) { _, _ = io.WriteString(w, body) })
 		a := newAccess(t, c, scimserver.Credentials{JWT: []scimserver.JWT{jwtOf("hr", is, nil)}})
 		_, err := a.Authenticate(withHeader("Bearer " + key.token(t, validClaims(c.Now(), nil), nil)))
 		var retry *scimserver.Retry

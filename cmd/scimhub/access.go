@@ -25,6 +25,7 @@ type sourceAccess struct {
 	*scimserver.Access
 	store   *store.Store
 	metrics *metrics
+	tls     *tlsFiles // for its expiry; nil: plain HTTP
 
 	mu         sync.Mutex // of what follows; held while credentials are put in force
 	configured scimserver.Credentials
@@ -231,10 +232,21 @@ func configuredExpiries(doc *config.Document) (out []expiry) {
 	return out
 }
 
+// renewed shows the expiry of another certificate of the hub.
+func (a *sourceAccess) renewed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.showExpiries()
+}
+
 func (a *sourceAccess) showExpiries() {
 	all := slices.Clone(a.expiries)
 	for _, k := range a.tokens {
 		all = append(all, expiry{"source", k.Source + "/" + k.Name, k.ExpiresAt})
+	}
+	if a.tls != nil {
+		_, ends := a.tls.pin()
+		all = append(all, expiry{"tls", "server", &ends})
 	}
 	a.metrics.credentials(all)
 }

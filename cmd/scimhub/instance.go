@@ -132,6 +132,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 		if i.tls, err = openTLS(*doc.TLS, o.Log, time.Now); err != nil {
 			return err
 		}
+		i.sources.tls, i.tls.fresh = i.tls, i.renewed
 	}
 	if o.Announce {
 		i.announce()
@@ -139,19 +140,11 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	return nil
 }
 
-// announce tells the commands on this machine how to come in, and again when they
-// have to know another certificate.
+// announce tells the commands on this machine how to come in.
 func (i *instance) announce() {
 	pin := ""
 	if i.tls != nil {
 		pin, _ = i.tls.pin()
-		i.tls.fresh = func() {
-			l := i.local
-			l.Pin, _ = i.tls.pin()
-			if err := l.write(); err != nil {
-				i.log.Warn("commands on this machine do not know the new certificate", "error", err)
-			}
-		}
 	}
 	var err error
 	if i.local, i.forget, err = announce(i.listener.Addr(), pin); err != nil {
@@ -226,6 +219,19 @@ func (i *instance) run(ctx context.Context) error {
 		err = nil
 	}
 	return errors.Join(err, i.close())
+}
+
+// renewed tells whoever has to know that another certificate is in force.
+func (i *instance) renewed() {
+	i.sources.renewed()
+	if i.local.path == "" {
+		return
+	}
+	l := i.local
+	l.Pin, _ = i.tls.pin()
+	if err := l.write(); err != nil {
+		i.log.Warn("commands on this machine do not know the new certificate", "error", err)
+	}
 }
 
 // serve answers requests, over TLS where it is configured.

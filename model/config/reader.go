@@ -29,8 +29,8 @@ func (r *reader) fault(n *node, format string, args ...any) {
 	r.faults = append(r.faults, r.at(n, format, args...))
 }
 
-func (r *reader) warn(n *node, format string, args ...any) {
-	r.warnings = append(r.warnings, r.at(n, format, args...))
+func (r *reader) warn(n *node, message string) {
+	r.warnings = append(r.warnings, r.at(n, "%s", message))
 }
 
 // inert warns of a key whose feature this version does not have.
