@@ -12,12 +12,13 @@ import "strings"
 //     an empty value is an unassigned one (RFC 7643 §2.5). A bound Compare never
 //     holds null or "" with these operators.
 //   - A path may name a whole extension only with pr; Attr is nil then.
+//   - What is made up only when a resource is shown, meta.location and the $ref of
+//     members and groups, stands for the id in it: with eq, ne and pr.
 //
 // A bound filter binds again to itself. The error is an *Error 400 invalidFilter:
 // an unknown attribute, an operator that the type does not have (order on boolean,
 // binary and complex, substrings on anything but strings and references), a value
-// of another type, or an attribute that cannot be asked for: password, and what is
-// made up only when a resource is shown (meta.location, members.$ref, groups.$ref).
+// of another type, or an attribute that cannot be asked for, such as the password.
 func Bind(f Filter, t *ResourceType) (Filter, error) {
 	if f == nil {
 		return nil, nil
@@ -71,6 +72,7 @@ func (b *binder) all(terms []Filter) ([]Filter, error) {
 }
 
 // target resolves the path of a test; the attribute is nil for a whole extension.
+// For an attribute that is not stored it is the one that stands for it.
 func (b *binder) target(p Path) (Path, *Attribute, error) {
 	if p.Filter != nil {
 		return Path{}, nil, Errorf(400, InvalidFilter, "%s: brackets cannot stand here", p)
@@ -101,7 +103,7 @@ func (b *binder) target(p Path) (Path, *Attribute, error) {
 		return Path{}, nil, &Error{Status: 400, Type: InvalidFilter, Detail: p.String() + ": cannot be used in a filter", Err: causeRefused}
 	}
 	if attr.computed {
-		return Path{}, nil, Errorf(400, InvalidFilter, "%s: cannot be used in a filter, it is not stored", p)
+		path, attr = standIn(path, attr)
 	}
 	return path, attr, nil
 }
@@ -139,6 +141,9 @@ func (b *binder) compare(f Compare) (Filter, error) {
 	path, attr, err := b.target(f.Path)
 	if err != nil {
 		return nil, err
+	}
+	if isLink(f.Path, attr) && f.Value != nil && f.Value != "" {
+		return b.link(f, path, attr)
 	}
 	if f.Value == nil || f.Value == "" {
 		switch {

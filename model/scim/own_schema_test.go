@@ -129,6 +129,7 @@ func TestOwnSchemaPatch(t *testing.T) {
 		{`{"op":"remove","path":"doors[value eq \"d1\"].floor"}`, Mutability},
 		{`{"op":"remove","path":"doors[value eq \"d1\"].value"}`, Mutability}, {`{"op":"add","path":"doors","value":[{"type":"in"}]}`, InvalidValue},
 		{`{"op":"remove","path":"` + staffURN + `"}`, Mutability}, {`{"op":"remove","path":"` + staffURN + `:grade"}`, Mutability},
+		{`{"op":"remove","path":"sizes[value eq \"x\"]"}`, InvalidFilter},
 		{`{"op":"add","path":"sizes","value":["x"]}`, InvalidValue}, {`{"op":"add","path":"level","value":1.5}`, InvalidValue},
 	} {
 		_, _, err := applyJSON(t, b, dialect(t, "rfc"), before, tt.ops)

@@ -275,13 +275,30 @@ func (e *editor) checkTouched(name string) error {
 		ext, _ := e.attrs[name].(map[string]any)
 		switch {
 		case ext != nil:
-			return required(x.Schema.Attributes, ext, name)
+			before, _ := e.before[name].(map[string]any)
+			return missing(x.Schema.Attributes, before, ext, name)
 		case x.Required:
 			return Errorf(400, Mutability, "%s: the extension is required and cannot be removed", name)
 		}
 		return nil
 	}
-	if a, ok := e.t.Attribute(name); ok && a.Required && e.attrs[name] == nil {
+	if a, ok := e.t.Attribute(name); ok {
+		return missing([]*Attribute{a}, e.before, e.attrs, "")
+	}
+	return nil
+}
+
+// missing demands the required attributes. One that was there has been removed,
+// which is a matter of mutability (RFC 7644 §3.5.2.2).
+func missing(defs []*Attribute, before, after map[string]any, urn string) error {
+	for _, a := range defs {
+		if !a.Required || a.Mutability == ReadOnly || after[a.Name] != nil {
+			continue
+		}
+		name := Path{URI: urn, Attr: a.Name}.name()
+		if before[a.Name] != nil {
+			return Errorf(400, Mutability, "%s: is required and cannot be removed", name)
+		}
 		return Errorf(400, InvalidValue, "%s: is required", name)
 	}
 	return nil

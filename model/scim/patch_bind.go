@@ -154,9 +154,12 @@ func (b *patchBinder) bind(out Patch, op string, f found, p Path, value any) (Pa
 // writable refuses targets that only the service provider sets.
 func writable(f found, p Path) error {
 	for _, a := range []*Attribute{f.attr, f.sub} {
-		if a != nil && (a.Mutability == ReadOnly || a.computed || a.key == "schemas") {
+		if a != nil && (a.Mutability == ReadOnly || a.computed) {
 			return Errorf(400, Mutability, "%s: is readOnly", p.name())
 		}
+	}
+	if f.attr != nil && isServerSide(f.attr) && f.attr.urnKey == commonURN {
+		return Errorf(400, Mutability, "%s: is readOnly", p.name())
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type Registry struct {
 var common = sync.OnceValue(func() *Schema {
 	s := commonSchema()
 	if err := s.prepare(); err != nil {
-		return &Schema{ID: "common"}
+		return &Schema{ID: commonURN}
 	}
 	return s
 })

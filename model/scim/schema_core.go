@@ -74,10 +74,13 @@ func enterpriseUser() *Schema {
 	return s
 }
 
+// commonURN is in the place of a URN for the attributes that every resource has.
+const commonURN = "common"
+
 // commonSchema holds the attributes that every resource has (RFC 7643 §3).
 // It is never listed; its id only keeps it apart from the real ones.
 func commonSchema() *Schema {
-	s := &Schema{ID: "common", Attributes: convertAll(schema.CommonAttributes())}
+	s := &Schema{ID: commonURN, Attributes: convertAll(schema.CommonAttributes())}
 	amend(s, "schemas", func(a *Attribute) { a.Returned, a.Mutability = ReturnedAlways, ReadWrite })
 	amendSub(s, "meta", "location", func(a *Attribute) { a.computed = true })
 	return s

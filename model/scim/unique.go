@@ -66,7 +66,15 @@ func (t *ResourceType) UniqueValues(r Resource) []UniqueValue {
 			out = uniqueValues(out, e.Schema, e.Schema.ID, ext)
 		}
 	}
-	return out
+	if len(out) < 2 {
+		return out
+	}
+	seen := make(map[UniqueValue]bool, len(out))
+	return slices.DeleteFunc(out, func(u UniqueValue) bool {
+		again := seen[u]
+		seen[u] = true
+		return again
+	})
 }
 
 func uniqueValues(out []UniqueValue, s *Schema, urn string, attrs map[string]any) []UniqueValue {
@@ -111,9 +119,8 @@ func addUnique(out []UniqueValue, a *Attribute, p Path, v any) []UniqueValue {
 	case bool:
 		text = strconv.FormatBool(v)
 	}
-	u := UniqueValue{Path: p.String(), Value: text, UserName: a.userName}
-	if text == "" || slices.Contains(out, u) {
+	if text == "" {
 		return out
 	}
-	return append(out, u)
+	return append(out, UniqueValue{Path: p.name(), Value: text, UserName: a.userName})
 }
