@@ -175,11 +175,11 @@ func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, 
 	if rt.Name != "Group" || (!allMembers && len(members) == 0) {
 		return h, nil
 	}
-	where, args := "", []any{id}
+	where, args := `group_id = ?`, []any{id}
 	if !allMembers {
-		where, args = ` AND member_id IN `+list(len(members)), append(args, anys(members)...)
+		where, args = t.membersNamed(id, members)
 	}
-	return h, t.membersInto(`WHERE group_id = ?`+where, args, map[string]*scim.Resource{id: &h.Resource})
+	return h, t.membersInto(`WHERE `+where, args, map[string]*scim.Resource{id: &h.Resource})
 }
 
 // loadMembers fills the members of the groups on a page, unless nobody wants them.
@@ -193,6 +193,16 @@ func (t *Tx) loadMembers(rt *scim.ResourceType, page []*scim.Resource, want scim
 		ids[i], byID[r.ID] = r.ID, r
 	}
 	return t.membersInto(`WHERE group_id IN `+list(len(ids)), ids, byID)
+}
+
+// membersNamed is the condition on group_members that a row is that of one of these
+// members of a group. However big the group, only these rows are touched: with a plain
+// list PostgreSQL may come to read the whole group and compare.
+func (t *Tx) membersNamed(group string, members []string) (cond string, args []any) {
+	if !t.pg {
+		return `group_id = ? AND member_id IN ` + list(len(members)), append([]any{group}, anys(members)...)
+	}
+	return `ctid = ANY(ARRAY(SELECT m.ctid FROM unnest(?::text[]) AS x(id) CROSS JOIN LATERAL (SELECT ctid FROM group_members WHERE group_id = ? AND member_id = x.id LIMIT 1) m))`, []any{members, group}
 }
 
 func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resource) error {

@@ -103,7 +103,7 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 			args: []any{w.Identity, row.Name(), identityKey(row.Name()), micros(t.Now)}})
 	}
 	pieces = append(pieces, t.countPiece(w, lane))
-	pieces = append(pieces, memberPieces(w)...)
+	pieces = append(pieces, t.memberPieces(w)...)
 	pieces = append(pieces, t.valuePieces(w, nil, row.values)...)
 	pieces = append(pieces, t.passwordPieces(w)...)
 	return taken(t.record(w, lane, pieces), w, row.values)
@@ -126,7 +126,7 @@ func (t *Tx) ModifyResource(w ResourceWrite) error {
 	if err != nil {
 		return err
 	}
-	pieces = append(append(pieces, memberPieces(w)...), t.valuePieces(w, before, row.values)...)
+	pieces = append(append(pieces, t.memberPieces(w)...), t.valuePieces(w, before, row.values)...)
 	pieces = append(pieces, t.passwordPieces(w)...)
 	return taken(t.record(w, anyLane(), pieces), w, row.values)
 }
@@ -240,10 +240,11 @@ func (t *Tx) gonePiece(w ResourceWrite, lane int) piece {
 		args: []any{w.Source, w.Type.Name, lane}}
 }
 
-func memberPieces(w ResourceWrite) []piece {
+func (t *Tx) memberPieces(w ResourceWrite) []piece {
 	var out []piece
 	for chunk := range slices.Chunk(w.Parted, perStatement) {
-		out = append(out, piece{text: `DELETE FROM group_members WHERE group_id = ? AND member_id IN ` + list(len(chunk)), args: append([]any{w.Resource.ID}, anys(chunk)...)})
+		where, args := t.membersNamed(w.Resource.ID, chunk)
+		out = append(out, piece{text: `DELETE FROM group_members WHERE ` + where, args: args})
 	}
 	for chunk := range slices.Chunk(w.Joined, perStatement) {
 		p := piece{text: `INSERT INTO group_members (group_id, member_id, type, display, fold, type_fold) VALUES `}
