@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -123,7 +124,7 @@ func drip(ctx context.Context, address, text string) error {
 	for {
 		select {
 		case err := <-closed:
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 				return fmt.Errorf("the server keeps the connection: %w", err)
 			}
 			return nil

@@ -237,7 +237,7 @@ func rawExchange(t *testing.T, p *provider, text string) (*http.Response, error)
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			return nil, errors.New("neither an answer nor an end within 20 seconds")
 		}
-		return nil, nil //nolint:nilerr // closed without an answer
+		return nil, nil // closed without an answer
 	}
 	return res, res.Body.Close()
 }

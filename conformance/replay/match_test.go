@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -78,9 +79,7 @@ func TestMatch(t *testing.T) {
 				}
 			}
 			want := known()
-			for k, v := range c.captured {
-				want[k] = v
-			}
+			maps.Copy(want, c.captured)
 			if diff := cmp.Diff(want, values); diff != "" {
 				t.Errorf("values (-want +got):\n%s", diff)
 			}

@@ -72,13 +72,15 @@ func (r *run) fault(s Step, format string, args ...any) {
 
 // lacks names a value that a request needs and that is not there.
 func (r *run) lacks(s Step) string {
-	text := s.Target + s.Body
+	texts := []string{s.Target, s.Body}
 	for _, f := range s.Header {
-		text += f.Value
+		texts = append(texts, f.Value)
 	}
-	for _, at := range places(text) {
-		if _, ok := r.values[at.inner]; !ok {
-			return at.inner
+	for _, text := range texts {
+		for _, at := range places(text) {
+			if _, ok := r.values[at.inner]; !ok {
+				return at.inner
+			}
 		}
 	}
 	return ""
