@@ -18,8 +18,7 @@ import (
 
 // replica is what one process of a hub knows of sources, over a shared database.
 type replica struct {
-	t    *testing.T
-	snap *hub.Snapshot
+	t *testing.T
 	*hub.Hub
 	*sourceAccess
 }

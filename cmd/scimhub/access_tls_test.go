@@ -11,7 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -143,7 +142,7 @@ sources:
 			t.Errorf("%s: %s, want %s", what, tt.got, tt.want)
 		}
 	}
-	res, err := http.Get("http" + strings.TrimPrefix(i.URL, "https") + "/scim/v2/Users") //nolint:noctx // a moment
+	res, err := http.Get("http" + strings.TrimPrefix(i.URL, "https") + "/scim/v2/Users")
 	if err == nil {
 		res.Body.Close()
 		if res.StatusCode != http.StatusBadRequest {
@@ -184,7 +183,7 @@ func metricsText(t *testing.T, i *instance) string {
 				}
 				fmt.Fprintf(&b, "%s=%q", l.GetName(), l.GetValue())
 			}
-			io.WriteString(&b, "}\n")
+			b.WriteString("}\n")
 		}
 	}
 	return b.String()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -144,6 +145,26 @@ func (r *reader) certificate(n *node, unique func(*node, string)) (c Certificate
 		"subject": func(n *node) { c.Subject = r.text(n) },
 	})
 	return c
+}
+
+// networks reads addresses and networks of addresses (RFC 4632 §3.1).
+func (r *reader) networks(n *node) (out []netip.Prefix) {
+	r.each(n, func(v *node) {
+		s := r.text(v)
+		if s == "" {
+			return
+		}
+		p, err := netip.ParsePrefix(s)
+		if a, single := netip.ParseAddr(s); single == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil || p != p.Masked() {
+			r.fault(v, "%q is not an address or network; write 10.1.2.3, 10.0.0.0/8 or 2001:db8::/32", s)
+			return
+		}
+		out = append(out, p)
+	})
+	return out
 }
 
 // fingerprint reads a SHA-256 as openssl prints it, with colons, or without.

@@ -11,6 +11,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -24,6 +25,9 @@ type Document struct {
 	Listen    string // host:port; default 127.0.0.1:8080
 	PublicURL string // what meta.location and links begin with; default http://Listen, with TLS https
 	TLS       *TLS   // nil: plain HTTP
+	// TrustedProxies are believed in what X-Forwarded-For says of where a request
+	// came from.
+	TrustedProxies []netip.Prefix
 	// Database is a URL, sqlite:PATH or postgres://…, or a reference to one; it may
 	// hold a password, so it is never shown. DatabaseURL resolves it.
 	Database string `json:"-"`
@@ -184,16 +188,17 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 
 func (r *reader) document(root *node, d *Document) {
 	r.fields(root, map[string]func(*node){
-		"listen":         func(n *node) { d.Listen = r.checked(n, checkListen) },
-		"public_url":     func(n *node) { d.PublicURL = r.publicURL(n) },
-		"database":       func(n *node) { d.Database = r.database(n) },
-		"tls":            func(n *node) { d.TLS = r.tls(n) },
-		"admin":          func(n *node) { d.Admin = r.admin(n) },
-		"sources":        func(n *node) { r.named(n, func(s string, v *node) { d.Sources = append(d.Sources, r.source(s, v)) }) },
-		"schemas":        func(n *node) { d.Schemas = r.texts(n) },
-		"resource_types": func(n *node) { d.ResourceTypes = r.texts(n) },
-		"identity":       func(n *node) { r.identity(n, &d.Identity) },
-		"roles":          func(n *node) { r.named(n, func(s string, v *node) { d.Roles = append(d.Roles, r.role(s, v)) }) },
+		"listen":          func(n *node) { d.Listen = r.checked(n, checkListen) },
+		"public_url":      func(n *node) { d.PublicURL = r.publicURL(n) },
+		"database":        func(n *node) { d.Database = r.database(n) },
+		"tls":             func(n *node) { d.TLS = r.tls(n) },
+		"trusted_proxies": func(n *node) { d.TrustedProxies = r.networks(n) },
+		"admin":           func(n *node) { d.Admin = r.admin(n) },
+		"sources":         func(n *node) { r.named(n, func(s string, v *node) { d.Sources = append(d.Sources, r.source(s, v)) }) },
+		"schemas":         func(n *node) { d.Schemas = r.texts(n) },
+		"resource_types":  func(n *node) { d.ResourceTypes = r.texts(n) },
+		"identity":        func(n *node) { r.identity(n, &d.Identity) },
+		"roles":           func(n *node) { r.named(n, func(s string, v *node) { d.Roles = append(d.Roles, r.role(s, v)) }) },
 		"conflicts": func(n *node) {
 			r.inert(n)
 			r.each(n, func(v *node) { d.Conflicts = append(d.Conflicts, r.conflict(v)) })
