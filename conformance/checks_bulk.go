@@ -36,6 +36,7 @@ func bulkChecks() []check {
 			if p.features["bulk"] {
 				p.skip("bulk is advertised")
 			}
+			p.spcObject()
 			p.status(p.post("/Bulk", object{"schemas": array{urnBulk}, "Operations": array{}}), 501, 404)
 		}))
 }

@@ -409,6 +409,7 @@ func truthFilter(p *probe) {
 }
 
 func truthBulk(p *probe) {
+	p.spcObject()
 	a := p.post("/Bulk", object{"schemas": array{urnBulk}, "Operations": array{}})
 	if !p.features["bulk"] {
 		p.status(a, 501, 404, 405)

@@ -75,7 +75,7 @@ func filterDetailChecks() []check {
 		must("filter.same-element", filterText, "Two conditions in brackets must be met by the same element", "A person is found by somebody else's kind of address.",
 			filtered(`emails[type eq "work" and value eq "%s-ah@example.com"]`, "")).with("User.emails"),
 		should("filter.bare-complex", "RFC 7644 §3.4.2.2 figure 2", "A multi-valued attribute without sub-attribute means its value",
-			"The RFC's own example asks so; some servers crash on it.", filtered(`emails co "%s-ah@"`, "A")).with("User.emails"),
+			"The RFC's own example asks so; some servers crash on it.", filtered(`emails co "%s-ah@"`, "A")).with("User.emails").notIn("interop"),
 		must("filter.urn", "RFC 7644 §3.10", "Attributes can be fully qualified", "Entra writes the URN before the name.", filtered(urnUser+`:userName eq "%s-a@example.com"`, "A")),
 		must("filter.urn-case", "RFC 7644 §3.10", "The URN has no case", "URNs are typed by administrators.", filtered(strings.ToUpper(urnUser)+`:userName eq "%s-a@example.com"`, "A")),
 		must("filter.extension", "RFC 7644 §3.10", "Attributes of extensions can be compared", "Searches by department find nobody.", filtered(urnEnterprise+`:department eq "%s-dept-a"`, "A")).with("enterprise"),

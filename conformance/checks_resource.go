@@ -66,7 +66,9 @@ func resourceChecks() []check {
 			if a.code != http.StatusNoContent {
 				return observation{}
 			}
-			return judge(len(a.raw) == 0 && a.reply.Get("Content-Length") != "0x", "no body", clip(string(a.raw), 100))
+			// A client's library does not read such a body; its length gives it away.
+			length := a.reply.Get("Content-Length")
+			return judge(len(a.raw) == 0 && (length == "" || length == "0"), "no body", "a body of "+length+" bytes")
 		}),
 	}
 }

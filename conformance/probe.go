@@ -142,6 +142,9 @@ func (p *probe) status(a *answer, codes ...int) bool {
 	return p.that(a.err == nil && slices.Contains(codes, a.code), "status "+either(codes), a.saw())
 }
 
+// accepted demands success. That a POST says so with 201 is a check of its own.
+func (p *probe) accepted(a *answer) bool { return p.that(a.success(), "status 201", a.saw()) }
+
 func either(codes []int) string {
 	words := make([]string, len(codes))
 	for i, c := range codes {

@@ -2,9 +2,12 @@ package conformance
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +39,35 @@ func reference(t *testing.T, dialect string) http.Handler {
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	root := mux.NewRouter().SkipClean(true)
 	h.Mount(root.PathPrefix("/scim/v2").Subrouter())
+	for i := range strangers {
+		body := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"stranger-%d","active":true,"title":"Stranger"}`, i)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/scim/v2/Users", strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+testToken)
+		r.Header.Set("Content-Type", scimMedia)
+		w := httptest.NewRecorder()
+		root.ServeHTTP(w, r)
+		if w.Code != http.StatusCreated {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
 	return root
+}
+
+// strangers is how many users a reference service has before a run.
+const strangers = 7
+
+// population counts the resources of a service.
+func population(t *testing.T, h http.Handler, endpoint string) int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/scim/v2"+endpoint+"?count=0", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+testToken)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var list struct{ TotalResults int }
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.TotalResults
 }
 
 // examine runs the checks against a handler.
@@ -58,14 +89,18 @@ func TestReference(t *testing.T) {
 	for _, profile := range Profiles() {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
-			r := examine(t, reference(t, profile), Options{Profile: profile})
+			h := reference(t, profile)
+			r := examine(t, h, Options{Profile: profile})
 			var text bytes.Buffer
 			if err := r.WriteText(&text, TextOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			t.Log(text.String())
-			if n := r.Count(Fail) + r.Count(Warn); n > 0 {
-				t.Errorf("%d findings", n)
+			if got := found(r); len(got) > 0 {
+				t.Errorf("findings: %v", got)
+			}
+			if u, g := population(t, h, "/Users"), population(t, h, "/Groups"); u != strangers || g != 0 {
+				t.Errorf("the run left %d users and %d groups; there were %d users", u, g, strangers)
 			}
 			if len(r.Leftovers) > 0 {
 				t.Errorf("left behind: %v", r.Leftovers)
