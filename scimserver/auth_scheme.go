@@ -3,7 +3,7 @@ package scimserver
 // Scheme is one entry of authenticationSchemes in ServiceProviderConfig
 // (RFC 7643 §5): a way in that clients may use.
 type Scheme struct {
-	Type        string `json:"type"` // oauth, oauth2, oauthbearertoken, httpbasic or httpdigest; a client certificate has no word there
+	Type        string `json:"type"` // oauth, oauth2, oauthbearertoken, httpbasic or httpdigest
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	SpecURI     string `json:"specUri,omitempty"`
@@ -16,7 +16,8 @@ func bearerScheme() Scheme {
 }
 
 // Schemes lists the ways in that these credentials open. Bearer tokens are always
-// among them: they can be made while the service runs.
+// among them: they can be made while the service runs. Client certificates are not:
+// the standard has no word for them, and strict clients refuse words it has not.
 func (c Credentials) Schemes() []Scheme {
 	out := []Scheme{bearerScheme()}
 	if len(c.JWT) > 0 {
@@ -26,10 +27,6 @@ func (c Credentials) Schemes() []Scheme {
 	if len(c.Basic) > 0 {
 		out = append(out, Scheme{Type: "httpbasic", Name: "HTTP Basic", SpecURI: "https://www.rfc-editor.org/info/rfc7617",
 			Description: "A user name and password in the Authorization header (RFC 7617)"})
-	}
-	if len(c.Certificates) > 0 {
-		out = append(out, Scheme{Type: "tls", Name: "Client certificate", SpecURI: "https://www.rfc-editor.org/info/rfc8446",
-			Description: "A TLS client certificate (RFC 8446 §4.4.2)"})
 	}
 	return out
 }

@@ -136,7 +136,7 @@ func TestSchemes(t *testing.T) {
 	}{
 		{scimserver.Credentials{}, "[oauthbearertoken]"},
 		{scimserver.Credentials{Basic: make([]scimserver.Basic, 1)}, "[oauthbearertoken httpbasic]"},
-		{scimserver.Credentials{JWT: make([]scimserver.JWT, 2), Certificates: make([]scimserver.Certificate, 1)}, "[oauthbearertoken oauth2 tls]"},
+		{scimserver.Credentials{JWT: make([]scimserver.JWT, 2), Certificates: make([]scimserver.Certificate, 1)}, "[oauthbearertoken oauth2]"},
 	} {
 		if got, primary := types(tt.c); fmt.Sprint(got) != tt.want || primary != 1 {
 			t.Errorf("%v with %d primary, want %s", got, primary, tt.want)

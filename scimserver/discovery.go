@@ -86,11 +86,7 @@ func (h *Handler) serviceProviderConfig(x *exchange) (reply, error) {
 }
 
 // bearerOnly is the way in where nothing else is said.
-func bearerOnly() []Scheme {
-	return []Scheme{{Type: "oauthbearertoken", Name: "Bearer token", Primary: true,
-		Description: "A bearer token in the Authorization header (RFC 6750)",
-		SpecURI:     "https://www.rfc-editor.org/info/rfc6750"}}
-}
+func bearerOnly() []Scheme { return Credentials{}.Schemes() }
 
 func schemesJSON(list []Scheme) []any {
 	out := make([]any, 0, len(list))
