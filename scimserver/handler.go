@@ -75,8 +75,8 @@ type Handler struct {
 	Observe func(source, method, resource string, code int, d time.Duration)
 
 	// Refused, if set, is told of every refusal: answers 401, 403, 409, 412, 413 and
-	// 429, and any 4xx to a write, of operations inside a bulk request too. It must
-	// return quickly.
+	// 429, and any 4xx to a write, of operations inside a bulk request too; a search
+	// by POST is no write. It must return quickly.
 	Refused func(ctx context.Context, r Refusal)
 
 	cursors *sealer
@@ -92,7 +92,7 @@ type Refusal struct {
 
 	Method   string // an HTTP method or "other"
 	Resource string // as for Observe
-	Path     string // below the service's root, shortened
+	Path     string // of the URL, or of an operation in a bulk request; shortened
 
 	Status int    // HTTP status
 	Type   string // scimType, may be empty

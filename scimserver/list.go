@@ -50,6 +50,7 @@ func list(level string, types ...*scim.ResourceType) action {
 // (RFC 7644 §3.4.3).
 func searchByPost(level string, types ...*scim.ResourceType) action {
 	return func(x *exchange) (reply, error) {
+		x.asks = true
 		body, err := x.readBody(x.MaxBody)
 		if err != nil {
 			return reply{}, err

@@ -219,6 +219,7 @@ func (x *exchange) readBody(limit int64) ([]byte, error) {
 	case errors.As(err, &tooBig):
 		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		x.w.Header().Set("Connection", "close")
 		return nil, scim.Errorf(http.StatusRequestTimeout, "", "the body did not arrive within %s", x.BodyTimeout)
 	}
 	e := scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "the body could not be read to its end")

@@ -1,0 +1,220 @@
+package scimserver_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/scimserver"
+)
+
+// large is a backend whose lists are of big groups. The last one is of a kind that
+// JSON does not have, if spoilt.
+type large struct {
+	scimserver.Backend
+	groups, members int
+	spoilt          any
+}
+
+func (l large) List(context.Context, *scim.ResourceType, scim.Query) (scim.Page, error) {
+	page := scim.Page{Total: l.groups}
+	for g := range l.groups {
+		var list []any
+		for m := range l.members {
+			list = append(list, map[string]any{"value": fmt.Sprintf("user-%d-%d", g, m)})
+		}
+		r := scim.Resource{ID: fmt.Sprint("g", g), Type: "Group", Attrs: map[string]any{"displayName": fmt.Sprint("group ", g), "members": list}}
+		if l.spoilt != nil && g == l.groups-1 {
+			r.Attrs["displayName"] = l.spoilt
+		}
+		page.Resources = append(page.Resources, r)
+	}
+	return page, nil
+}
+
+func TestLargePagesGoOutInParts(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{groups: 20, members: 1000} })
+	resp := raw(t, s, "GET", "/Groups")
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(resp.TransferEncoding) == 0 || resp.ContentLength >= 0 || resp.Header.Get("Content-Type") != "application/scim+json" {
+		t.Errorf("transfer %v, length %d, header %v", resp.TransferEncoding, resp.ContentLength, resp.Header)
+	}
+	var list struct {
+		TotalResults int
+		Resources    []struct {
+			ID      string
+			Members []struct{ Value string }
+		}
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		t.Fatal(err)
+	}
+	if list.TotalResults != 20 || len(list.Resources) != 20 || len(list.Resources[19].Members) != 1000 || list.Resources[19].Members[999].Value != "user-19-999" {
+		t.Errorf("%d bytes, %d resources", len(body), len(list.Resources))
+	}
+	head := raw(t, s, "HEAD", "/Groups")
+	if head.ContentLength != int64(len(body)) {
+		t.Errorf("HEAD says %d bytes, GET sent %d", head.ContentLength, len(body))
+	}
+	small := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{groups: 2, members: 3} })
+	if resp := raw(t, small, "GET", "/Groups"); resp.ContentLength < 0 {
+		t.Error("a small page has no Content-Length")
+	}
+}
+
+// raw sends one request and returns the response with its body unread.
+func raw(t *testing.T, s *service, method, path string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.base+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+// TestPartsAreNotTakenForTheWhole: what cannot be encoded is a 500, and where the
+// beginning has gone out, a broken connection.
+func TestPartsAreNotTakenForTheWhole(t *testing.T) {
+	t.Parallel()
+	small := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{groups: 2, members: 1, spoilt: math.Inf(1)} })
+	small.do("GET", "/Groups", "").refused(500, "", "")
+	codes := make(chan int, 1)
+	s := serve(t, "rfc", func(h *scimserver.Handler) {
+		h.Backend = large{groups: 20, members: 1000, spoilt: math.Inf(1)}
+		h.Observe = func(_, _, _ string, code int, _ time.Duration) { codes <- code }
+	})
+	resp := raw(t, s, "GET", "/Groups")
+	if body, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%d bytes, then %v", len(body), err)
+	}
+	if code := <-codes; code != 500 {
+		t.Errorf("observed %d", code)
+	}
+}
+
+// talk sends bytes over a connection of its own and reads the answer.
+func talk(t *testing.T, s *service, text string) *http.Response {
+	t.Helper()
+	host := strings.TrimSuffix(strings.TrimPrefix(s.base, "http://"), "/scim/v2")
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "HOST", host), "\n", "\r\n")
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+func TestOtherWaysToAsk(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "rfc")
+	s.addUser("mira")
+	auth := "Authorization: Bearer " + token + "\n"
+	for _, tt := range []struct {
+		text string
+		code int
+	}{
+		{"GET http://HOST/scim/v2/Users HTTP/1.1\nHost: HOST\n" + auth + "\n", 200},
+		{"GET /scim/v2/Users HTTP/1.0\n" + auth + "\n", 200},
+		{"GET /scim/v2/Users HTTP/1.0\nAccept: text/html;q=0.9\n" + auth + "\n", 200},
+		{"OPTIONS * HTTP/1.1\nHost: HOST\n\n", 200}, // the server's own
+		{"GET /scim/v2/%zz HTTP/1.1\nHost: HOST\n" + auth + "\n", 400},
+	} {
+		if resp := talk(t, s, tt.text); resp.StatusCode != tt.code {
+			t.Errorf("%q: %d, want %d", tt.text, resp.StatusCode, tt.code)
+		}
+	}
+}
+
+// TestSlowBodies: who does not send the rest of a body is told so and cut off.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "rfc", func(h *scimserver.Handler) { h.BodyTimeout = 50 * time.Millisecond })
+	for _, path := range []string{"/Users", "/Users/.search", "/Bulk"} {
+		resp := talk(t, s, "POST /scim/v2"+path+" HTTP/1.1\nHost: HOST\nAuthorization: Bearer "+token+"\nContent-Length: 100\n\n{\"schemas\":")
+		var body struct{ Status, Detail string }
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != 408 || body.Status != "408" || !strings.Contains(body.Detail, "50ms") || !resp.Close {
+			t.Errorf("%s: %d %+v, close %v", path, resp.StatusCode, body, resp.Close)
+		}
+	}
+	// A connection goes on after a body that came in time.
+	s.addUser("mira")
+	s.addUser("nora")
+}
+
+// TestEncodedPaths: a router that matches paths as they were sent makes no difference.
+func TestEncodedPaths(t *testing.T) {
+	t.Parallel()
+	for _, encoded := range []bool{false, true} {
+		s := serve(t, "rfc")
+		reg := scim.DefaultRegistry()
+		d, _ := scim.DialectNamed("rfc")
+		h := &scimserver.Handler{Backend: s.store, Registry: reg, Auth: func(*http.Request) (scimserver.Client, error) {
+			return scimserver.Client{Source: "hr", Dialect: d}, nil
+		}}
+		root := mux.NewRouter().SkipClean(true)
+		if encoded {
+			root = root.UseEncodedPath()
+		}
+		h.Mount(root.PathPrefix("/scim/v2").Subrouter())
+		srv := httptest.NewServer(root)
+		t.Cleanup(srv.Close)
+		s.base = srv.URL + "/scim/v2"
+		s.addUser("mira")
+		for path, code := range map[string]int{
+			"/Users/id-1": 200, "/Users/id%2D1": 200, "/Users/%69d-1/": 200, "/Users/id%252D1": 404, "/Users/a%2Fb": 404, "/Users/%ff": 404,
+			"/Users/%00": 404, "/Users/%2e%2e": 404, "/Schemas/urn%3Aietf%3Aparams%3Ascim%3Aschemas%3Acore%3A2.0%3AUser": 200,
+			"/Schemas/urn%253Aietf:params:scim:schemas:core:2.0:User": 200, "//Users": 404, "/Users//id-1": 404,
+		} {
+			s.do("GET", path, "").want(code, "")
+		}
+	}
+}
+
+// TestPanicWhileEncoding: a resource that cannot be rendered costs one answer.
+func TestPanicWhileEncoding(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "rfc", func(h *scimserver.Handler) {
+		h.Backend = large{groups: 1, spoilt: panicky{}}
+	})
+	s.do("GET", "/Groups", "").refused(500, "", "")
+	s.do("GET", "/Groups", "").refused(500, "", "")
+}
+
+type panicky struct{}
+
+func (panicky) MarshalJSON() ([]byte, error) { panic("secret in a panic") }
