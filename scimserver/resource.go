@@ -132,6 +132,7 @@ func create(t *scim.ResourceType) action {
 		if err != nil {
 			return reply{}, err
 		}
+		fields.Given = t.Given(scim.Change{Replace: attrs})
 		return x.shown(http.StatusCreated, t, res, fields), nil
 	}
 }
@@ -190,6 +191,7 @@ func (x *exchange) modify(t *scim.ResourceType, c scim.Change, fields scim.Field
 	if err != nil {
 		return reply{}, err
 	}
+	fields.Given = t.Given(c)
 	res, err := x.Backend.Modify(x.ctx, t, id, precondition(x.r.Header), c, fields)
 	if err != nil {
 		return reply{}, err
