@@ -224,5 +224,16 @@ func TestOwnResourceType(t *testing.T) {
 	s.do("PATCH", one, patchOp(`{"op":"replace","path":"`+ext+`:room","value":"3.1"}`)).want(200, `{"`+ext+`":{"room":"3.1"}}`)
 	s.do("PATCH", one, patchOp(`{"op":"remove","path":"`+ext+`"}`)).want(400, "")
 	s.do("GET", "/Devices?filter="+ext+":room+eq+%223.1%22", "").want(200, `{"totalResults":1}`)
-	s.do("DELETE", one, "").want(204, "")
+	// Everything else is there for it too.
+	s.do("POST", "/Devices", body("B2", `,"label":"a"`+room)).want(201, "")
+	s.do("POST", "/Devices/.search", searchStart+`,"filter":"serial sw \"b\"","attributes":["serial"]}`).want(200, `{"totalResults":1}`)
+	s.do("GET", "/Devices?sortBy="+ext+":room", "").want(200, `{"totalResults":2}`)
+	s.do("GET", "?filter=serial+eq+%22a1%22", "").want(200, `{"totalResults":1}`)
+	s.do("POST", "/Devices/.search", searchStart+`,"cursor":"","count":1}`).want(200, `{"totalResults":2,"itemsPerPage":1}`)
+	s.job(bulkJob("", `{"method":"POST","path":"/Devices","bulkId":"d","data":`+body("b2", room)+`}`,
+		`{"method":"POST","path":"/Devices","bulkId":"e","data":`+body("C3", room)+`}`,
+		`{"method":"PATCH","path":"/Devices/bulkId:e","data":`+patchOp(`{"op":"add","path":"label","value":"c"}`)+`}`,
+		`{"method":"DELETE","path":"`+one+`","version":"W/\"2\""}`),
+		"POST d 409", "POST e 201", "PATCH 200", "DELETE 204")
+	s.do("GET", "/Devices?sortBy=serial&sortOrder=descending&attributes=serial", "").want(200, `{"totalResults":2}`)
 }

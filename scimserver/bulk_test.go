@@ -302,10 +302,7 @@ func TestBulkLimits(t *testing.T) {
 }
 
 // moody is a backend that fails in the middle of a job.
-type moody struct {
-	scimserver.Backend
-	stop context.CancelFunc
-}
+type moody struct{ scimserver.Backend }
 
 func (m moody) Create(ctx context.Context, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
 	switch attrs["userName"] {
@@ -321,7 +318,7 @@ func (m moody) Create(ctx context.Context, t *scim.ResourceType, attrs map[strin
 
 func TestBulkBackendTrouble(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = moody{Backend: h.Backend} })
+	s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = moody{h.Backend} })
 	got := s.job(bulkJob("", makeUser("a", "panic", ""), makeUser("b", "error", ""), makeUser("c", "busy", ""), makeUser("d", "dora", "")),
 		"POST a 500", "POST b 500", "POST c 429", "POST d 201")
 	if text := fmt.Sprint(got); strings.Contains(text, "secret") {

@@ -167,7 +167,7 @@ func TestSlowBodies(t *testing.T) {
 		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
 			t.Fatal(err)
 		}
-		if resp.StatusCode != 408 || body.Status != "408" || !strings.Contains(body.Detail, "50ms") || !resp.Close {
+		if resp.StatusCode != http.StatusRequestTimeout || body.Status != "408" || !strings.Contains(body.Detail, "50ms") || !resp.Close {
 			t.Errorf("%s: %d %+v, close %v", path, resp.StatusCode, body, resp.Close)
 		}
 	}

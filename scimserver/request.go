@@ -189,6 +189,9 @@ func number(name, text string) (int, error) {
 // DefaultBodyTimeout is how long a client may take to send a body.
 const DefaultBodyTimeout = 30 * time.Second
 
+// announced is how much memory a body gets before it is there, in bytes.
+const announced = 64 << 10
+
 // readBody returns the body of a request, of at most limit bytes, after checking
 // its media type. A client that sends it drop by drop is cut off, so that it cannot
 // hold a worker.
@@ -199,12 +202,12 @@ func (x *exchange) readBody(limit int64) ([]byte, error) {
 	if x.r.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
-	// The deadline is the connection's, which knows no clock but the wall's.
 	conn := http.NewResponseController(x.w)
-	limited := conn.SetReadDeadline(time.Now().Add(x.BodyTimeout)) == nil
+	deadline := time.Now().Add(x.BodyTimeout) //nolint:forbidigo // a connection knows no clock but the wall's
+	limited := conn.SetReadDeadline(deadline) == nil
 	var buf bytes.Buffer
-	if x.r.ContentLength > 0 {
-		buf.Grow(int(x.r.ContentLength) + bytes.MinRead)
+	if x.r.ContentLength > 0 { // as far as a mere announcement is worth memory
+		buf.Grow(int(min(x.r.ContentLength, announced)) + bytes.MinRead)
 	}
 	_, err := io.Copy(&buf, http.MaxBytesReader(x.w, x.r.Body, limit))
 	var tooBig *http.MaxBytesError
@@ -227,8 +230,8 @@ func (x *exchange) readBody(limit int64) ([]byte, error) {
 	return nil, e
 }
 
-// checkMediaType accepts SCIM's own type and, in most dialects, plain JSON, in UTF-8 (RFC 7644 §3.1,
-// §8.1). A missing type is taken as SCIM.
+// checkMediaType accepts SCIM's own type and, in most dialects, plain JSON, in UTF-8
+// (RFC 7644 §3.1, §8.1). A missing type is taken as SCIM.
 func (x *exchange) checkMediaType(h http.Header) error {
 	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return scim.Errorf(http.StatusUnsupportedMediaType, "", "bodies with Content-Encoding are not accepted")
