@@ -55,6 +55,17 @@ func FoldName(s string) string {
 	return Fold(s)
 }
 
+// PreparePassword is the form in which a password is hashed and compared: that of
+// the PRECIS profile OpaqueString (RFC 8265 §4.2), where the profile accepts the
+// text, else the text itself. Case stays; other spaces become the usual one, and
+// what can be written composed or decomposed is one.
+func PreparePassword(s string) string {
+	if p, err := precis.OpaqueString.String(s); err == nil {
+		return p
+	}
+	return s
+}
+
 // fold brings a string value of the attribute into the form in which it is compared.
 func (a *Attribute) fold(s string) string {
 	switch {

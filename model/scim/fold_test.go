@@ -43,3 +43,15 @@ func TestParseDateTime(t *testing.T) {
 		}
 	}
 }
+
+func TestPreparePassword(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ in, want string }{
+		{"Pq7-generated", "Pq7-generated"}, {"two  words", "two  words"}, {"a\u3000b\u00a0c", "a b c"},
+		{"jose\u0301", "jos\u00e9"}, {"STRASSE", "STRASSE"}, {"tab\there", "tab\there"}, {"", ""},
+	} {
+		if got := PreparePassword(tt.in); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}

@@ -219,3 +219,29 @@ func TestOwnSchemaFields(t *testing.T) {
 		t.Error("a User has nothing that is returned on request only")
 	}
 }
+
+// An omitted extension is cleared by PUT, but for what is immutable in it; that
+// stays with what the extension requires.
+func TestReplaceOmitsExtension(t *testing.T) {
+	t.Parallel()
+	schemas, err := ParseSchemas([]byte(`{"id":"urn:acme:seat","attributes":[{"name":"desk","mutability":"immutable"},{"name":"floor","required":true},{"name":"note"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := BuildRegistry(schemas, []TypeFile{{Name: "User", Extensions: []ExtensionFile{{Schema: "urn:acme:seat"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, _ := reg.Type("User")
+	for before, want := range map[string]string{
+		`{"userName":"x","urn:acme:seat":{"floor":"1","note":"n"}}`:            `{"userName":"x"}`,
+		`{"userName":"x","urn:acme:seat":{"desk":"d","floor":"1","note":"n"}}`: `{"userName":"x","urn:acme:seat":{"desk":"d","floor":"1"}}`,
+	} {
+		out, _, err := Change{Replace: object1(t, `{"userName":"x"}`)}.Apply(user, Resource{ID: "1", Attrs: object1(t, before)})
+		expected := object1(t, want)
+		user.setSchemas(expected)
+		if d := cmp.Diff(expected, out.Attrs); d != "" || err != nil {
+			t.Errorf("%s: %v %s", before, err, d)
+		}
+	}
+}

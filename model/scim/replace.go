@@ -27,9 +27,17 @@ func applyReplace(t *ResourceType, r Resource, attrs map[string]any) (Resource, 
 				return r, false, err
 			}
 		}
-		if len(ext) > 0 {
-			next[x.Schema.ID] = ext
+		if len(ext) == 0 {
+			continue
 		}
+		if given == nil { // what stays of an omitted extension needs what it requires
+			for _, a := range x.Schema.Attributes {
+				if a.Required && old[a.Name] != nil {
+					ext[a.Name] = old[a.Name]
+				}
+			}
+		}
+		next[x.Schema.ID] = ext
 	}
 	if err := t.checkRequired(next); err != nil {
 		return r, false, err
