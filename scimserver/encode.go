@@ -42,6 +42,8 @@ func appendJSON(out []byte, v any) ([]byte, error) {
 		return appendJSON(out, rendered(v.t, v.res, v.base, v.fields))
 	case passedOn:
 		return appendPassedOn(out, v)
+	case whole:
+		return appendWhole(out, v)
 	}
 	return appendOther(out, v)
 }

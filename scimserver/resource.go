@@ -73,6 +73,9 @@ type passedOn struct {
 
 // rendered is the body of a resource; what the backend has encoded is passed on.
 func rendered(t *scim.ResourceType, res scim.Resource, base string, f scim.Fields) any {
+	if res.Encoded != nil && len(res.Attrs) == 0 {
+		return whole{t, res, base}
+	}
 	out := t.Render(res, base, f)
 	if res.Encoded == nil {
 		return out
