@@ -10,17 +10,22 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/scimserver"
 )
 
-// Limits of the record of refusals. What comes in one window and looks alike is one
-// entry with a count; so many kinds are told apart, all others counted together. So
-// neither memory nor the audit trail grow with a flood.
+// Limits of the record of refusals. What looks alike is counted together: the first
+// of a kind is written within refusalWindow, and while more come entries follow in
+// growing distances up to refusalPatience. So many kinds are told apart, and so many
+// new ones in a minute; all others are counted together. So neither memory nor the audit trail grow with a flood, or with
+// a client that asks the same wrong thing day and night.
 const (
-	refusalWindow = 3 * time.Second
-	refusalKinds  = 100
-	refusalFlush  = 5 * time.Second // for the last write, when the hub stops
+	refusalWindow   = 3 * time.Second
+	refusalPatience = time.Minute
+	refusalKinds    = 100
+	refusalLast     = 5 * time.Second // for the last write, when the hub stops
 )
 
 // Refusals puts what the service provider refused into the audit trail: who was
@@ -32,7 +37,7 @@ type Refusals struct {
 
 	mu    sync.Mutex
 	kinds map[refusalKind]*refusalCount
-	more  refusalCount // of kinds beyond the limit
+	fresh *rate.Limiter // of new kinds
 }
 
 // refusalKind is what makes two refusals alike.
@@ -42,22 +47,24 @@ type refusalKind struct {
 	Reason                                       string
 }
 
+// otherRefusals stands for the kinds that are not told apart.
+func otherRefusals() refusalKind {
+	return refusalKind{Reason: "more kinds of refusals came at once than are told apart"}
+}
+
+// refusalCount is what came of one kind and is not written yet, perhaps nothing.
 type refusalCount struct {
 	n           int
 	first, last time.Time
-	path        string // of the first
-}
-
-func (c *refusalCount) add(n int, first, last time.Time) {
-	if c.n == 0 {
-		c.first = first
-	}
-	c.n, c.last = c.n+n, last
+	path        string        // of the first
+	due         time.Time     // when it may be written
+	hold        time.Duration // how long it is to rest after that
 }
 
 // NewRefusals makes a record that writes to the store.
 func NewRefusals(s *store.Store, log *slog.Logger) *Refusals {
-	return &Refusals{store: s, log: log, kinds: map[refusalKind]*refusalCount{}}
+	return &Refusals{store: s, log: log, kinds: map[refusalKind]*refusalCount{},
+		fresh: rate.NewLimiter(rate.Every(time.Minute/refusalKinds), refusalKinds)}
 }
 
 // Add notes a refusal; it is what scimserver.Handler.Refused wants. It does not
@@ -72,20 +79,38 @@ func (r *Refusals) Add(_ context.Context, f scimserver.Refusal) {
 	now := r.store.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.count(kind, 1, now, now, path)
+	c := r.counter(kind, now)
+	if c.n == 0 {
+		c.first, c.path = now, path
+	}
+	c.n, c.last = c.n+1, now
 }
 
-func (r *Refusals) count(kind refusalKind, n int, first, last time.Time, path string) {
-	c := r.kinds[kind]
-	switch {
-	case c != nil:
-	case len(r.kinds) >= refusalKinds:
-		c = &r.more
-	default:
-		c = &refusalCount{path: path}
-		r.kinds[kind] = c
+// counter finds the place for a kind. One that rests makes room for a new one.
+func (r *Refusals) counter(kind refusalKind, now time.Time) *refusalCount {
+	if c := r.kinds[kind]; c != nil {
+		return c
 	}
-	c.add(n, first, last)
+	if kind != otherRefusals() && !(r.room() && r.fresh.AllowN(now, 1)) {
+		return r.counter(otherRefusals(), now)
+	}
+	c := &refusalCount{due: now, hold: refusalWindow}
+	r.kinds[kind] = c
+	return c
+}
+
+// room reports whether one more kind can be told apart, and makes it where one rests.
+func (r *Refusals) room() bool {
+	if len(r.kinds) < refusalKinds {
+		return true
+	}
+	for kind, c := range r.kinds {
+		if c.n == 0 {
+			delete(r.kinds, kind)
+			return true
+		}
+	}
+	return false
 }
 
 // refusalReason says why in words that hold nothing the client sent. The detail of
@@ -137,71 +162,86 @@ func (r *Refusals) Run(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			r.write(ctx)
+			r.write(ctx, false)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalFlush)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalLast)
 			defer cancel()
-			r.write(last)
+			r.write(last, true)
 			return
 		}
 	}
 }
 
-func (r *Refusals) write(ctx context.Context) {
-	if err := r.Flush(ctx); err != nil && ctx.Err() == nil {
+func (r *Refusals) write(ctx context.Context, all bool) {
+	if err := r.Flush(ctx, all); err != nil && ctx.Err() == nil {
 		r.log.Warn("refusals cannot be written to the audit trail yet", "error", err)
 	}
 }
 
-// Flush writes what was noted to the audit trail, in one transaction. What cannot
-// be written is kept and counted on.
-func (r *Refusals) Flush(ctx context.Context) error {
-	r.mu.Lock()
-	kinds, more := r.kinds, r.more
-	r.kinds, r.more = map[refusalKind]*refusalCount{}, refusalCount{}
-	r.mu.Unlock()
-	if len(kinds) == 0 {
+// Flush writes what is due, or all that was noted, to the audit trail in one
+// transaction. What cannot be written is kept and counted on.
+func (r *Refusals) Flush(ctx context.Context, all bool) error {
+	taken := r.take(r.store.Now(), all)
+	if len(taken) == 0 {
 		return nil
 	}
-	entries, err := refusalEntries(kinds, more)
+	entries, err := refusalEntries(taken)
 	if err == nil {
 		err = r.store.Update(ctx, func(tx *store.Tx) error { return tx.Audit(entries...) })
 	}
 	if err != nil {
-		r.restore(kinds, more)
+		r.restore(taken)
 		return err
 	}
-	if more.n > 0 {
-		r.log.Warn("more kinds of refusals came than are told apart", "refusals", more.n)
+	if c, ok := taken[otherRefusals()]; ok {
+		r.log.Warn("more kinds of refusals came than are told apart", "refusals", c.n)
 	}
 	return nil
 }
 
-func (r *Refusals) restore(kinds map[refusalKind]*refusalCount, more refusalCount) {
+// take empties what is due and lets it rest, and forgets what rested without more.
+func (r *Refusals) take(now time.Time, all bool) map[refusalKind]refusalCount {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	newer := r.kinds
-	r.kinds = kinds
-	for kind, c := range newer {
-		r.count(kind, c.n, c.first, c.last, c.path)
-	}
-	if more.n > 0 {
-		later := r.more
-		r.more = more
-		if later.n > 0 {
-			r.more.add(later.n, later.first, later.last)
+	taken := map[refusalKind]refusalCount{}
+	for kind, c := range r.kinds {
+		switch ready := all || !now.Before(c.due); {
+		case !ready:
+		case c.n == 0:
+			delete(r.kinds, kind)
+		default:
+			taken[kind] = *c
+			c.n, c.hold = 0, min(2*c.hold, refusalPatience)
+			c.due = now.Add(c.hold)
 		}
+	}
+	return taken
+}
+
+// restore counts what was taken as before, and makes it due at once.
+func (r *Refusals) restore(taken map[refusalKind]refusalCount) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for kind, old := range taken {
+		c := r.counter(kind, old.due)
+		if c.n == 0 {
+			c.last = old.last
+		}
+		c.n, c.first, c.path, c.due = c.n+old.n, old.first, old.path, old.due
 	}
 }
 
 // refusalEntries are in the order of their first refusal.
-func refusalEntries(kinds map[refusalKind]*refusalCount, more refusalCount) (out []store.AuditEntry, err error) {
-	for kind, c := range kinds {
+func refusalEntries(taken map[refusalKind]refusalCount) (out []store.AuditEntry, err error) {
+	for kind, c := range taken {
 		actor := "unauthenticated"
-		if kind.Source != "" {
+		switch {
+		case kind == otherRefusals():
+			actor = "several"
+		case kind.Source != "":
 			actor = Actor{Source: kind.Source, Name: kind.Name}.String()
 		}
-		e, err := refusalEntry(actor, kind, *c)
+		e, err := refusalEntry(actor, kind, c)
 		if err != nil {
 			return nil, err
 		}
@@ -210,13 +250,6 @@ func refusalEntries(kinds map[refusalKind]*refusalCount, more refusalCount) (out
 	slices.SortFunc(out, func(a, b store.AuditEntry) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(string(a.Data), string(b.Data)))
 	})
-	if more.n > 0 {
-		e, err := refusalEntry("several", refusalKind{Reason: "more kinds of refusals came at once than are told apart"}, more)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	}
 	return out, nil
 }
 

@@ -57,25 +57,31 @@ func TestRefusals(t *testing.T) {
 		stranger := scimserver.Refusal{Remote: "192.0.2.9", Method: "GET", Resource: "User", Path: "/Users/shb_somebodys-token",
 			Status: 401, Detail: "the bearer token is not valid"}
 		odd := scimserver.Refusal{Source: "hr", Name: "main", Remote: "192.0.2.1", Method: "PATCH", Resource: "other", Path: "/x", Status: 418, Detail: "secret"}
-		if err := r.Flush(t.Context()); err != nil { // nothing yet
+		if err := r.Flush(t.Context(), false); err != nil { // nothing yet
 			t.Fatal(err)
 		}
 		for _, f := range []scimserver.Refusal{known, stranger, known, odd} {
 			r.Add(t.Context(), f)
 			clock.Add(time.Second)
 		}
-		if err := r.Flush(t.Context()); err != nil {
+		if err := r.Flush(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
-		r.Add(t.Context(), known) // the next window
-		if err := r.Flush(t.Context()); err != nil {
+		r.Add(t.Context(), known) // soon after the last one was written: it has to wait
+		clock.Add(5 * time.Second)
+		r.Add(t.Context(), known)
+		if err := r.Flush(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		clock.Add(time.Second)
+		if err := r.Flush(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{
 			`12:00:00 source hr/main User {"reason":"another resource has a value that only one may have","status":409,"type":"uniqueness","method":"POST","path":"/Users","remote":"192.0.2.1","count":2,"until":"2027-03-01T12:00:02Z"}`,
 			`12:00:01 unauthenticated User {"reason":"the bearer token is not valid","status":401,"method":"GET","remote":"192.0.2.9","count":1}`,
 			`12:00:03 source hr/main other {"reason":"the request was answered with 418","status":418,"method":"PATCH","path":"/x","remote":"192.0.2.1","count":1}`,
-			`12:00:04 source hr/main User {"reason":"another resource has a value that only one may have","status":409,"type":"uniqueness","method":"POST","path":"/Users","remote":"192.0.2.1","count":1}`,
+			`12:00:04 source hr/main User {"reason":"another resource has a value that only one may have","status":409,"type":"uniqueness","method":"POST","path":"/Users","remote":"192.0.2.1","count":2,"until":"2027-03-01T12:00:09Z"}`,
 		}
 		if diff := cmp.Diff(want, written(t, db)); diff != "" {
 			t.Error(diff)
@@ -98,17 +104,11 @@ func TestRefusalsFlood(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if err := r.Flush(t.Context()); err != nil {
+		if err := r.Flush(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
-		list, sum := written(t, db), 0
-		for _, line := range list {
-			var data struct{ Count int }
-			if err := json.Unmarshal([]byte(line[strings.Index(line, "{"):]), &data); err != nil {
-				t.Fatal(err)
-			}
-			sum += data.Count
-		}
+		list := written(t, db)
+		sum := total(t, list)
 		if len(list) != 101 || sum != 10_000 {
 			t.Errorf("%d entries for %d refusals", len(list), sum)
 		}
@@ -116,6 +116,78 @@ func TestRefusalsFlood(t *testing.T) {
 			t.Errorf("the rest is not counted together, or a stranger's path is kept:\n%.500s", got)
 		}
 	})
+}
+
+// TestRefusalsDayAndNight: a client that asks the same wrong thing every second is
+// in the audit trail about once a minute, completely counted.
+func TestRefusalsDayAndNight(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock(noon())
+	db := storetest.Open(t, storetest.SQLite, store.Options{Now: clock.Now})
+	r := hub.NewRefusals(db.Store, slog.New(slog.DiscardHandler))
+	for range 20 * 60 {
+		r.Add(t.Context(), scimserver.Refusal{Remote: "192.0.2.9", Status: 401, Detail: "no"})
+		if err := r.Flush(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		clock.Add(time.Second)
+	}
+	if err := r.Flush(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	list := written(t, db)
+	if got := total(t, list); len(list) < 20 || len(list) > 26 || got != 20*60 {
+		t.Errorf("%d entries about %d refusals", len(list), got)
+	}
+	clock.Add(time.Hour) // it stopped, and comes again: that is news
+	if err := r.Flush(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	r.Add(t.Context(), scimserver.Refusal{Remote: "192.0.2.9", Status: 401, Detail: "no"})
+	if err := r.Flush(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if again := written(t, db); len(again) != len(list)+1 {
+		t.Errorf("%d entries more after an hour of rest", len(again)-len(list))
+	}
+}
+
+// TestRefusalsFromEverywhere: a flood that never ends, each request from another
+// address, makes about a hundred entries a minute.
+func TestRefusalsFromEverywhere(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock(noon())
+	db := storetest.Open(t, storetest.SQLite, store.Options{Now: clock.Now})
+	r := hub.NewRefusals(db.Store, slog.New(slog.DiscardHandler))
+	const seconds = 180
+	for n := range seconds * 100 {
+		r.Add(t.Context(), scimserver.Refusal{Remote: fmt.Sprint(n), Status: 401, Detail: "no"})
+		if n%300 == 299 {
+			clock.Add(3 * time.Second)
+			if err := r.Flush(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := r.Flush(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if list := written(t, db); len(list) > 450 || total(t, list) != seconds*100 {
+		t.Errorf("%d entries about %d refusals", len(list), total(t, list))
+	}
+}
+
+// total is how many refusals entries count.
+func total(t *testing.T, list []string) (sum int) {
+	t.Helper()
+	for _, line := range list {
+		var data struct{ Count int }
+		if err := json.Unmarshal([]byte(line[strings.Index(line, "{"):]), &data); err != nil {
+			t.Fatal(err)
+		}
+		sum += data.Count
+	}
+	return sum
 }
 
 // TestRefusalsSurviveAnOutage: what cannot be written is counted on, once.
@@ -130,12 +202,12 @@ func TestRefusalsSurviveAnOutage(t *testing.T) {
 				f.Remote = fmt.Sprint(n)
 				r.Add(t.Context(), f)
 			}
-			if err := r.Flush(gone); err == nil {
+			if err := r.Flush(gone, false); err == nil {
 				t.Fatal("written to a database that is gone")
 			}
 			clock.Add(time.Second)
 		}
-		if err := r.Flush(t.Context()); err != nil {
+		if err := r.Flush(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		list := written(t, db)
