@@ -1,7 +1,6 @@
 package memory_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -200,7 +199,7 @@ func TestUnknownReferences(t *testing.T) {
 	reg, user, group := kinds(t)
 	for _, name := range []string{"rfc", "interop"} {
 		d, _ := scim.DialectNamed(name)
-		ctx := scimserver.WithClient(context.Background(), scimserver.Client{Dialect: d})
+		ctx := scimserver.WithClient(t.Context(), scimserver.Client{Dialect: d})
 		s := memory.New(reg, memory.Options{})
 		ann, err := s.Create(ctx, user, map[string]any{"userName": "ann"})
 		if err != nil {
