@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -206,77 +205,60 @@ func (t *Tx) membersNamed(group string, members []string) (cond string, args []a
 	return `ctid = ANY(ARRAY(SELECT m.ctid FROM unnest(?::text[]) AS x(id) CROSS JOIN LATERAL (SELECT ctid FROM group_members WHERE group_id = ? AND member_id = x.id LIMIT 1) m))`, []any{members, group}
 }
 
-// packedMembers gathers the members of a group in one text, for rows are dear where
-// there are many: of each the lengths in bytes of id, type and display, and these.
-func (t *Tx) packedMembers() string {
-	if t.pg {
-		return `string_agg(octet_length(member_id) || ':' || octet_length(type) || ':' || octet_length(display) || ':' || member_id || type || display, '')`
-	}
-	return `group_concat(length(CAST(member_id AS BLOB)) || ':' || length(CAST(type AS BLOB)) || ':' || length(CAST(display AS BLOB)) || ':' || member_id || type || display, '')`
-}
-
-// unpackMembers reads what packedMembers wrote, in the order of ids.
-func unpackMembers(text string) ([]any, error) {
-	type member struct {
-		id   string
-		attr map[string]any
-	}
-	var list []member
-	for rest := text; rest != ""; {
-		var sizes [3]int
-		for i := range sizes {
-			number, after, _ := strings.Cut(rest, ":")
-			n, err := strconv.Atoi(number)
-			if err != nil || n < 0 || n > len(after) {
-				return nil, fmt.Errorf("members: unreadable at byte %d", len(text)-len(rest))
-			}
-			sizes[i], rest = n, after
-		}
-		if sizes[0]+sizes[1]+sizes[2] > len(rest) {
-			return nil, errors.New("members: cut off")
-		}
-		take := func(n int) string {
-			part := rest[:n]
-			rest = rest[n:]
-			return part
-		}
-		id, kind, display := take(sizes[0]), take(sizes[1]), take(sizes[2])
-		m := make(map[string]any, 4) // and $ref, when it is shown
-		m["value"] = id
-		if kind != "" {
-			m["type"] = kind
-		}
-		if display != "" {
-			m["display"] = display
-		}
-		list = append(list, member{id, m})
-	}
-	slices.SortFunc(list, func(a, b member) int { return strings.Compare(a.id, b.id) })
-	out := make([]any, len(list))
-	for i, m := range list {
-		out[i] = m.attr
-	}
-	return out, nil
-}
-
+// membersInto reads the members of groups. Each group is one row of three lists, for
+// rows are dear where there are many.
 func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resource) error {
-	rows, err := t.query(`SELECT group_id, `+t.packedMembers()+` FROM group_members `+where+` GROUP BY group_id`, args...)
+	all := `json_group_array(member_id), json_group_array(type), json_group_array(display)`
+	if t.pg {
+		all = `json_agg(member_id), json_agg(type), json_agg(display)`
+	}
+	rows, err := t.query(`SELECT group_id, `+all+` FROM group_members `+where+` GROUP BY group_id`, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var group, packed string
-		if err := rows.Scan(&group, &packed); err != nil {
+		var group string
+		var texts [3][]byte
+		if err := rows.Scan(&group, &texts[0], &texts[1], &texts[2]); err != nil {
 			return err
 		}
-		members, err := unpackMembers(packed)
+		members, err := membersOf(texts)
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
 		groups[group].Attrs["members"] = members
 	}
 	return rows.Err()
+}
+
+// membersOf puts lists of ids, types and displays together, in the order of ids.
+func membersOf(texts [3][]byte) ([]any, error) {
+	var lists [3][]string
+	for i, text := range texts {
+		if err := json.Unmarshal(text, &lists[i]); err != nil {
+			return nil, err
+		}
+	}
+	ids, kinds, displays := lists[0], lists[1], lists[2]
+	order := make([]int, len(ids))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return strings.Compare(ids[i], ids[j]) })
+	out := make([]any, len(ids))
+	for at, i := range order {
+		m := make(map[string]any, 4) // and $ref, when it is shown
+		m["value"] = ids[i]
+		if kinds[i] != "" {
+			m["type"] = kinds[i]
+		}
+		if displays[i] != "" {
+			m["display"] = displays[i]
+		}
+		out[at] = m
+	}
+	return out, nil
 }
 
 // FindLinkable returns the identities that a new User may belong to: those of
