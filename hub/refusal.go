@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,8 +20,10 @@ import (
 // Limits of the record of refusals. What looks alike is counted together: the first
 // of a kind is written within refusalWindow, and while more come entries follow in
 // growing distances up to refusalPatience. So many kinds are told apart, and so many
-// new ones in a minute; all others are counted together. So neither memory nor the audit trail grow with a flood, or with
-// a client that asks the same wrong thing day and night.
+// new ones in a minute, of strangers and of known sources each; all others are
+// counted together. So neither memory nor the audit trail grow with a flood, or with
+// a client that asks the same wrong thing day and night, and a flood of strangers
+// hides nothing that sources do.
 const (
 	refusalWindow   = 3 * time.Second
 	refusalPatience = time.Minute
@@ -35,9 +38,19 @@ type Refusals struct {
 	store *store.Store
 	log   *slog.Logger
 
-	mu    sync.Mutex
+	mu        sync.Mutex
+	strangers refusalSet
+	sources   refusalSet
+}
+
+// refusalSet is the kinds that are told apart.
+type refusalSet struct {
 	kinds map[refusalKind]*refusalCount
 	fresh *rate.Limiter // of new kinds
+}
+
+func newRefusalSet() refusalSet {
+	return refusalSet{map[refusalKind]*refusalCount{}, rate.NewLimiter(rate.Every(time.Minute/refusalKinds), refusalKinds)}
 }
 
 // refusalKind is what makes two refusals alike.
@@ -63,8 +76,7 @@ type refusalCount struct {
 
 // NewRefusals makes a record that writes to the store.
 func NewRefusals(s *store.Store, log *slog.Logger) *Refusals {
-	return &Refusals{store: s, log: log, kinds: map[refusalKind]*refusalCount{},
-		fresh: rate.NewLimiter(rate.Every(time.Minute/refusalKinds), refusalKinds)}
+	return &Refusals{store: s, log: log, strangers: newRefusalSet(), sources: newRefusalSet()}
 }
 
 // Add notes a refusal; it is what scimserver.Handler.Refused wants. It does not
@@ -72,14 +84,14 @@ func NewRefusals(s *store.Store, log *slog.Logger) *Refusals {
 func (r *Refusals) Add(_ context.Context, f scimserver.Refusal) {
 	kind := refusalKind{Source: f.Source, Name: f.Name, Remote: f.Remote, Method: f.Method, Resource: f.Resource,
 		Type: f.Type, Status: f.Status, Reason: refusalReason(f)}
-	path := ""
-	if f.Source != "" { // what a stranger writes there may be anything
-		path = f.Path
+	set, path := &r.strangers, "" // what a stranger writes there may be anything
+	if f.Source != "" {
+		set, path = &r.sources, f.Path
 	}
 	now := r.store.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.counter(kind, now)
+	c := set.counter(kind, now)
 	if c.n == 0 {
 		c.first, c.path = now, path
 	}
@@ -87,7 +99,7 @@ func (r *Refusals) Add(_ context.Context, f scimserver.Refusal) {
 }
 
 // counter finds the place for a kind. One that rests makes room for a new one.
-func (r *Refusals) counter(kind refusalKind, now time.Time) *refusalCount {
+func (r *refusalSet) counter(kind refusalKind, now time.Time) *refusalCount {
 	if c := r.kinds[kind]; c != nil {
 		return c
 	}
@@ -100,7 +112,7 @@ func (r *Refusals) counter(kind refusalKind, now time.Time) *refusalCount {
 }
 
 // room reports whether one more kind can be told apart, and makes it where one rests.
-func (r *Refusals) room() bool {
+func (r *refusalSet) room() bool {
 	if len(r.kinds) < refusalKinds {
 		return true
 	}
@@ -181,28 +193,32 @@ func (r *Refusals) write(ctx context.Context, all bool) {
 // Flush writes what is due, or all that was noted, to the audit trail in one
 // transaction. What cannot be written is kept and counted on.
 func (r *Refusals) Flush(ctx context.Context, all bool) error {
-	taken := r.take(r.store.Now(), all)
-	if len(taken) == 0 {
+	now := r.store.Now()
+	r.mu.Lock()
+	strangers, sources := r.strangers.take(now, all), r.sources.take(now, all)
+	r.mu.Unlock()
+	if len(strangers)+len(sources) == 0 {
 		return nil
 	}
-	entries, err := refusalEntries(taken)
+	entries, err := refusalEntries(strangers, sources)
 	if err == nil {
 		err = r.store.Update(ctx, func(tx *store.Tx) error { return tx.Audit(entries...) })
 	}
 	if err != nil {
-		r.restore(taken)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.strangers.restore(strangers)
+		r.sources.restore(sources)
 		return err
 	}
-	if c, ok := taken[otherRefusals()]; ok {
-		r.log.Warn("more kinds of refusals came than are told apart", "refusals", c.n)
+	if n := strangers[otherRefusals()].n + sources[otherRefusals()].n; n > 0 {
+		r.log.Warn("more kinds of refusals came than are told apart", "refusals", n)
 	}
 	return nil
 }
 
 // take empties what is due and lets it rest, and forgets what rested without more.
-func (r *Refusals) take(now time.Time, all bool) map[refusalKind]refusalCount {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (r *refusalSet) take(now time.Time, all bool) map[refusalKind]refusalCount {
 	taken := map[refusalKind]refusalCount{}
 	for kind, c := range r.kinds {
 		switch ready := all || !now.Before(c.due); {
@@ -219,9 +235,7 @@ func (r *Refusals) take(now time.Time, all bool) map[refusalKind]refusalCount {
 }
 
 // restore counts what was taken as before, and makes it due at once.
-func (r *Refusals) restore(taken map[refusalKind]refusalCount) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (r *refusalSet) restore(taken map[refusalKind]refusalCount) {
 	for kind, old := range taken {
 		c := r.counter(kind, old.due)
 		if c.n == 0 {
@@ -232,25 +246,25 @@ func (r *Refusals) restore(taken map[refusalKind]refusalCount) {
 }
 
 // refusalEntries are in the order of their first refusal.
-func refusalEntries(taken map[refusalKind]refusalCount) (out []store.AuditEntry, err error) {
-	for kind, c := range taken {
-		actor := "unauthenticated"
-		switch {
-		case kind == otherRefusals():
-			actor = "several"
-		case kind.Source != "":
+func refusalEntries(strangers, sources map[refusalKind]refusalCount) (out []store.AuditEntry, err error) {
+	add := func(actor string, kind refusalKind, c refusalCount) {
+		e, fault := refusalEntry(actor, kind, c)
+		out, err = append(out, e), errors.Join(err, fault)
+	}
+	for kind, c := range strangers {
+		add("unauthenticated", kind, c)
+	}
+	for kind, c := range sources {
+		actor := "several sources"
+		if kind != otherRefusals() {
 			actor = Actor{Source: kind.Source, Name: kind.Name}.String()
 		}
-		e, err := refusalEntry(actor, kind, c)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, e)
+		add(actor, kind, c)
 	}
 	slices.SortFunc(out, func(a, b store.AuditEntry) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(string(a.Data), string(b.Data)))
 	})
-	return out, nil
+	return out, err
 }
 
 func refusalEntry(actor string, kind refusalKind, c refusalCount) (store.AuditEntry, error) {

@@ -104,15 +104,16 @@ func TestRefusalsFlood(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		r.Add(t.Context(), scimserver.Refusal{Source: "hr", Name: "main", Status: 403}) // is not lost among them
 		if err := r.Flush(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		list := written(t, db)
 		sum := total(t, list)
-		if len(list) != 101 || sum != 10_000 {
+		if len(list) != 102 || sum != 10_001 || !strings.Contains(strings.Join(list, "\n"), "source hr/main") {
 			t.Errorf("%d entries for %d refusals", len(list), sum)
 		}
-		if got := strings.Join(list, "\n"); strings.Count(got, "several scim ") != 1 || strings.Contains(got, "xxx") {
+		if got := strings.Join(list, "\n"); strings.Count(got, "unauthenticated scim ") != 1 || strings.Contains(got, "xxx") {
 			t.Errorf("the rest is not counted together, or a stranger's path is kept:\n%.500s", got)
 		}
 	})
@@ -216,7 +217,7 @@ func TestRefusalsSurviveAnOutage(t *testing.T) {
 		}
 		for _, line := range list {
 			want := `"count":3,"until":"2027-03-01T12:00:02Z"`
-			if strings.Contains(line, "several") {
+			if strings.Contains(line, "several sources scim") {
 				want = `"count":150,"until":"2027-03-01T12:00:02Z"`
 			}
 			if !strings.Contains(line, want) {
