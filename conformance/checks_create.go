@@ -65,6 +65,12 @@ func createDetailChecks() []check {
 			"The whole extension is lost without a word.", createEnterpriseCase).with("enterprise"),
 		must("create.enterprise-empty", "RFC 7643 §3", "An extension in schemas without data is accepted",
 			"Entra announces the enterprise extension with every user.", createEnterpriseEmpty).with("enterprise"),
+		must("create.several-emails", "RFC 7643 §4.1.2", "A user can have several e-mails",
+			"People lose all addresses but one, or are not created.", func(p *probe) {
+				work, home := p.mails()
+				path, _ := p.user(object{"emails": array{work, home}})
+				p.has(p.read(path), array{work, home}, "emails")
+			}).with("User.emails"),
 		should("create.duplicate-values", "RFC 7643 §2.4", "The same e-mail sent twice is refused or kept once",
 			"Clients that compare see a difference that is none.", createDuplicates).with("User.emails"),
 		must("create.group", "RFC 7644 §3.3", "POST /Groups answers 201 and the group is there",

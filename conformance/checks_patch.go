@@ -40,8 +40,8 @@ func (p *probe) after(a *answer, want object) {
 }
 
 func patchChecks() []check {
-	mail := func(v, kind string) object { return object{"value": v + "@example.com", "type": kind} }
-	two := object{"emails": array{mail("w", "work"), mail("h", "home")}}
+	address := func(v, kind string) object { return object{"value": v + "@example.com", "type": kind} }
+	two := object{"emails": array{address("w", "work"), address("h", "home")}}
 	name := object{"name": object{"givenName": "Old", "familyName": "Name"}}
 	return all("user patch", []check{
 		must("patch.replace", patchText+".3", "replace sets a simple attribute", "No change arrives.",
@@ -66,23 +66,23 @@ func patchChecks() []check {
 		must("patch.replace-complex", patchText+".3", "replace of a complex attribute leaves what it does not name", "A new family name takes the given name away.",
 			step(name, array{op("replace", "name", object{"familyName": "New"})}, object{"name.familyName": "New", "name.givenName": "Old"})).with("User.name").notIn("interop"),
 		must("patch.add-multi", patchText+".1", "add to a multi-valued attribute leaves the others", "A second address takes the first away.",
-			step(object{"emails": array{mail("w", "work")}}, array{op("add", "emails", array{mail("h", "home")})}, two)).with("User.emails"),
+			step(object{"emails": array{address("w", "work")}}, array{op("add", "emails", array{address("h", "home")})}, two)).with("User.emails"),
 		must("patch.replace-multi", patchText+".3", "replace of a multi-valued attribute sets exactly the new values", "Old addresses stay.",
-			step(two, array{op("replace", "emails", array{mail("n", "other")})}, object{"emails": array{mail("n", "other")}})).with("User.emails"),
+			step(two, array{op("replace", "emails", array{address("n", "other")})}, object{"emails": array{address("n", "other")}})).with("User.emails"),
 		must("patch.remove-multi", patchText+".2", "remove of a multi-valued attribute clears it", "Old addresses stay.",
 			step(two, array{op("remove", "emails", nil)}, object{"emails": nil})).with("User.emails"),
 		must("patch.remove-element", patchText+".2", "remove with a filter removes the matching elements only", "All addresses are gone, or none.",
-			step(two, array{op("remove", `emails[type eq "home"]`, nil)}, object{"emails": array{mail("w", "work")}})).with("User.emails"),
+			step(two, array{op("remove", `emails[type eq "home"]`, nil)}, object{"emails": array{address("w", "work")}})).with("User.emails"),
 		must("patch.remove-element-sub", patchText+".2", "remove of a sub-attribute of the matching elements", "All addresses are gone, or none.",
-			step(object{"emails": array{merge(mail("w", "work"), object{"display": "D"})}}, array{op("remove", `emails[type eq "work"].display`, nil)},
+			step(object{"emails": array{merge(address("w", "work"), object{"display": "D"})}}, array{op("remove", `emails[type eq "work"].display`, nil)},
 				object{"emails": array{object{"value": "w@example.com", "type": "work", "display": nil}}})).with("User.emails.display"),
 		must("patch.replace-element-sub", patchText+".3", "replace of a sub-attribute of the matching elements only", "All addresses become the same.",
-			step(two, array{op("replace", `emails[type eq "home"].value`, "n@example.com")}, object{"emails": array{mail("w", "work"), mail("n", "home")}})).with("User.emails"),
+			step(two, array{op("replace", `emails[type eq "home"].value`, "n@example.com")}, object{"emails": array{address("w", "work"), address("n", "home")}})).with("User.emails"),
 		must("patch.replace-element", patchText+".3", "replace of a matching element leaves the others", "Old addresses stay.",
-			step(two, array{op("replace", `emails[type eq "home"]`, object{"value": "n@example.com", "type": "home"})}, object{"emails": array{mail("w", "work"), mail("n", "home")}})).with("User.emails").notIn("interop"),
+			step(two, array{op("replace", `emails[type eq "home"]`, object{"value": "n@example.com", "type": "home"})}, object{"emails": array{address("w", "work"), address("n", "home")}})).with("User.emails").notIn("interop"),
 		must("patch.all-matches", patchText+".3", "replace changes all matching elements", "Only the first address changes.",
 			step(two, array{op("replace", `emails[type eq "home" or type eq "work"].display`, "Both")},
-				object{"emails": array{merge(mail("w", "work"), object{"display": "Both"}), merge(mail("h", "home"), object{"display": "Both"})}})).with("User.emails.display").notIn("interop"),
+				object{"emails": array{merge(address("w", "work"), object{"display": "Both"}), merge(address("h", "home"), object{"display": "Both"})}})).with("User.emails.display").notIn("interop"),
 		should("patch.remove-value-array", patchText+".2", "remove with a value does not remove what the value does not name", "Some clients name the elements in the value: all addresses are gone.",
 			patchRemoveValues).with("User.emails").notIn("entra lenient onelogin"),
 		should("patch.null", "RFC 7643 §2.5", "replace with null clears", "What was taken away in the source stays.",

@@ -81,9 +81,9 @@ func putChecks() []check {
 
 // again is the body of a user as a client would send it with changes.
 func (p *probe) again(u *answer, changes object) object {
-	body := p.userBody(object{"userName": text(get(u.obj, "userName"))})
+	body := p.userBody(object{"userName": text(get(u.obj, "userName")), "externalId": get(u.obj, "externalId")})
 	if body["emails"] != nil {
-		body["emails"] = array{object{"value": body["userName"], "type": "work", "primary": true}}
+		body["emails"] = array{object{"value": mail(text(body["userName"])), "type": "work", "primary": true}}
 	}
 	return merge(body, changes)
 }

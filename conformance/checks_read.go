@@ -108,7 +108,7 @@ func readMulti(p *probe) {
 	p.status(a, 200)
 	l := list(get(a.obj, "emails"))
 	if p.that(len(l) == 1, "the e-mail", show(get(a.obj, "emails"))) {
-		p.that(text(dig(l[0], "value")) == text(get(u.obj, "userName")) && dig(l[0], "type") == nil, "its value alone", show(l[0]))
+		p.that(text(dig(l[0], "value")) == mail(text(get(u.obj, "userName"))) && dig(l[0], "type") == nil, "its value alone", show(l[0]))
 	}
 }
 

@@ -218,7 +218,7 @@ func TestLeftovers(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	}), Options{Only: []string{"create.user", "create.group"}})
-	if len(r.Leftovers) != 2 || !strings.Contains(r.Leftovers[0], "403") || !strings.Contains(r.Leftovers[0], r.Run) {
+	if len(r.Leftovers) != 3 || !strings.Contains(r.Leftovers[0], "403") || !strings.Contains(r.Leftovers[0], r.Run) {
 		t.Errorf("left behind: %q", r.Leftovers)
 	}
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -26,7 +27,7 @@ func (p *probe) fail(expected, got string) {
 		return
 	}
 	p.done = true
-	p.result.Outcome, p.result.Expected, p.result.Got = Warn, expected, got
+	p.result.Outcome, p.result.Expected, p.result.Got = Warn, expected, cmp.Or(got, "nothing")
 	if p.result.Level == Must {
 		p.result.Outcome = Fail
 	}

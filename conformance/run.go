@@ -48,6 +48,7 @@ type suite struct {
 	report *Report
 	run    string // what every name made by this run begins with
 	seq    int
+	short  bool // names must be short
 
 	facts
 	watchers []*watcher
@@ -80,6 +81,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := s.survey(ctx); err != nil {
 		return nil, err
 	}
+	s.tryNames(ctx)
 	s.checks(ctx)
 	s.cleanup(ctx)
 	if err := ctx.Err(); err != nil {
