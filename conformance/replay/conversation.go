@@ -10,6 +10,7 @@ type Conversation struct {
 	Name     string   // of the file, for messages
 	Title    string   // what it is, in words
 	Dialects []string // under which a hub must serve it
+	Needs    []string // names of the tolerances (scim.Flags) that it cannot do without
 	Header   []Field  // of every request
 	Steps    []Step
 }

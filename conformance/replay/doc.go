@@ -8,6 +8,7 @@
 //	# What and why; a line that begins with # says nothing to the player.
 //	title Okta, an application made by the wizard
 //	dialects okta lenient
+//	needs pathless_patch
 //	header User-Agent: Okta SCIM Client 1.0.0
 //
 //	== Create a person
@@ -22,7 +23,8 @@
 //	{"id": "{{mira=}}", "userName": "mira", "password": "{{absent}}"}
 //
 // First come title, dialects (those of the hub under which the provider must be
-// served) and header lines, which every request carries. Then steps: a title, an
+// served), the tolerances of scim.Flags that it needs for that, if any, and header
+// lines, which every request carries. Then steps: a title, an
 // optional line "repeat N", the request as it is sent ({{n}} counts the
 // repetitions from 1), and after "->" the status, headers and body that are due. A
 // header without a value takes one of the common ones away. Targets begin below the

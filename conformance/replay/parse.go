@@ -101,6 +101,8 @@ func (p *parser) head() error {
 			p.out.Title = rest
 		case word == "dialects" && p.out.Dialects == nil:
 			p.out.Dialects = strings.Fields(rest)
+		case word == "needs" && p.out.Needs == nil:
+			p.out.Needs = strings.Fields(rest)
 		case word == "header":
 			f, err := p.field(rest, n)
 			if err != nil {
@@ -111,7 +113,7 @@ func (p *parser) head() error {
 			}
 			p.out.Header = append(p.out.Header, f)
 		default:
-			return p.fail(n, "expected title, dialects (each once), header or a step, not %q", clip(line))
+			return p.fail(n, "expected title, dialects, needs (each once), header or a step, not %q", clip(line))
 		}
 	}
 }
@@ -123,6 +125,13 @@ func (p *parser) complete(line int) error {
 	for i, d := range p.out.Dialects {
 		if _, ok := scim.DialectNamed(d); !ok || slices.Contains(p.out.Dialects[:i], d) {
 			return p.fail(line, "%q is not a dialect, or named twice", clip(d))
+		}
+	}
+	flags := scim.Flags()
+	for i, n := range p.out.Needs {
+		known := slices.ContainsFunc(flags, func(f scim.FlagInfo) bool { return f.Name == n && !f.Demands })
+		if !known || slices.Contains(p.out.Needs[:i], n) {
+			return p.fail(line, "%q is not a tolerance, or named twice", clip(n))
 		}
 	}
 	return nil

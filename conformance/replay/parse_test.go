@@ -16,6 +16,7 @@ import (
 const whole = `# Why this is here.
 title A conversation
 dialects rfc lenient
+needs op_case
 header User-Agent: somebody/1.0
 
 # Comments may stand anywhere but in a body.
@@ -48,17 +49,17 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &replay.Conversation{Name: "x.txt", Title: "A conversation", Dialects: []string{"rfc", "lenient"},
+	want := &replay.Conversation{Name: "x.txt", Title: "A conversation", Dialects: []string{"rfc", "lenient"}, Needs: []string{"op_case"},
 		Header: []replay.Field{{Name: "User-Agent", Value: "somebody/1.0"}},
 		Steps: []replay.Step{
-			{Line: 7, Title: "Create", Repeat: 3, Method: "POST", Target: "/Users?a+b",
+			{Line: 8, Title: "Create", Repeat: 3, Method: "POST", Target: "/Users?a+b",
 				Header: []replay.Field{{Name: "Content-Type", Value: "application/json; charset=utf-8"}},
 				Body:   "{\"userName\": \"u{{n}}\",\n\n \"x\": 1}",
-				Want: replay.Answer{Line: 17, Status: []int{201, 200},
+				Want: replay.Answer{Line: 18, Status: []int{201, 200},
 					Header: []replay.Field{{Name: "Location", Value: "{{base}}/Users/{{id}}"}, {Name: "ETag", Value: "{{tag=}}"}},
 					Body:   map[string]any{"id": "{{id=}}", "emails": []any{"{{some}}", map[string]any{"value": "{{any}}"}}}}},
-			{Line: 23, Title: "Delete", Repeat: 1, Method: "DELETE", Target: "/Users/{{id}}?",
-				Want: replay.Answer{Line: 26, Status: []int{204}, Empty: true}},
+			{Line: 24, Title: "Delete", Repeat: 1, Method: "DELETE", Target: "/Users/{{id}}?",
+				Want: replay.Answer{Line: 27, Status: []int{204}, Empty: true}},
 		}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -81,6 +82,9 @@ func TestParseFaults(t *testing.T) {
 		"a word without value":        {"title a\ndialects\n", 2, "needs a value"},
 		"an unknown dialect":          {"title a\ndialects klingon\n== s\n", 3, "klingon"},
 		"a dialect twice":             {"title a\ndialects rfc rfc\n== s\n", 3, "twice"},
+		"a tolerance nobody knows":    {head + "needs patience\n== s\n", 4, "patience"},
+		"a demand is no tolerance":    {head + "needs one_target\n== s\n", 4, "one_target"},
+		"a tolerance twice":           {head + "needs op_case op_case\n== s\n", 4, "twice"},
 		"a header that is none":       {head + "header no colon\n", 3, "header field"},
 		"a header's name":             {head + "header a b: c\n", 3, "header field"},
 		"a header names too much":     {head + "header A: {{id}}\n", 3, "{{id}}"},
