@@ -10,6 +10,10 @@ import (
 // look at, so that a small request cannot keep a processor busy for long.
 const maxPatchWork = 2_000_000
 
+// keyWork is what bringing a value into the form in which it is compared costs, next
+// to merely looking at it.
+const keyWork = 8
+
 // Apply returns the resource as the change leaves it; changed is false, and out is
 // r itself, when nothing differs (RFC 7644 §3.5.1, §3.5.2). r is not touched, and
 // out shares with it what did not change. id and meta are the caller's to set.
@@ -62,9 +66,13 @@ type listID struct{ urn, name string }
 
 func (e *editor) spend(n int) error {
 	if e.work += n; e.work > maxPatchWork {
-		return Errorf(400, TooMany, "the operations look at too many values, send fewer in one request")
+		return errTooMuch()
 	}
 	return nil
+}
+
+func errTooMuch() error {
+	return Errorf(400, TooMany, "the operations look at too many values, send fewer in one request")
 }
 
 func (e *editor) apply(o Operation) error {
@@ -138,17 +146,22 @@ func (e *editor) single(o Operation, f found) error {
 		v = nil
 	}
 	parts, isMap := v.(map[string]any)
+	var err error
 	switch {
 	case f.sub != nil:
-		parts, isMap = map[string]any{f.sub.Name: partValue(o, f.sub, old)}, true
+		if v, err = e.partValue(o, f.sub, old); err != nil {
+			return err
+		}
+		parts, isMap = map[string]any{f.sub.Name: v}, true
 		name = Path{URI: urn, Attr: a.Name}.name()
 	case isMap && o.Op == OpAdd:
-		parts = addedParts(a, old, parts)
+		if parts, err = e.addedParts(a, old, parts); err != nil {
+			return err
+		}
 	case isMap && o.Op == OpReplace && e.d.ReplaceWhole:
 		parts = whole(a, parts)
 	}
 	if isMap {
-		var err error
 		if v, err = merge(a, old, parts, name); err != nil {
 			return err
 		}

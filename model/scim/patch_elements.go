@@ -84,11 +84,19 @@ func (e *editor) changeElement(l *listEdit, old any, o Operation, sub *Attribute
 	parts, isMap := o.Value.(map[string]any)
 	switch {
 	case sub != nil:
-		return merge(l.a, old, map[string]any{sub.Name: partValue(o, sub, old)}, l.name())
+		v, err := e.partValue(o, sub, old)
+		if err != nil {
+			return nil, err
+		}
+		return merge(l.a, old, map[string]any{sub.Name: v}, l.name())
 	case !isMap:
 		return o.Value, nil // an element that is not complex
 	case o.Op == OpAdd:
-		return merge(l.a, old, addedParts(l.a, old, parts), l.name())
+		added, err := e.addedParts(l.a, old, parts)
+		if err != nil {
+			return nil, err
+		}
+		return merge(l.a, old, added, l.name())
 	}
 	m, _ := old.(map[string]any)
 	kept, err := keepFixed(l.a, m, parts, l.name())
@@ -104,7 +112,11 @@ func (e *editor) removeElements(l *listEdit, hits []int, o Operation, sub *Attri
 			l.remove(i)
 			continue
 		}
-		v, err := merge(l.a, l.elems[i], map[string]any{sub.Name: partValue(o, sub, l.elems[i])}, l.name())
+		v, err := e.partValue(o, sub, l.elems[i])
+		if err != nil {
+			return err
+		}
+		v, err = merge(l.a, l.elems[i], map[string]any{sub.Name: v}, l.name())
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,11 @@ func (l *listEdit) build() error {
 	if l.index != nil {
 		return nil
 	}
-	if err := l.e.spend(len(l.elems)); err != nil {
+	work := len(l.elems)
+	if !l.a.keyed {
+		work *= keyWork
+	}
+	if err := l.e.spend(work); err != nil {
 		return err
 	}
 	l.index = make(map[string]int, len(l.elems)+8)
@@ -68,7 +72,10 @@ func (l *listEdit) removeAll(values []any) error {
 		key := elementKey(l.a, v)
 		i, ok := l.index[key]
 		if !ok {
-			i, ok = l.loose(v)
+			var err error
+			if i, ok, err = l.loose(v); err != nil {
+				return err
+			}
 		}
 		if ok {
 			l.remove(i)
@@ -79,10 +86,13 @@ func (l *listEdit) removeAll(values []any) error {
 
 // loose finds the element that holds everything that v says, so that a value
 // without its type is enough to remove it.
-func (l *listEdit) loose(v any) (int, bool) {
+func (l *listEdit) loose(v any) (i int, found bool, err error) {
 	m, ok := v.(map[string]any)
-	if !ok || l.a.keyed || l.e.spend(len(l.elems)) != nil {
-		return 0, false
+	if !ok || l.a.keyed {
+		return 0, false, nil
+	}
+	if err := l.e.spend(keyWork * len(l.elems)); err != nil {
+		return 0, false, err
 	}
 	for i, e := range l.elems {
 		old, ok := e.(map[string]any)
@@ -95,10 +105,10 @@ func (l *listEdit) loose(v any) (int, bool) {
 			all = all && known && equal(searchValue(sub, old[name]), searchValue(sub, part))
 		}
 		if all {
-			return i, true
+			return i, true, nil
 		}
 	}
-	return 0, false
+	return 0, false, nil
 }
 
 func (l *listEdit) remove(i int) {
@@ -122,7 +132,7 @@ func (l *listEdit) match(f Filter) ([]int, error) {
 		}
 		return out, nil
 	}
-	if err := l.e.spend(len(l.elems)); err != nil {
+	if err := l.e.spend(keyWork * len(l.elems)); err != nil {
 		return nil, err
 	}
 	for i, v := range l.elems {

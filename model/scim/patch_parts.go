@@ -6,21 +6,23 @@ import (
 )
 
 // partValue is what an operation makes of a sub-attribute of old; nil clears it.
-func partValue(o Operation, sub *Attribute, old any) any {
+func (e *editor) partValue(o Operation, sub *Attribute, old any) (any, error) {
 	if o.Op == OpReplace || !sub.MultiValued {
 		if o.Op == OpRemove {
-			return nil
+			return nil, nil
 		}
-		return o.Value
+		return o.Value, nil
 	}
 	m, _ := old.(map[string]any)
 	have, _ := m[sub.Name].([]any)
 	given, _ := o.Value.([]any)
 	switch {
+	case o.Op == OpRemove && o.Value == nil:
+		return nil, nil
+	case e.spend(keyWork*(len(have)+len(given))) != nil:
+		return nil, errTooMuch()
 	case o.Op == OpAdd:
-		return unique(sub, slices.Concat(have, given))
-	case o.Value == nil:
-		return nil
+		return unique(sub, slices.Concat(have, given)), nil
 	}
 	gone := make(map[string]bool, len(given))
 	for _, v := range given {
@@ -33,14 +35,14 @@ func partValue(o Operation, sub *Attribute, old any) any {
 		}
 	}
 	if len(left) == 0 {
-		return nil
+		return nil, nil
 	}
-	return left
+	return left, nil
 }
 
 // addedParts appends to the lists among the parts of a complex value instead of
 // replacing them (RFC 7644 §3.5.2.1).
-func addedParts(a *Attribute, old any, parts map[string]any) map[string]any {
+func (e *editor) addedParts(a *Attribute, old any, parts map[string]any) (map[string]any, error) {
 	out, copied := parts, false
 	for name, v := range parts {
 		sub, ok := a.SubAttribute(name)
@@ -50,9 +52,12 @@ func addedParts(a *Attribute, old any, parts map[string]any) map[string]any {
 		if !copied {
 			out, copied = maps.Clone(parts), true
 		}
-		out[name] = partValue(Operation{Op: OpAdd, Value: v}, sub, old)
+		var err error
+		if out[name], err = e.partValue(Operation{Op: OpAdd, Value: v}, sub, old); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
 // whole adds the parts that a complete replacement does not name, as cleared.
