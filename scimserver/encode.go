@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/scimhub/scimhub/model/scim"
 )
 
 // The encoder writes the few types that answers are made of without reflection;
@@ -38,8 +40,6 @@ func appendJSON(out []byte, v any) ([]byte, error) {
 		return appendList(out, v)
 	case listBody:
 		return appendPage(out, v, nil)
-	case *entry:
-		return appendJSON(out, rendered(v.t, v.res, v.base, v.fields))
 	case passedOn:
 		return appendPassedOn(out, v)
 	case whole:
@@ -116,8 +116,8 @@ func appendList[T any](out []byte, list []T) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendPage writes a list response with the numbers before the resources. spill,
-// if set, may take away what is there already after each resource.
+// appendPage writes a list response. spill, if set, may take away what is there
+// already after each resource.
 func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]byte, error) {
 	out = append(out, `{"schemas":`...)
 	out, err := appendList(out, l.Schemas)
@@ -130,27 +130,57 @@ func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]b
 	if l.StartIndex > 0 {
 		out = strconv.AppendInt(append(out, `,"startIndex":`...), int64(l.StartIndex), 10)
 	}
-	out = strconv.AppendInt(append(out, `,"itemsPerPage":`...), int64(l.ItemsPerPage), 10)
 	if l.Next != "" {
 		if out, err = appendString(append(out, `,"nextCursor":`...), l.Next); err != nil {
 			return out, err
 		}
 	}
+	if !l.Late {
+		out = strconv.AppendInt(append(out, `,"itemsPerPage":`...), int64(l.ItemsPerPage), 10)
+	}
 	out = append(out, `,"Resources":[`...)
-	for i, v := range l.Resources {
-		if i > 0 {
+	shown := 0
+	for _, v := range l.Resources {
+		before := len(out)
+		if shown > 0 {
 			out = append(out, ',')
 		}
-		if out, err = appendJSON(out, v); err != nil {
+		there := true
+		if out, there, err = appendResource(out, v); err != nil {
 			return out, err
 		}
+		if !there {
+			out = out[:before]
+			continue
+		}
+		shown++
 		if spill != nil {
 			if out, err = spill(out); err != nil {
 				return out, err
 			}
 		}
 	}
-	return append(out, "]}"...), nil
+	out = append(out, ']')
+	if l.Late {
+		out = strconv.AppendInt(append(out, `,"itemsPerPage":`...), int64(shown), 10)
+	}
+	return append(out, '}'), nil
+}
+
+// appendResource writes one resource of a list, unless it has gone.
+func appendResource(out []byte, v any) ([]byte, bool, error) {
+	e, ok := v.(*entry)
+	if !ok {
+		out, err := appendJSON(out, v)
+		return out, true, err
+	}
+	there, err := e.load()
+	if !there || err != nil {
+		return out, false, err
+	}
+	out, err = appendJSON(out, rendered(e.t, e.res, e.base, e.fields))
+	e.res = scim.Resource{} // it may be large, and the next one too
+	return out, true, err
 }
 
 // appendString writes a string that needs no escapes as it is.

@@ -13,6 +13,7 @@ type listBody struct {
 	Total        int // left out if negative
 	StartIndex   int // left out if zero: a page by cursor has none
 	ItemsPerPage int
+	Late         bool   // itemsPerPage comes behind the resources: only then it is known
 	Next         string // nextCursor, left out if empty
 	Resources    []any
 }
@@ -29,6 +30,23 @@ type entry struct {
 	res    scim.Resource
 	base   string
 	fields scim.Fields
+
+	// read, if set, gets the resource when its turn comes; till then only its id is
+	// known.
+	read func(id string) (scim.Resource, error)
+}
+
+// load gets what is not there yet; false if the resource has gone meanwhile.
+func (e *entry) load() (bool, error) {
+	if e.read == nil {
+		return true, nil
+	}
+	res, err := e.read(e.res.ID)
+	if e2, ok := scim.AsError(err); ok && e2.Status == http.StatusNotFound {
+		return false, nil
+	}
+	e.res = res
+	return err == nil, err
 }
 
 // list serves GET /Users (RFC 7644 §3.4.2) and, with all types, GET / (§3.4.2.1).
@@ -90,7 +108,11 @@ func (x *exchange) search(level string, types []*scim.ResourceType, r scim.Searc
 	entries := make([]entry, len(page.resources))
 	body := listOf(make([]any, len(page.resources)))
 	for i, f := range page.resources {
-		entries[i] = entry{types[f.of], f.Resource, x.base, s.shown}
+		entries[i] = entry{t: types[f.of], res: f.Resource, base: x.base, fields: s.shown}
+		if t := types[f.of]; s.oneByOne(t) {
+			body.Late = true
+			entries[i].read = func(id string) (scim.Resource, error) { return x.Backend.Get(x.ctx, t, id, passOn(s.shown, t)) }
+		}
 		body.Resources[i] = &entries[i]
 	}
 	body.Total, body.StartIndex, body.Next = page.total, s.start, page.next

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,22 +28,34 @@ type large struct {
 	scimserver.Backend
 	groups, members int
 	spoilt          any
+	gone            bool // every second group is deleted while the page is read
 }
 
-func (l large) List(context.Context, *scim.ResourceType, scim.Query) (scim.Page, error) {
+func (l large) List(_ context.Context, _ *scim.ResourceType, q scim.Query) (scim.Page, error) {
 	page := scim.Page{Total: l.groups}
 	for g := range l.groups {
-		var list []any
-		for m := range l.members {
-			list = append(list, map[string]any{"value": fmt.Sprintf("user-%d-%d", g, m)})
-		}
-		r := scim.Resource{ID: fmt.Sprint("g", g), Type: "Group", Attrs: map[string]any{"displayName": fmt.Sprint("group ", g), "members": list}}
-		if l.spoilt != nil && g == l.groups-1 {
-			r.Attrs["displayName"] = l.spoilt
-		}
-		page.Resources = append(page.Resources, r)
+		page.Resources = append(page.Resources, scim.Resource{ID: strconv.Itoa(g)})
+	}
+	if q.Fields.Wants("members") {
+		return page, errors.New("members of many groups at once")
 	}
 	return page, nil
+}
+
+func (l large) Get(_ context.Context, t *scim.ResourceType, id string, _ scim.Fields) (scim.Resource, error) {
+	g, _ := strconv.Atoi(id)
+	if l.gone && g%2 == 0 {
+		return scim.Resource{}, scimserver.NotFound(t, id)
+	}
+	var list []any
+	for m := range l.members {
+		list = append(list, map[string]any{"value": fmt.Sprintf("user-%d-%d", g, m)})
+	}
+	r := scim.Resource{ID: id, Type: "Group", Attrs: map[string]any{"displayName": "group " + id, "members": list}}
+	if l.spoilt != nil && g == l.groups-1 {
+		r.Attrs["displayName"] = l.spoilt
+	}
+	return r, nil
 }
 
 func TestLargePagesGoOutInParts(t *testing.T) {
@@ -72,6 +85,14 @@ func TestLargePagesGoOutInParts(t *testing.T) {
 	head := raw(t, s, "HEAD", "/Groups")
 	if head.ContentLength != int64(len(body)) {
 		t.Errorf("HEAD says %d bytes, GET sent %d", head.ContentLength, len(body))
+	}
+	// Groups that go meanwhile are not shown, and not counted.
+	for _, groups := range []int{1, 2, 5, 20} {
+		s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{groups: groups, members: 1000, gone: true} })
+		a := s.do("GET", "/Groups", "").want(200, fmt.Sprintf(`{"totalResults":%d,"itemsPerPage":%d}`, groups, groups/2))
+		if n := len(ids(a.body["Resources"], "id")); n != groups/2 {
+			t.Errorf("%d groups shown of %d", n, groups)
+		}
 	}
 	small := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{groups: 2, members: 3} })
 	if resp := raw(t, small, "GET", "/Groups"); resp.ContentLength < 0 {

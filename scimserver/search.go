@@ -74,6 +74,9 @@ func (s *search) bind(r scim.SearchRequest) error {
 	}
 	for i, t := range s.types {
 		q := scim.Query{StartIndex: 1, Fields: passOn(s.shown, t)}
+		if s.oneByOne(t) {
+			q.Fields = onlyID()
+		}
 		if filters != nil {
 			q.Filter = filters[i]
 		}
@@ -81,11 +84,18 @@ func (s *search) bind(r scim.SearchRequest) error {
 			q.Sort = sorts[i]
 		}
 		if s.order != nil && len(s.types) > 1 {
-			q.Fields = alsoRead(s.shown, q.Sort) // merging looks into the resources
+			q.Fields.PassOn = false
+			q.Fields = alsoRead(q.Fields, q.Sort) // merging looks into the resources
 		}
 		s.queries[i] = q
 	}
 	return nil
+}
+
+// oneByOne reports whether the resources of a page are read one at a time while they
+// are encoded: groups with their members, of which there can be any number.
+func (s *search) oneByOne(t *scim.ResourceType) bool {
+	return t.Name == "Group" && s.count > 1 && s.shown.Wants("members")
 }
 
 // filters are the types' own readings of one filter; nil without one. In a search
