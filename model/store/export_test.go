@@ -9,6 +9,18 @@ func Models() []any {
 // Statements exposes how a migration is cut into statements.
 func Statements(text string) []string { return statements(text) }
 
+// StatementsUpTo lists the statements of all migrations up to a version.
+func StatementsUpTo(pg bool, version int) ([]string, error) {
+	steps, err := loadMigrations(pg)
+	var out []string
+	for _, m := range steps {
+		if m.version <= version {
+			out = append(out, statements(m.text)...)
+		}
+	}
+	return out, err
+}
+
 // AnchorDeepPages makes deep pages begin where a test has room for them.
 func (s *Store) AnchorDeepPages(every, from int) { s.deep.every, s.deep.from = every, from }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,20 +236,11 @@ func TestDeclaredUnique(t *testing.T) {
 }
 
 func asTaken(err error) (string, bool) {
-	if err == nil {
+	taken, ok := errors.AsType[*store.TakenError](err)
+	if !ok {
 		return "", false
 	}
-	for e := err; e != nil; {
-		if taken, ok := e.(*store.TakenError); ok {
-			return taken.Attribute, true
-		}
-		u, ok := e.(interface{ Unwrap() error })
-		if !ok {
-			return "", false
-		}
-		e = u.Unwrap()
-	}
-	return "", false
+	return taken.Attribute, true
 }
 
 // TestLongValues: no value is too long for an index.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/model/store/storetest"
 )
@@ -28,6 +30,50 @@ func TestMigrateTwice(t *testing.T) {
 			t.Errorf("%d resources after opening again, want 1", n)
 		}
 	})
+}
+
+// TestValuesOfEarlierSchemas: whoever was stored before values were kept beside is
+// found by them all the same, and deep in a list.
+func TestValuesOfEarlierSchemas(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects() {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			url := storetest.URL(t, dialect)
+			driver, dsn := "pgx", url
+			if dialect == storetest.SQLite {
+				driver, dsn = "sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")
+			}
+			raw, err := sql.Open(driver, dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer raw.Close()
+			texts, err := store.StatementsUpTo(dialect == storetest.Postgres, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, `CREATE TABLE schema_migrations (version integer PRIMARY KEY, at bigint NOT NULL)`, `INSERT INTO schema_migrations VALUES (1, 0), (2, 0), (3, 0)`,
+				`INSERT INTO resource_counts VALUES ('hr', 'User', 0, 2)`,
+				`INSERT INTO resources VALUES ('u1', 'hr', 'User', 'ada', 'E1', '', '{"userName":"Ada"}', '{"username":"ada","externalid":"E1","emails":[{"value":"ada@x"},{"value":"ada@x","type":"work"},{"type":"home"}]}', 1, 1, 1, 'i1')`,
+				`INSERT INTO resources VALUES ('u2', 'hr', 'User', 'bob', '', '', '{"userName":"Bob"}', '{"username":"bob"}', 1, 1, 1, 'i2')`,
+				`INSERT INTO resources VALUES ('g1', 'hr', 'Group', '', '', 'Team', '{"displayName":"Team"}', '{"displayname":"team"}', 1, 1, 1, '')`)
+			for _, text := range texts {
+				if _, err := raw.ExecContext(t.Context(), text); err != nil {
+					t.Fatalf("%s: %v", text, err)
+				}
+			}
+			db := storetest.OpenURL(t, dialect, url)
+			for _, tt := range []struct{ kind, filter, id string }{
+				{"User", `emails.value eq "ADA@x"`, "u1"}, {"User", `externalId eq "E1"`, "u1"}, {"User", `userName eq "BOB"`, "u2"}, {"Group", `displayName eq "TEAM"`, "g1"},
+			} {
+				rt := typeOf(t, tt.kind)
+				if ids, n := list(t, db, "hr", rt, scim.Query{Filter: filterOf(t, rt, tt.filter), StartIndex: 1, Count: 9}); n != 1 || ids[0] != tt.id {
+					t.Errorf("%s finds %v", tt.filter, ids)
+				}
+			}
+		})
+	}
 }
 
 func TestMigrateTogether(t *testing.T) {

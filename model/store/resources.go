@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -131,6 +130,32 @@ func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceTyp
 	return out, err
 }
 
+// Held reads one resource of a source with the identity it belongs to, without
+// members; scim 404 where there is none or it is another source's.
+func (s *Store) Held(ctx context.Context, source string, t *scim.ResourceType, id string, want scim.Fields) (h Held, err error) {
+	if !possible(id) {
+		return Held{}, missing(sql.ErrNoRows, t, id)
+	}
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		h, err = tx.held(source, t, id, want, "")
+		return err
+	})
+	return h, err
+}
+
+// held reads one resource and the groups it is in.
+func (t *Tx) held(source string, rt *scim.ResourceType, id string, want scim.Fields, lock string) (Held, error) {
+	h, err := scanResource(t.row(`SELECT `+t.columns(rt.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name), rt.Name)
+	if err != nil {
+		return Held{}, missing(err, rt, id)
+	}
+	h.Source = source
+	if h.grouped {
+		return h, t.loadGroups(source, map[string]*scim.Resource{id: &h.Resource})
+	}
+	return h, nil
+}
+
 // reading is how resources are read: in a transaction where members come in a
 // second statement, which must show the same state, else without its round trips.
 func (s *Store) reading(t *scim.ResourceType, want scim.Fields) func(context.Context, func(*Tx) error) error {
@@ -164,13 +189,9 @@ func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, 
 	if t.pg {
 		lock = " FOR UPDATE OF r"
 	}
-	h, err := scanResource(t.row(`SELECT `+t.columns(rt.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name), rt.Name)
+	h, err := t.held(source, rt, id, want, lock)
 	if err != nil {
-		return Held{}, missing(err, rt, id)
-	}
-	h.Source = source
-	if h.grouped {
-		return h, t.loadGroups(source, map[string]*scim.Resource{id: &h.Resource})
+		return Held{}, err
 	}
 	if rt.Name != "Group" || (!allMembers && len(members) == 0) {
 		return h, nil
@@ -180,85 +201,6 @@ func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, 
 		where, args = t.membersNamed(id, members)
 	}
 	return h, t.membersInto(`WHERE `+where, args, map[string]*scim.Resource{id: &h.Resource})
-}
-
-// loadMembers fills the members of the groups on a page, unless nobody wants them.
-func (t *Tx) loadMembers(rt *scim.ResourceType, page []*scim.Resource, want scim.Fields) error {
-	if rt.Name != "Group" || len(page) == 0 || !want.Wants("members") {
-		return nil
-	}
-	ids := make([]any, len(page))
-	byID := make(map[string]*scim.Resource, len(page))
-	for i, r := range page {
-		ids[i], byID[r.ID] = r.ID, r
-	}
-	return t.membersInto(`WHERE group_id IN `+list(len(ids)), ids, byID)
-}
-
-// membersNamed is the condition on group_members that a row is that of one of these
-// members of a group. However big the group, only these rows are touched: with a plain
-// list PostgreSQL may come to read the whole group and compare.
-func (t *Tx) membersNamed(group string, members []string) (cond string, args []any) {
-	if !t.pg {
-		return `group_id = ? AND member_id IN ` + list(len(members)), append([]any{group}, anys(members)...)
-	}
-	return `ctid = ANY(ARRAY(SELECT m.ctid FROM unnest(?::text[]) AS x(id) CROSS JOIN LATERAL (SELECT ctid FROM group_members WHERE group_id = ? AND member_id = x.id LIMIT 1) m))`, []any{members, group}
-}
-
-// membersInto reads the members of groups. Each group is one row of three lists, for
-// rows are dear where there are many.
-func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resource) error {
-	all := `json_group_array(member_id), json_group_array(type), json_group_array(display)`
-	if t.pg {
-		all = `json_agg(member_id), json_agg(type), json_agg(display)`
-	}
-	rows, err := t.query(`SELECT group_id, `+all+` FROM group_members `+where+` GROUP BY group_id`, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var group string
-		var texts [3][]byte
-		if err := rows.Scan(&group, &texts[0], &texts[1], &texts[2]); err != nil {
-			return err
-		}
-		members, err := membersOf(texts)
-		if err != nil {
-			return fmt.Errorf("group %s: %w", group, err)
-		}
-		groups[group].Attrs["members"] = members
-	}
-	return rows.Err()
-}
-
-// membersOf puts lists of ids, types and displays together, in the order of ids.
-func membersOf(texts [3][]byte) ([]any, error) {
-	var lists [3][]string
-	for i, text := range texts {
-		if err := json.Unmarshal(text, &lists[i]); err != nil {
-			return nil, err
-		}
-	}
-	ids, kinds, displays := lists[0], lists[1], lists[2]
-	order := make([]int, len(ids))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int { return strings.Compare(ids[i], ids[j]) })
-	out := make([]any, len(ids))
-	for at, i := range order {
-		m := make(map[string]any, 4) // and $ref, when it is shown
-		m["value"] = ids[i]
-		if kinds[i] != "" {
-			m["type"] = kinds[i]
-		}
-		if displays[i] != "" {
-			m["display"] = displays[i]
-		}
-		out[at] = m
-	}
-	return out, nil
 }
 
 // FindLinkable returns the identities that a new User may belong to: those of
@@ -283,47 +225,6 @@ func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter)
 		out = append(out, id)
 	}
 	return out, rows.Err()
-}
-
-// Reference is a resource that another one names by its id.
-type Reference struct {
-	Kind     string // its resource type
-	Identity string // of a User
-}
-
-// References looks up which of the ids name resources of a source; others are left
-// out. Until the transaction ends nobody can delete them.
-func (t *Tx) References(source string, ids []string) (map[string]Reference, error) {
-	out := make(map[string]Reference, len(ids))
-	lock := ""
-	if t.pg {
-		lock = " ORDER BY id FOR KEY SHARE"
-	}
-	for chunk := range slices.Chunk(ids, perStatement) {
-		rows, err := t.query(`SELECT id, kind, identity_id FROM resources WHERE source = ? AND id IN `+list(len(chunk))+lock, append([]any{source}, anys(chunk)...)...)
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			var id string
-			var r Reference
-			if err := rows.Scan(&id, &r.Kind, &r.Identity); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			out[id] = r
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// MemberIDs lists the ids of a group's members.
-func (t *Tx) MemberIDs(group string) ([]string, error) {
-	var out []string
-	err := t.db.Raw(`SELECT member_id FROM group_members WHERE group_id = ? ORDER BY member_id`, group).Scan(&out).Error
-	return out, err
 }
 
 func errNoIdentity(name string) error {

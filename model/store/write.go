@@ -39,6 +39,7 @@ type ResourceWrite struct {
 	Parted      []string
 	Marks       []string // identities that may differ now
 	Urgent      bool     // the write may make somebody a leaver
+	Alone       bool     // of ModifyResource: nobody holds the resource; see Store.ModifyResource
 }
 
 // perStatement is how many members or marks go into one statement, so that none
@@ -109,6 +110,23 @@ func (t *Tx) CreateResource(w ResourceWrite) error {
 	return taken(t.record(w, lane, pieces), w, row.values)
 }
 
+// ErrStale says that a resource is no longer as it was when it was read. Nothing was
+// written.
+var ErrStale = errors.New("the resource has changed meanwhile")
+
+// ModifyResource stores a changed resource over the version before, which was read
+// without a lock: ErrStale if there is another by now, or none, or the resource is
+// somebody else's. On PostgreSQL the write is one statement, and so is the reading;
+// to lock the row in between would take three round trips more. SQLite has no round
+// trips to save: ErrStale always, and where the write is too long for one statement.
+func (s *Store) ModifyResource(ctx context.Context, w ResourceWrite) error {
+	if !s.pg || w.Before == nil || len(w.Joined)+len(w.Parted) > 0 {
+		return ErrStale
+	}
+	w.Alone = true
+	return s.retry(func() error { return s.single(ctx, s.write, func(tx *Tx) error { return tx.ModifyResource(w) }) })
+}
+
 // ModifyResource stores a changed resource over the version read in the same
 // transaction; the row was locked by ResourceForUpdate.
 func (t *Tx) ModifyResource(w ResourceWrite) error {
@@ -120,8 +138,13 @@ func (t *Tx) ModifyResource(w ResourceWrite) error {
 	if w.Type.Name == "Group" && w.Before != nil && w.Before["displayName"] == w.Resource.Attrs["displayName"] {
 		key = `key = coalesce(key, ?), ` // groups of one name from before they had to differ may go on
 	}
-	pieces := []piece{{text: `UPDATE resources SET ` + key + `external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
-		args: []any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}}
+	update := piece{text: `UPDATE resources SET ` + key + `external_id = ?, display = ?, doc = ?, search = ` + t.json() + `, version = ?, modified_at = ?, identity_id = ? WHERE id = ?`,
+		args: []any{row.Key, row.ExternalID, row.Display, row.Doc, row.Search, row.Version, row.ModifiedAt, row.IdentityID, row.ID}}
+	if w.Alone {
+		update.text += ` AND version = ? AND identity_id = ? RETURNING id`
+		update.args = append(update.args, row.Version-1, row.IdentityID)
+	}
+	pieces := []piece{update}
 	before, err := t.valuesBefore(w)
 	if err != nil {
 		return err
@@ -194,6 +217,9 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 		args: []any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
 	pieces = append(pieces, t.markPieces(w.Marks, w.Urgent)...)
 	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
+	if w.Alone && len(pieces) > maxTogether {
+		return ErrStale
+	}
 	if !t.pg || len(pieces) > maxTogether {
 		for _, p := range pieces {
 			if _, err := t.exec(p.text, p.args...); err != nil {
@@ -205,29 +231,36 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 		}
 		return t.Audit(entry)
 	}
-	return t.runTogether(pieces, entry, lane, w.NewName)
+	return t.runTogether(pieces, entry, lane, w)
 }
 
 // runTogether sends the pieces and the audit entry as one statement. The chain's
-// hash is computed by the database from the row it locks.
-func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, newName string) error {
+// hash is computed by the database from the row it locks. What must not be fails the
+// whole statement by a division by zero.
+func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, w ResourceWrite) error {
 	var b strings.Builder
-	args, guard := []any{e.digest(), lane}, ""
-	if newName != "" {
-		args, guard = append(args, identityKey(newName)), orphanGuard
+	args, guard, written := []any{e.digest(), lane}, "", ""
+	if w.NewName != "" {
+		args, guard = append(args, identityKey(w.NewName)), orphanGuard
+	}
+	if w.Alone {
+		written = ` WHERE 1 / (SELECT count(*) FROM p0) = 1`
 	}
 	b.WriteString(`WITH head AS (UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || ?::bytea) WHERE lane = ?` + guard + ` RETURNING lane, seq, hash)`)
 	for i, p := range pieces {
 		fmt.Fprintf(&b, ", p%d AS (%s)", i, p.text)
 		args = append(args, p.args...)
 	}
-	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, hash FROM head`)
+	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, hash FROM head` + written)
 	args = append(args, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()))
 	_, err := t.exec(b.String(), args...)
-	if newName != "" && isDivision(err) {
-		return ErrOrphan
+	switch {
+	case !isDivision(err):
+		return err
+	case w.Alone:
+		return ErrStale
 	}
-	return err
+	return ErrOrphan
 }
 
 func (t *Tx) countPiece(w ResourceWrite, lane int) piece {
