@@ -1,0 +1,70 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/model/store/storetest"
+)
+
+// TestReindex: a schema that says something else of attributes holds for what was
+// stored before, too.
+func TestReindex(t *testing.T) {
+	t.Parallel()
+	typ := func(code scim.Attribute) *scim.ResourceType {
+		code.Name = "code"
+		acme := &scim.Schema{ID: "urn:acme:changing:2.0:User", Name: "Changing", Attributes: []*scim.Attribute{&code}}
+		r, err := scim.NewRegistry(&scim.ResourceType{Name: "User", Endpoint: "/Users", Schema: userType(t).Schema, Extensions: []scim.Extension{{Schema: acme}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, _ := r.Type("User")
+		return u
+	}
+	loose, exact, unique := typ(scim.Attribute{}), typ(scim.Attribute{CaseExact: true}), typ(scim.Attribute{Uniqueness: "server"})
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		user := func(rt *scim.ResourceType, id, code string) store.ResourceWrite {
+			w := newUser(t, id, id, map[string]any{"urn:acme:changing:2.0:User": map[string]any{"code": code}})
+			w.Type = rt
+			return w
+		}
+		update(t, db, func(tx *store.Tx) error {
+			for i := range 450 { // more than a batch
+				if err := tx.CreateResource(user(loose, numbered("u", i), numbered("Code", i))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		create(t, db, user(loose, "v1", "Twice"), user(loose, "v2", "twice"))
+		find := func(rt *scim.ResourceType, code string, want ...string) {
+			t.Helper()
+			f := filterOf(t, rt, `urn:acme:changing:2.0:User:code eq "`+code+`"`)
+			if ids, _ := list(t, db, "hr", rt, scim.Query{Filter: f, StartIndex: 1, Count: 9}); !slices.Equal(ids, want) {
+				t.Errorf("%s finds %v, want %v", code, ids, want)
+			}
+		}
+		reindex := func(rt *scim.ResourceType, want int) {
+			t.Helper()
+			if taken, err := db.Reindex(t.Context(), rt); err != nil || taken != want {
+				t.Errorf("%d taken, want %d, %v", taken, want, err)
+			}
+		}
+		find(loose, "code000444", "u000444")
+		reindex(exact, 0)
+		find(exact, "code000444")
+		find(exact, "Code000444", "u000444")
+		reindex(unique, 1)
+		reindex(unique, 1) // still
+		find(unique, "TWICE", "v1", "v2")
+		for _, code := range []string{"code000444", "tWICE"} {
+			if attr, ok := asTaken(db.CreateResource(t.Context(), user(unique, "new", code))); !ok || attr != "urn:acme:changing:2.0:User:code" {
+				t.Errorf("%s was given twice", code)
+			}
+		}
+		reindex(loose, 0)
+		create(t, db, user(loose, "new", "code000444"))
+	})
+}
