@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
@@ -53,48 +54,19 @@ func (h *Hub) Create(ctx context.Context, by Actor, t *scim.ResourceType, attrs 
 	return w.Resource, nil
 }
 
-// Modify changes a resource under a lock: read, check, change and write are one
-// step. A change without effect writes nothing.
+// Modify changes a resource as one step: read, check, change and write. A change
+// without effect writes nothing.
 func (h *Hub) Modify(ctx context.Context, by Actor, t *scim.ResourceType, id string, check func(scim.Meta) error, c scim.Change, want scim.Fields) (scim.Resource, error) {
-	password := passwordOf(c)
-	hash, err := h.hash(ctx, password) // before anything is locked: it takes its time
+	hash, err := h.hash(ctx, passwordOf(c)) // before anything is locked: it takes its time
 	if err != nil {
 		return scim.Resource{}, err
 	}
+	m := modification{by: by, t: t, check: check, change: c, hash: hash}
+	out, err := h.modifyAlone(ctx, m, id, want)
 	named, all := c.MemberScope()
-	var out scim.Resource
-	err = h.Store.Update(ctx, func(tx *store.Tx) error {
-		held, err := tx.ResourceForUpdate(by.Source, t, id, named, all, want)
-		if err != nil {
-			return err
-		}
-		if err := check(held.Resource.Meta); err != nil {
-			return err
-		}
-		groups := held.Resource.Attrs["groups"]
-		if t.Name == "User" {
-			delete(held.Resource.Attrs, "groups") // derived from the groups' members, never written
-		}
-		changed, differs, err := c.Apply(t, held.Resource)
-		if err != nil {
-			return err
-		}
-		if differs {
-			set := hash
-			if passwordIn(changed.Attrs) == "" { // set and removed again
-				set = ""
-			}
-			if changed, err = h.write(tx, by, t, held, changed, set); err != nil {
-				return err
-			}
-		}
-		out = changed
-		if groups != nil && t.Name == "User" {
-			out.Attrs = maps.Clone(out.Attrs)
-			out.Attrs["groups"] = groups
-		}
-		return nil
-	})
+	if errors.Is(err, store.ErrStale) {
+		out, err = h.modifyLocked(ctx, m, id, named, all, want)
+	}
 	if err != nil {
 		return scim.Resource{}, scimError(err, t)
 	}
@@ -105,33 +77,100 @@ func (h *Hub) Modify(ctx context.Context, by Actor, t *scim.ResourceType, id str
 	return out, nil
 }
 
-// write stores the changed resource with its event, audit entry and marks.
-func (h *Hub) write(tx *store.Tx, by Actor, t *scim.ResourceType, held store.Held, changed scim.Resource, hash string) (scim.Resource, error) {
-	before := held.Resource.Attrs
-	changed.Attrs = withoutSecrets(changed.Attrs)
-	changed.Meta.Version = held.Resource.Meta.Version + 1
-	changed.Meta.LastModified = tx.Now
-	w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "modify", Resource: changed, Before: before, Identity: held.Identity,
-		UniqueName: by.UniqueGroupNames, Password: hash, Data: changedAttributes(before, changed.Attrs, hash)}
-	if t.Name == "User" {
-		w.Marks = []string{held.Identity}
-		w.Urgent = turnedOff(before, changed.Attrs)
-		if m := managerOf(changed.Attrs); m != managerOf(before) {
-			if err := checkManager(tx, by, m); err != nil {
-				return changed, err
+// modification is a change that somebody asks for.
+type modification struct {
+	by     Actor
+	t      *scim.ResourceType
+	check  func(scim.Meta) error
+	change scim.Change
+	hash   string // of the password that it may set
+}
+
+// apply works out what the change makes of a resource, and the write that this
+// takes; without effect there is none.
+func (m modification) apply(held store.Held, now time.Time) (out scim.Resource, w *store.ResourceWrite, err error) {
+	if err := m.check(held.Resource.Meta); err != nil {
+		return out, nil, err
+	}
+	before := held.Resource
+	groups := before.Attrs["groups"]
+	if m.t.Name == "User" && groups != nil { // derived from the groups' members, never written
+		before.Attrs = maps.Clone(before.Attrs)
+		delete(before.Attrs, "groups")
+	}
+	out, differs, err := m.change.Apply(m.t, before)
+	if err != nil || !differs {
+		return held.Resource, nil, err
+	}
+	hash := m.hash
+	if passwordIn(out.Attrs) == "" { // set and removed again
+		hash = ""
+	}
+	out.Attrs = withoutSecrets(out.Attrs)
+	out.Meta.Version, out.Meta.LastModified = before.Meta.Version+1, now
+	w = &store.ResourceWrite{Source: m.by.Source, Actor: m.by.String(), Type: m.t, Action: "modify", Resource: out, Before: before.Attrs,
+		Identity: held.Identity, UniqueName: m.by.UniqueGroupNames, Password: hash, Data: changedAttributes(before.Attrs, out.Attrs, hash)}
+	if m.t.Name == "User" {
+		w.Marks, w.Urgent = []string{held.Identity}, turnedOff(before.Attrs, out.Attrs)
+		if groups != nil {
+			out.Attrs = maps.Clone(out.Attrs)
+			out.Attrs["groups"] = groups
+		}
+	}
+	return out, w, nil
+}
+
+// modifyAlone changes a resource without a lock, provided that nobody else changes
+// it meanwhile; store.ErrStale where it takes one.
+func (h *Hub) modifyAlone(ctx context.Context, m modification, id string, want scim.Fields) (scim.Resource, error) {
+	if m.t.Name == "Group" || !h.Store.Postgres() {
+		return scim.Resource{}, store.ErrStale // members are worked out under a lock
+	}
+	held, err := h.Store.Held(ctx, m.by.Source, m.t, id, want)
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	out, w, err := m.apply(held, h.Store.Now())
+	if err != nil || w == nil {
+		return out, err
+	}
+	if m.by.StrictReferences && managerOf(w.Resource.Attrs) != managerOf(w.Before) {
+		return out, store.ErrStale
+	}
+	return out, h.Store.ModifyResource(ctx, *w)
+}
+
+// modifyLocked changes a resource that is locked meanwhile.
+func (h *Hub) modifyLocked(ctx context.Context, m modification, id string, members []string, all bool, want scim.Fields) (out scim.Resource, err error) {
+	err = h.Store.Update(ctx, func(tx *store.Tx) error {
+		held, err := tx.ResourceForUpdate(m.by.Source, m.t, id, members, all, want)
+		if err != nil {
+			return err
+		}
+		var w *store.ResourceWrite
+		if out, w, err = m.apply(held, tx.Now); err != nil || w == nil {
+			return err
+		}
+		if m.t.Name == "User" {
+			if next := managerOf(w.Resource.Attrs); next != managerOf(w.Before) {
+				if err := checkManager(tx, m.by, next); err != nil {
+					return err
+				}
+			}
+			return tx.ModifyResource(*w)
+		}
+		if err := join(tx, m.by, w, w.Before); err != nil {
+			return err
+		}
+		out = w.Resource
+		if w.Before["displayName"] != out.Attrs["displayName"] { // rules name groups by it
+			if err := tx.MarkMembers(out.ID); err != nil {
+				return err
 			}
 		}
-		return changed, tx.ModifyResource(w)
-	}
-	if err := join(tx, by, &w, before); err != nil {
-		return changed, err
-	}
-	if before["displayName"] != changed.Attrs["displayName"] { // rules name groups by it
-		if err := tx.MarkMembers(changed.ID); err != nil {
-			return changed, err
-		}
-	}
-	return w.Resource, tx.ModifyResource(w)
+		return tx.ModifyResource(*w)
+	})
+	return out, err
 }
 
 // Delete removes a resource and its memberships. The identity stays: a person
