@@ -4,9 +4,13 @@
 // model/scim; where it is kept is the backend's business.
 //
 // A request takes one way through: an endpoint of the [Handler] authenticates the
-// client, reads and decodes the body in the client's dialect, calls one method of
-// the Backend, and encodes the answer completely before the first byte leaves, so
-// that an error at any point still becomes a proper Error body.
+// client, reads and decodes the body in the client's dialect, calls the Backend, and
+// encodes the answer before the first byte leaves, so that an error at any point
+// still becomes a proper Error body; only of long lists the beginning goes out while
+// the rest is still being encoded.
+//
+// Searches over several resource types, pages by cursor (RFC 9865), bulk requests and
+// /Me are made of the same few methods here, so that every Backend has them.
 package scimserver
 
 import (
@@ -29,6 +33,11 @@ type Backend interface {
 	// List returns the page that q asks for, in an order that is stable between
 	// pages. An empty result is no error. 400 tooMany if the backend refuses to
 	// answer a question this broad.
+	//
+	// With q.Sort the page is in that order. With q.ByCursor it is behind q.After, and
+	// Page.Next is set unless nothing is behind it: what exists from the first page to
+	// the last is in exactly one of them, whatever is written between. 400
+	// invalidCursor for a q.After that is none of the backend's.
 	List(ctx context.Context, t *scim.ResourceType, q scim.Query) (scim.Page, error)
 
 	// Create stores a new resource with decoded attributes (ResourceType.Decode)

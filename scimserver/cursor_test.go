@@ -179,6 +179,7 @@ func TestCursorsThatAreRefused(t *testing.T) {
 	s.do("GET", users+"?"+query+"&cursor=%zz", "").refused(400, "invalidCursor", "")
 	s.do("GET", users+"?"+strings.Replace(query, "count=2", "count=3", 1)+"&cursor="+cursor, "").refused(400, "invalidCount", "count")
 	s.do("GET", users+"?"+strings.Replace(query, "count=2", "count=0", 1)+"&cursor="+cursor, "").refused(400, "invalidCount", "count")
+	s.do("GET", users+"?count=many&cursor", "").refused(400, "invalidCount", "count")
 	s.do("GET", users+"?"+query+"&startIndex=1&cursor="+cursor, "").refused(400, "invalidValue", "startIndex")
 	s.do("GET", users+"?"+query+"&startIndex=1&cursor", "").refused(400, "invalidValue", "startIndex")
 	now.add(time.Hour)

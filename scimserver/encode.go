@@ -145,7 +145,7 @@ func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]b
 		if shown > 0 {
 			out = append(out, ',')
 		}
-		there := true
+		var there bool
 		if out, there, err = appendResource(out, v); err != nil {
 			return out, err
 		}

@@ -41,8 +41,9 @@ type Handler struct {
 	MaxBulkOperations int   // most operations of a bulk request; 0 means DefaultMaxBulkOperations
 
 	// BodyTimeout is how long a client may take to send a body; 0 means
-	// DefaultBodyTimeout. Headers, idle connections and slow readers are the limits
-	// of the http.Server.
+	// DefaultBodyTimeout. Slow headers, idle connections and slow readers are the
+	// http.Server's to limit, by its timeouts. Its MaxHeaderBytes are best left alone:
+	// beyond them it answers 431 in plain text, up to them there is an Error body.
 	BodyTimeout time.Duration
 
 	// CursorKey seals the cursors of RFC 9865: CursorKeySize random bytes that all

@@ -73,4 +73,10 @@ func TestMeIsNobodyElse(t *testing.T) {
 	}
 	none := serve(t, "rfc", acting, func(h *scimserver.Handler) { h.Registry = reg })
 	none.do("GET", "/Me", "", "X-Subject: userName=a").refused(501, "", "")
+	none.do("GET", "/?cursor", "").want(200, `{"totalResults":0,"Resources":[],"nextCursor":null}`)
+	for _, q := range []string{"filter=userName+pr", "sortBy=userName", "filter=userName+pr&sortBy=userName&cursor"} {
+		if a := none.do("GET", "/?"+q, ""); a.code != 200 && a.code != 400 {
+			t.Errorf("%s: %d %s", a.what, a.code, a.raw)
+		}
+	}
 }

@@ -161,6 +161,9 @@ func (p params) searchRequest() (scim.SearchRequest, error) {
 	}
 	if p.count != "" {
 		n, err := number("count", p.count)
+		if e, ok := scim.AsError(err); ok && p.byCursor {
+			e.Type = scim.InvalidCount // RFC 9865 §2.1
+		}
 		if err != nil {
 			return r, err
 		}

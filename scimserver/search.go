@@ -106,7 +106,7 @@ func (s *search) filters(text string) ([]scim.Filter, error) {
 		return nil, nil
 	}
 	d := s.x.client.Dialect
-	if len(s.types) > 1 {
+	if len(s.types) != 1 {
 		return d.ParseFilterFor(text, s.types)
 	}
 	f, err := d.ParseFilter(text, s.types[0])
