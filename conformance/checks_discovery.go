@@ -67,8 +67,14 @@ func discoveryDetailChecks() []check {
 			"A client that filters believes that the rest does not exist.", discoveryFilter),
 		must("discovery.parameters", "RFC 7644 §4", "Paging, sorting and attributes are ignored on discovery endpoints",
 			"Clients that send their usual parameters see a part of the schemas.", discoveryParameters),
-		must("discovery.read-only", "RFC 7644 §4", "Nothing can be written to the discovery endpoints: 405 or 501",
-			"A write that seems to succeed changed nothing, or changed the service for everybody.", discoveryReadOnly),
+		must("discovery.read-only", "RFC 7643 §5", "Writing to the discovery endpoints is refused",
+			"A write that seems to succeed changed nothing, or changed the service for everybody.", discoveryReadOnly(func(a *answer) bool {
+				return a.code == 501 || a.code >= 400 && a.code < 500
+			})),
+		should("discovery.read-only-status", "RFC 9110 §15.5.6", "Writing to the discovery endpoints is 405 or 501",
+			"A client with a wrong method looks for the fault in its path.", discoveryReadOnly(func(a *answer) bool {
+				return a.code == 405 || a.code == 501 || a.method == http.MethodDelete && a.code == 404
+			})),
 		should("discovery.no-empty", "RFC 7643 §2.5", "Discovery shows no empty text, no empty reference and no null",
 			"Strict decoders refuse an empty URI such as documentationUri.", discoveryNoEmpty),
 		must("discovery.truth-patch", "RFC 7643 §5", "PATCH works or is 501, as ServiceProviderConfig says",
@@ -344,19 +350,20 @@ func discoveryParameters(p *probe) {
 	}
 }
 
-func discoveryReadOnly(p *probe) {
-	for _, at := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/Schemas"} {
-		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-			to, body := at, any(object{})
-			if method == http.MethodDelete {
-				body = nil
-				if at != "/ServiceProviderConfig" { // never ask for the removal of all of something
-					to += "/urn:example:" + p.unique()
+func discoveryReadOnly(ok func(*answer) bool) func(*probe) {
+	return func(p *probe) {
+		for _, at := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/Schemas"} {
+			for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+				to, body := at, any(object{})
+				if method == http.MethodDelete {
+					body = nil
+					if at != "/ServiceProviderConfig" { // never ask for the removal of all of something
+						to += "/urn:example:" + p.unique()
+					}
 				}
+				a := p.send(method, to, body)
+				p.that(a.err == nil && ok(a), "status 405 or 501 for "+method+" "+to, a.saw())
 			}
-			a := p.send(method, to, body)
-			ok := a.code == 405 || a.code == 501 || method == http.MethodDelete && a.code == 404
-			p.that(a.err == nil && ok, "status 405 or 501 for "+method+" "+to, a.saw())
 		}
 	}
 }

@@ -39,8 +39,13 @@ func errorChecks() []check {
 			"Clients that act on the word do not know this one.", nil).watching(onError(knownWord)),
 		must("errors.not-found", "RFC 7644 §3.12", "An unknown endpoint is 404",
 			"A client with a wrong path is told something else.", func(p *probe) { p.status(p.get("/"+p.unique()), 404) }),
-		must("errors.method", "RFC 9110 §15.5.6", "A method that makes no sense on a resource is 405 or 501, with Allow",
-			"A client with a wrong method looks for the fault in its path.", wrongMethod).with("user"),
+		should("errors.method", "RFC 9110 §15.5.6", "A method that makes no sense on a resource is 405 or 501",
+			"A client with a wrong method looks for the fault in its path.", func(p *probe) { p.status(p.wrongMethod(), 405, 501) }).with("user"),
+		must("errors.allow", "RFC 9110 §15.5.6", "405 comes with Allow",
+			"A client with a wrong method is not told the right ones.", func(p *probe) {
+				a := p.wrongMethod()
+				p.that(a.code != 405 || a.reply.Get("Allow") != "", "an Allow header with 405", "none")
+			}).with("user"),
 		must("errors.syntax", "RFC 7644 §3.12", "A body that is no JSON is 400",
 			"The client is told that the service failed.", malformed(`{"schemas":["urn:`)).with("user"),
 		must("errors.array", "RFC 7644 §3.12", "A body that is no object is 400",
@@ -91,11 +96,12 @@ func knownWord(a *answer) observation {
 	return judge(slices.Contains(known, text(v)), "one of "+strings.Join(known, ", "), "scimType "+show(v))
 }
 
-func wrongMethod(p *probe) {
+// wrongMethod posts to a resource.
+func (p *probe) wrongMethod() *answer {
 	path, _ := p.user()
 	a := p.post(path, p.userBody())
-	p.status(a, 405, 501)
-	p.that(a.code != 405 || a.reply.Get("Allow") != "", "an Allow header with 405", "none")
+	p.refused(a, 400, 403, 404, 405, 501)
+	return a
 }
 
 // malformed posts a body that must be refused. Nothing of it names a user.

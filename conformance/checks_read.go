@@ -170,7 +170,7 @@ func listChecks() []check {
 			v, there := a.obj["Resources"]
 			_, ok := v.([]any)
 			n, _ := number(get(a.obj, "totalResults"))
-			return judge(ok || !there && get(a.obj, "Resources") != nil || !there && (n == 0 || a.counted(0)), "a list", "Resources: "+show(v))
+			return judge(ok || !there && get(a.obj, "Resources") != nil || !there && (n == 0 || a.counted(0)), "a list", fmt.Sprintf("Resources there: %v, value %v", there, v))
 		})),
 		must("list.items", "RFC 7644 §3.4.2", "itemsPerPage is the number of resources in this page",
 			"Clients that go on from it skip or repeat people.", nil).watching(whole(watchItems)),

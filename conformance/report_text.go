@@ -74,9 +74,13 @@ func (t *textWriter) group(list []Result) {
 	}
 	t.line("%-10s %s", list[0].Group, strings.Join(parts, ", "))
 	t.skipped(list)
+	shown := map[string]bool{} // findings of one check about several subjects: the first in full
 	for _, r := range list {
 		switch {
+		case (r.Outcome == Fail || r.Outcome == Warn) && shown[r.ID]:
+			t.line("  %s %s: as above: %s", t.paint(r.Outcome, string(r.Outcome)), r.label(), r.Got)
 		case r.Outcome == Fail || r.Outcome == Warn:
+			shown[r.ID] = true
 			t.finding(r)
 		case t.o.Verbose && r.Outcome == Pass:
 			t.line("  %s %s", t.paint(Pass, "pass"), r.label())

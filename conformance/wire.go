@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -37,6 +39,7 @@ type request struct {
 type answer struct {
 	request
 	sent   bool
+	reused bool  // the connection had carried a request before
 	err    error // no answer, or none that could be read to its end
 	code   int
 	reply  http.Header
@@ -75,10 +78,18 @@ func query(path string, pairs ...string) string {
 }
 
 // send carries out one request. A service that asks to wait is given the time it
-// wants, within bounds.
+// wants, within bounds. One that closes a connection between two requests, as it may
+// (RFC 9112 §9.3.1), is asked again over another.
 func (s *suite) send(ctx context.Context, r request) *answer {
+	closed := false
 	for try := 1; ; try++ {
 		a := s.once(ctx, r)
+		if a.err != nil && a.code == 0 && a.reused && !closed && ctx.Err() == nil && !timedOut(a.err) {
+			closed = true
+			s.remember(a) // it may have been carried out all the same
+			s.client.CloseIdleConnections()
+			continue
+		}
 		wait, again := retryAfter(a, s.o.Now())
 		if !again || try == maxTries || ctx.Err() != nil {
 			return a
@@ -87,6 +98,11 @@ func (s *suite) send(ctx context.Context, r request) *answer {
 			return a
 		}
 	}
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 // pause waits, unless the context ends first.
@@ -122,6 +138,7 @@ func (s *suite) once(ctx context.Context, r request) *answer {
 	s.report.Requests++
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { a.reused = i.Reused }})
 	req, err := http.NewRequestWithContext(ctx, r.method, s.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		a.err = err
