@@ -49,38 +49,18 @@ func (p valuePath) name() string {
 	return p.urn + ":" + strings.Join(p.keys[1:], ".")
 }
 
-// uniqueAttributes are the attributes that a schema declares unique, but for those
-// that have a column (RFC 7643 §7).
+// uniqueAttributes are the attributes that the schemas of a type declare unique, but for
+// userName, which has a column (RFC 7643 §7).
 func uniqueAttributes(t *scim.ResourceType) []valuePath {
 	var out []valuePath
-	walk := func(urn string, list []*scim.Attribute) {
-		var head []string
-		if urn != "" {
-			head = []string{urn}
+	for _, u := range t.UniqueAttributes() {
+		if u.UserName && t.Name == "User" || u.Path.URI == "" && keptAsRows(t, strings.ToLower(u.Path.Attr)) {
+			continue
 		}
-		for _, a := range list {
-			if unique(a) {
-				out = append(out, valuePath{append(slices.Clone(head), a.Key()), urn})
-			}
-			for _, sub := range a.Sub {
-				if unique(sub) {
-					out = append(out, valuePath{append(slices.Clone(head), a.Key(), sub.Key()), urn})
-				}
-			}
-		}
-	}
-	for _, a := range t.Schema.Attributes {
-		if key := a.Key(); key != "id" && (key != "username" || t.Name != "User") && !keptAsRows(t, key) {
-			walk("", []*scim.Attribute{a})
-		}
-	}
-	for _, e := range t.Extensions {
-		walk(e.Schema.Key(), e.Schema.Attributes)
+		out = append(out, valuePath{keys: keys(u.Path), urn: strings.ToLower(u.Path.URI)})
 	}
 	return out
 }
-
-func unique(a *scim.Attribute) bool { return a.Uniqueness == "server" || a.Uniqueness == "global" }
 
 // values are what a resource is found by, from its search document.
 func values(t *scim.ResourceType, search map[string]any) []value {
