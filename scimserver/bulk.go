@@ -40,12 +40,12 @@ func bulk(reg *scim.Registry) action {
 			return reply{}, err
 		}
 		req, err := scim.ParseBulk(body, x.client.Dialect)
+		if e, ok := scim.AsError(err); ok && e.Status == http.StatusRequestEntityTooLarge || len(req.Operations) > x.MaxBulkOperations {
+			return reply{}, scim.Errorf(http.StatusRequestEntityTooLarge, "",
+				"Operations: more than the %d operations this service accepts in one request", x.MaxBulkOperations)
+		}
 		if err != nil {
 			return reply{}, err
-		}
-		if n := len(req.Operations); n > x.MaxBulkOperations {
-			return reply{}, scim.Errorf(http.StatusRequestEntityTooLarge, "",
-				"Operations: %d are more than the %d operations this service accepts in one request", n, x.MaxBulkOperations)
 		}
 		j := newJob(x, reg, req)
 		if err := j.run(); err != nil {

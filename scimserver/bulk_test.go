@@ -289,6 +289,8 @@ func TestBulkLimits(t *testing.T) {
 	op := `{"method":"DELETE","path":"/Users/x"}`
 	s.job(bulkJob("", op, op, op), "DELETE 404", "DELETE 404", "DELETE 404")
 	s.do("POST", "/Bulk", bulkJob("", op, op, op, op)).refused(413, "", "3 operations")
+	wide := serve(t, "rfc")
+	wide.do("POST", "/Bulk", bulkJob("", strings.Repeat("0,", 50_000)+"0")).refused(413, "", "1000 operations")
 	s.do("POST", "/Bulk", bulkJob("", makeUser("a", strings.Repeat("x", 3000), ""))).refused(413, "", "2000")
 	s.job(bulkJob("", makeUser("a", strings.Repeat("x", 1000), "")), "POST a 201") // the limit of a single resource is another
 	for _, body := range []string{"", "[]", "{}", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[]}`, bulkJob(`,"failOnErrors":"1"`, op)} {
