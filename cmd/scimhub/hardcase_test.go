@@ -197,6 +197,17 @@ func membersRemovedByList(h *hard) {
 	if a.status == http.StatusOK {
 		h.matches(h.get("/Groups/"+id), `{"members":[{"value":%q},{"value":%q}]}`, u1, u3)
 	}
+	// A list that names nobody removes nobody, whether it is refused or not.
+	for _, v := range []string{`[]`, `[{}]`, `[null]`, `[""]`, `[{"value":""}]`, `[{"value":null}]`, `[{"display":"u1"}]`, `{"value":""}`, `"nobody"`, `false`, `[["u1"]]`} {
+		before := string(h.get("/Groups/" + id).body)
+		a, err := h.send(h.Context(), http.MethodPatch, "/Groups/"+id, patchHead+`[{"op":"remove","path":"members","value":`+v+`}]}`)
+		if err != nil || a.status >= 500 {
+			h.Fatalf("remove members, value %s: %s %v", v, a, err)
+		}
+		if diff := cmp.Diff(before, string(h.get("/Groups/"+id).body)); diff != "" {
+			h.Errorf("remove members, value %s:\n%s", v, diff)
+		}
+	}
 }
 
 // memberAddedAgain: nothing changes, not even the version.
