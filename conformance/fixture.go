@@ -81,13 +81,27 @@ func (s *suite) remember(a *answer) {
 	}
 }
 
-func (s *suite) rememberPost(a *answer) {
-	var body map[string]any
-	_ = json.Unmarshal(a.body, &body) // bodies that are no JSON have no name either
-	attr, name := "userName", text(get(body, "userName"))
-	if name == "" {
-		attr, name = "displayName", text(get(body, "displayName"))
+// named is the name that a body gives a resource, and the attribute it stands in.
+func named(body any) (attr, name string) {
+	for _, attr := range []string{"userName", "displayName"} {
+		if name := text(dig(body, attr)); name != "" {
+			return attr, name
+		}
 	}
+	return "", ""
+}
+
+// lose notes what may be there although no answer said so.
+func (s *suite) lose(endpoint string, body any) {
+	if attr, name := named(body); strings.HasPrefix(strings.ToLower(name), s.run) {
+		s.lost = append(s.lost, lostName{endpoint, attr, name})
+	}
+}
+
+func (s *suite) rememberPost(a *answer) {
+	var body any
+	_ = json.Unmarshal(a.body, &body) // bodies that are no JSON have no name either
+	_, name := named(body)
 	if a.code >= 400 && a.code < 500 {
 		return
 	}
@@ -97,15 +111,22 @@ func (s *suite) rememberPost(a *answer) {
 			id = path.Base(u.Path)
 		}
 	}
-	switch {
-	case a.success() && id != "":
+	if a.success() && id != "" {
 		s.made = append(s.made, &resource{path: a.typ.endpoint + "/" + url.PathEscape(id), name: name})
-	case strings.HasPrefix(strings.ToLower(name), s.run):
-		s.lost = append(s.lost, lostName{a.typ.endpoint, attr, name})
+		return
 	}
+	s.lose(a.typ.endpoint, body)
 }
 
+// rememberBulk believes what the results say was made, and looks for the rest later.
 func (s *suite) rememberBulk(a *answer) {
+	var body any
+	_ = json.Unmarshal(a.body, &body) // as above
+	for _, e := range list(dig(body, "Operations")) {
+		if text(dig(e, "method")) == http.MethodPost {
+			s.lose(text(dig(e, "path")), dig(e, "data"))
+		}
+	}
 	for _, e := range list(get(a.obj, "Operations")) {
 		at := text(dig(e, "location"))
 		if !strings.EqualFold(text(dig(e, "method")), http.MethodPost) || at == "" {

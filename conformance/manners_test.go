@@ -201,6 +201,21 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestLostInBulk: what a job made is found and removed whatever its answer says.
+func TestLostInBulk(t *testing.T) {
+	t.Parallel()
+	h := reference(t, "rfc")
+	m := mutant{out: func(m *message) {
+		if strings.HasSuffix(m.r.URL.Path, "/Bulk") {
+			m.body = map[string]any{"schemas": []any{urnBulkReply}, "Operations": []any{}}
+		}
+	}}
+	r := examine(t, m.wrap(h), Options{Only: []string{"bulk"}})
+	if u, g := population(t, h, "/Users"), population(t, h, "/Groups"); u != strangers || g != 0 || len(r.Leftovers) > 0 {
+		t.Errorf("%d users and %d groups are left; said: %v", u, g, r.Leftovers)
+	}
+}
+
 // TestLeftovers: what cannot be removed is named.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
