@@ -47,6 +47,8 @@ func BenchmarkScale(b *testing.B) {
 				{"page-first", scim.Query{StartIndex: 1}, 100},
 				{"page-deep", scim.Query{StartIndex: deep}, 100},
 				{"cursor-first", scim.Query{StartIndex: 1, ByCursor: true}, 100},
+				{"sorted-first", scim.Query{StartIndex: 1, ByCursor: true, Sort: sortOf(b, user, "userName", "")}, 100},
+				{"sorted-deep", scim.Query{StartIndex: 1, ByCursor: true, Sort: sortOf(b, user, "userName", ""), After: `["z","user8"]`}, 100},
 				{"cursor-deep", scim.Query{StartIndex: 1, ByCursor: true, After: after()}, 100},
 			} {
 				b.Run(step.name, func(b *testing.B) {

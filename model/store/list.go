@@ -43,6 +43,7 @@ func (s *Store) Resources(ctx context.Context, source string, t *scim.ResourceTy
 			l.where, l.args, l.few = l.where+` AND `+cond, append(l.args, cargs...), few
 		}
 		l.order = tx.order(t, q.Sort)
+		l.where += l.order.demand()
 		if q.ByCursor {
 			return tx.pageBehind(l, &page)
 		}

@@ -17,6 +17,7 @@ type order struct {
 	expr       string // SQL of the key; empty: by id alone
 	kind       sqlKind
 	descending bool
+	always     bool // every resource has a key
 }
 
 func (t *Tx) order(rt *scim.ResourceType, s *scim.Sort) order {
@@ -25,8 +26,13 @@ func (t *Tx) order(rt *scim.ResourceType, s *scim.Sort) order {
 		return o
 	}
 	b := &filterSQL{pg: t.pg, rt: rt}
-	o.expr, o.kind = b.sortKey(s)
 	o.descending = s.Descending
+	switch column := b.indexed(s.Path); column {
+	case "r.key", "r.id": // an index has them in order
+		o.expr, o.kind, o.always = column, kindText, true
+	default:
+		o.expr, o.kind = b.sortKey(s)
+	}
 	return o
 }
 
@@ -83,6 +89,15 @@ func ordinal(from, name string) string {
 	return strings.Replace(from, " AS "+name+"(value)", " WITH ORDINALITY AS "+name+"(value, n)", 1)
 }
 
+// demand is the condition under which an index that has the order holds a row. No
+// user is without a name.
+func (o order) demand() string {
+	if o.expr == "r.key" {
+		return ` AND r.key <> ''`
+	}
+	return ""
+}
+
 // column selects the key behind other columns.
 func (o order) column() string {
 	if o.expr == "" {
@@ -102,6 +117,10 @@ func (o order) by(few bool) string {
 	switch {
 	case o.expr == "":
 		return id
+	case o.always && o.descending:
+		return o.expr + " DESC, " + id
+	case o.always:
+		return o.expr + ", " + id
 	case o.descending:
 		return o.expr + " DESC NULLS FIRST, " + id
 	}
@@ -188,6 +207,9 @@ func (o order) behind(p position) (cond string, args []any) {
 		return ` AND r.id > ?`, []any{p.id}
 	}
 	if p.key == nil {
+		if o.always {
+			return ` AND 1 = 0`, nil
+		}
 		if o.descending { // those without a key were first
 			return ` AND (` + o.expr + ` IS NOT NULL OR r.id > ?)`, []any{p.id}
 		}
@@ -197,6 +219,9 @@ func (o order) behind(p position) (cond string, args []any) {
 	after, rest := ">", " OR "+o.expr+" IS NULL"
 	if o.descending {
 		after, rest = "<", ""
+	}
+	if o.always { // so written that an index can begin there
+		return fmt.Sprintf(` AND %s %s= %s AND (%s %s %s OR r.id > ?)`, o.expr, after, param, o.expr, after, param), []any{p.key, p.key, p.id}
 	}
 	return fmt.Sprintf(` AND (%s %s %s OR (%s = %s AND r.id > ?)%s)`, o.expr, after, param, o.expr, param, rest), []any{p.key, p.key, p.id}
 }
