@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ func bulkChecks() []check {
 }
 
 func (p *probe) bulk(changes object, ops ...any) []any {
-	a := p.post("/Bulk", merge(object{"schemas": array{urnBulk}, "Operations": array(ops)}, changes))
+	a := p.post("/Bulk", merge(object{"schemas": array{urnBulk}, "Operations": ops}, changes))
 	p.status(a, 200)
 	l, ok := get(a.obj, "Operations").([]any)
 	p.that(ok, "a list of Operations", show(get(a.obj, "Operations")))
@@ -63,7 +64,7 @@ func (p *probe) outcome(l []any, i int, codes ...int) any {
 		got = fmt.Sprint(get(m, "code"))
 	}
 	for _, c := range codes {
-		if got == fmt.Sprint(c) {
+		if got == strconv.Itoa(c) {
 			return l[i]
 		}
 	}

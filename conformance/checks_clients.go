@@ -1,8 +1,8 @@
 package conformance
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -142,7 +142,7 @@ func interopChecks() []check {
 			p.refused(p.get(query(p.users().endpoint, "filter", `scimhubUnknown eq "x"`)), 400)
 		}).with("filter"),
 		c(Should, "interop.page", "Pages hold 100 resources", "Clients need thousands of requests.", func(p *probe) {
-			p.that(p.maxResults == 0 || p.maxResults >= 100, "filter.maxResults of 100 or more", fmt.Sprint(p.maxResults))
+			p.that(p.maxResults == 0 || p.maxResults >= 100, "filter.maxResults of 100 or more", strconv.Itoa(p.maxResults))
 		}),
 		c(Must, "interop.type-id", "The id of a resource type is its name", "Clients that ask by name find nothing.", func(p *probe) {
 			p.trail = append(p.trail, p.listTypes)

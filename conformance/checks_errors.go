@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ func errorChecks() []check {
 				return observation{}
 			}
 			v := get(a.obj, "status")
-			return judge(v == fmt.Sprint(a.code), fmt.Sprintf("status %q", fmt.Sprint(a.code)), "status "+show(v))
+			return judge(v == strconv.Itoa(a.code), fmt.Sprintf("status %q", strconv.Itoa(a.code)), "status "+show(v))
 		})),
 		should("errors.detail", "RFC 7644 §3.12", "An Error says in detail what is wrong",
 			"Okta's tests demand it; without it nobody can help the administrator.", nil).watching(onError(func(a *answer) observation {

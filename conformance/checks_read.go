@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -186,7 +187,7 @@ func listChecks() []check {
 			"Clients that ask for everything get nothing.", func(p *probe) {
 				a := p.get(query(p.users().endpoint, "count", "100000", "attributes", "userName"))
 				n := len(p.found(a))
-				p.that(p.maxResults <= 0 || n <= p.maxResults, fmt.Sprintf("at most filter.maxResults = %d resources", p.maxResults), fmt.Sprintf("%d", n))
+				p.that(p.maxResults <= 0 || n <= p.maxResults, fmt.Sprintf("at most filter.maxResults = %d resources", p.maxResults), strconv.Itoa(n))
 			}),
 		should("list.count-text", "RFC 7644 §3.12", "A count that is no number is 400",
 			"A typing error loads the directory.", func(p *probe) { p.status(p.get(query(p.users().endpoint, "count", "many")), 400) }),
@@ -246,7 +247,7 @@ func listCount(p *probe) {
 	p.user()
 	p.user()
 	n := len(p.found(p.get(query(p.users().endpoint, "count", "1"))))
-	p.that(n == 1, "one resource", fmt.Sprintf("%d", n))
+	p.that(n == 1, "one resource", strconv.Itoa(n))
 }
 
 func listEmpty(key, value string) func(*probe) {
@@ -254,7 +255,7 @@ func listEmpty(key, value string) func(*probe) {
 		p.user()
 		a := p.get(query(p.users().endpoint, key, value))
 		n := len(p.found(a))
-		p.that(n == 0, "no resource", fmt.Sprintf("%d", n))
+		p.that(n == 0, "no resource", strconv.Itoa(n))
 		total, _ := number(get(a.obj, "totalResults"))
 		p.that(total > 0, "the true total", show(get(a.obj, "totalResults")))
 	}
@@ -276,7 +277,7 @@ func listBeyond(p *probe) {
 	p.user()
 	a := p.get(query(p.users().endpoint, "startIndex", "1000000", "count", "2"))
 	n := len(p.found(a))
-	p.that(n == 0, "no resource", fmt.Sprintf("%d", n))
+	p.that(n == 0, "no resource", strconv.Itoa(n))
 	total, _ := number(get(a.obj, "totalResults"))
 	p.that(total > 0, "the true total", show(get(a.obj, "totalResults")))
 }
@@ -285,7 +286,7 @@ func listPages(p *probe) {
 	c := p.people()
 	var got []string
 	for start := 1; start <= 3 && !p.done; start++ {
-		a := p.get(query(p.users().endpoint, "filter", `title eq "`+c.mark+`"`, "startIndex", fmt.Sprint(start), "count", "1"))
+		a := p.get(query(p.users().endpoint, "filter", `title eq "`+c.mark+`"`, "startIndex", strconv.Itoa(start), "count", "1"))
 		got = append(got, p.found(a)...)
 		p.has(a, 3, "totalResults")
 		p.has(a, start, "startIndex")

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -56,7 +57,7 @@ func sortPages(p *probe) {
 	var got []string
 	for start := 1; start <= 3 && !p.done; start++ {
 		got = append(got, p.found(p.get(query(p.users().endpoint, "filter", `title eq "`+c.mark+`"`, "sortBy", "userName",
-			"sortOrder", "descending", "startIndex", fmt.Sprint(start), "count", "1")))...)
+			"sortOrder", "descending", "startIndex", strconv.Itoa(start), "count", "1")))...)
 	}
 	want := slices.Clone(c.ids)
 	slices.Reverse(want)
@@ -84,7 +85,7 @@ func cursorChecks() []check {
 		should("cursor.other-count", "RFC 9865 §2.1", "A cursor with another count is 400 invalidCount, or is followed", "Pages overlap.", cursorOtherCount),
 		must("cursor.count-zero", "RFC 9865 §2", "count=0 gives no resource", "A question for a number loads the directory.", func(p *probe) {
 			n := len(p.found(p.cursorPage("", "0")))
-			p.that(n == 0, "no resource", fmt.Sprint(n))
+			p.that(n == 0, "no resource", strconv.Itoa(n))
 		}),
 		must("cursor.search", "RFC 9865 §3", "cursor works in the body of a search", "Clients that keep filters out of URLs cannot page.", cursorSearch),
 		must("cursor.stable", "RFC 9865 §1", "A user made between two pages moves nobody", "People are lost or repeated when somebody else writes.", cursorStable),

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -144,47 +145,48 @@ func (p *probe) status(a *answer, codes ...int) bool {
 }
 
 // accepted demands success. That a POST says so with 201 is a check of its own.
-func (p *probe) accepted(a *answer) bool { return p.that(a.success(), "status 201", a.saw()) }
+func (p *probe) accepted(a *answer) { p.that(a.success(), "status 201", a.saw()) }
 
 func either(codes []int) string {
 	words := make([]string, len(codes))
 	for i, c := range codes {
-		words[i] = fmt.Sprint(c)
+		words[i] = strconv.Itoa(c)
 	}
 	return strings.Join(words, " or ")
 }
 
 // refused demands a status of 4xx: one of codes, if there are any.
-func (p *probe) refused(a *answer, codes ...int) bool {
+func (p *probe) refused(a *answer, codes ...int) {
 	if len(codes) > 0 {
-		return p.status(a, codes...)
+		p.status(a, codes...)
+		return
 	}
-	return p.that(a.err == nil && a.code >= 400 && a.code < 500, "a refusal: status 400", a.saw())
+	p.that(a.err == nil && a.code >= 400 && a.code < 500, "a refusal: status 400", a.saw())
 }
 
 // kind demands the status and one of the scimType words (RFC 7644 §3.12, table 9).
-func (p *probe) kind(a *answer, code int, words ...string) bool {
+func (p *probe) kind(a *answer, code int, words ...string) {
 	got := text(get(a.obj, "scimType"))
 	ok := a.err == nil && a.code == code && slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, got) })
-	return p.that(ok, fmt.Sprintf("status %d with scimType %s", code, strings.Join(words, " or ")), a.saw())
+	p.that(ok, fmt.Sprintf("status %d with scimType %s", code, strings.Join(words, " or ")), a.saw())
 }
 
 // has demands that the body says what want says, at the place that keys lead to.
-func (p *probe) has(a *answer, want any, keys ...string) bool {
+func (p *probe) has(a *answer, want any, keys ...string) {
 	if p.done {
-		return false
+		return
 	}
 	got := dig(a.obj, keys...)
-	return p.that(includes(want, got), place(keys)+show(want), place(keys)+show(got))
+	p.that(includes(want, got), place(keys)+show(want), place(keys)+show(got))
 }
 
 // lacks demands that there is nothing at a place.
-func (p *probe) lacks(a *answer, keys ...string) bool {
+func (p *probe) lacks(a *answer, keys ...string) {
 	if p.done {
-		return false
+		return
 	}
 	got := dig(a.obj, keys...)
-	return p.that(unassigned(got), "no value at "+strings.Join(keys, "."), place(keys)+show(got))
+	p.that(unassigned(got), "no value at "+strings.Join(keys, "."), place(keys)+show(got))
 }
 
 func place(keys []string) string {
@@ -228,10 +230,10 @@ func (a *answer) listProblem() string {
 
 // exactly demands that a list holds these resources of the candidates and no other
 // of them. Resources of somebody else do not matter.
-func (p *probe) exactly(a *answer, candidates, want []string) bool {
+func (p *probe) exactly(a *answer, candidates, want []string) {
 	got := p.found(a)
 	if p.done {
-		return false
+		return
 	}
 	ok := true
 	for _, c := range candidates {
@@ -249,6 +251,6 @@ func (p *probe) exactly(a *answer, candidates, want []string) bool {
 		}
 		return strings.Join(out, ", ")
 	}
-	return p.that(ok, fmt.Sprintf("of the %d prepared resources: %s", len(candidates), names(want)),
+	p.that(ok, fmt.Sprintf("of the %d prepared resources: %s", len(candidates), names(want)),
 		fmt.Sprintf("%s (%d in the list)", names(got), len(got)))
 }

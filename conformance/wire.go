@@ -69,12 +69,11 @@ func anonymous(r *request) { r.anonymous = true }
 
 // query appends parameters to a path, in order, escaped.
 func query(path string, pairs ...string) string {
-	sep := "?"
+	var params []string
 	for i := 0; i+1 < len(pairs); i += 2 {
-		path += sep + url.QueryEscape(pairs[i]) + "=" + strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20")
-		sep = "&"
+		params = append(params, url.QueryEscape(pairs[i])+"="+strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
 	}
-	return path
+	return path + "?" + strings.Join(params, "&")
 }
 
 // send carries out one request. A service that asks to wait is given the time it
