@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 )
 
@@ -74,14 +76,41 @@ func (h *benchHub) patch(n int64) error {
 	return err
 }
 
+// pageAt asks for a page. It looks at one answer and reads the others to their end,
+// as the canned ones are read: a client's own work is no part of the comparison.
 func (h *benchHub) pageAt(query string) func(int64) error {
-	return func(int64) error {
-		out, err := h.get(query)
-		if err == nil && !bytes.Contains(out, []byte(`"itemsPerPage":100,`)) {
-			err = fmt.Errorf("%s: not a page of 100: %.200s", query, out)
+	var checked sync.Once
+	return func(int64) (err error) {
+		checked.Do(func() {
+			var out []byte
+			if out, err = h.get(query); err == nil && !bytes.Contains(out, []byte(`"itemsPerPage":100,`)) {
+				err = fmt.Errorf("%s: not a page of 100: %.200s", query, out)
+			}
+		})
+		if err != nil {
+			return err
 		}
+		return h.drain("/Users?" + query)
+	}
+}
+
+// drain reads an answer and forgets it.
+func (h *benchHub) drain(path string) error {
+	req, err := http.NewRequest(http.MethodGet, h.url+path, nil)
+	if err != nil {
 		return err
 	}
+	req.Header.Set("Authorization", "Bearer bench")
+	res, err := h.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", path, res.Status)
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
 }
 
 // page is a page of 100 as the hub answers it. It walks all pages on the way, to

@@ -165,6 +165,7 @@ func newBenchHub(b *testing.B, dsn string) *benchHub {
 	b.Setenv("BENCH_TOKEN", "bench")
 	b.Setenv("BENCH_DSN", dsn)
 	config := "listen: 127.0.0.1:0\ndatabase: ${env:BENCH_DSN}\nsources: {hr: {tokens: [{name: main, secret: \"${env:BENCH_TOKEN}\"}]}}\n"
+	collectSeldom() // as serve does
 	ctx, cancel := context.WithCancel(b.Context())
 	i, err := start(ctx, instanceOptions{Name: "bench", Config: []byte(config), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -241,10 +242,7 @@ func (h *benchHub) create(n int64) error {
 	return err
 }
 
-func (h *benchHub) read(n int64) error {
-	_, err := h.do(http.MethodGet, "/Users/"+h.ids[int(n)%len(h.ids)], nil, http.StatusOK)
-	return err
-}
+func (h *benchHub) read(n int64) error { return h.drain("/Users/" + h.ids[int(n)%len(h.ids)]) }
 
 func (h *benchHub) find(n int64) error {
 	out, err := h.do(http.MethodGet, fmt.Sprintf("/Users?filter=userName+eq+%%22user%08d@example.com%%22", h.names[int(n)%len(h.names)]), nil, http.StatusOK)

@@ -21,10 +21,14 @@ func (t *Tx) condition(f scim.Filter, rt *scim.ResourceType) (text string, args 
 			few = true
 			b.args = set.args
 			if t.pg { // an array: a plan with any other way in is out of the question
-				b.text.WriteString("r.id = ANY(ARRAY(" + set.text + ")) AND ")
+				b.text.WriteString("r.id = ANY(ARRAY(" + set.text + "))")
 			} else {
-				b.text.WriteString("r.id IN (" + set.text + ") AND ")
+				b.text.WriteString("r.id IN (" + set.text + ")")
 			}
+			if _, exact := f.(scim.Compare); exact { // what the index found is what was asked for
+				return "(" + b.text.String() + ")", b.args, few, nil
+			}
+			b.text.WriteString(" AND ")
 		}
 	}
 	if err := b.node(f, rootScope{b}); err != nil {
@@ -121,6 +125,20 @@ func (b *filterSQL) present(p scim.Path, s scope) {
 	b.text.WriteString("EXISTS (SELECT 1 FROM " + from + and(element.single(scim.Path{Attr: p.Sub}, kindAny)+" IS NOT NULL", from) + ")")
 }
 
+// inGroup writes the test whether a user is in a certain group, which looks from the
+// group down, once, instead of up from every user; false if f is no such test.
+func (b *filterSQL) inGroup(f scim.Compare, s scope) bool {
+	_, root := s.(rootScope)
+	id, isText := f.Value.(string)
+	if !root || !isText || f.Op != scim.Eq || f.Path.URI != "" || !keptAsRows(b.rt, "groups") ||
+		!strings.EqualFold(f.Path.Attr, "groups") || f.Path.Sub != "" && !strings.EqualFold(f.Path.Sub, "value") {
+		return false
+	}
+	b.text.WriteString("((r.source, r.id) IN (" + membersBelow(b.pg) + "SELECT source, id FROM down))")
+	b.args = append(b.args, id)
+	return true
+}
+
 // and appends a condition to a FROM clause that may have a WHERE of its own.
 func and(cond, from string) string {
 	if i := strings.LastIndexByte(from, ')'); strings.Contains(from[i+1:], " WHERE ") {
@@ -146,6 +164,9 @@ func (b *filterSQL) compare(f scim.Compare, s scope) error {
 			return nil
 		}
 		b.leaf(s.single(f.Path, kind), f.Op, f.Value, kind)
+		return nil
+	}
+	if b.inGroup(f, s) {
 		return nil
 	}
 	value := element.single(scim.Path{Attr: f.Path.Sub}, kind)
@@ -213,7 +234,11 @@ func (b *filterSQL) leaf(x string, op scim.Op, value any, kind sqlKind) {
 	default:
 		cond = x + " " + sqlOps[op] + " " + param
 	}
-	b.text.WriteString("COALESCE(" + cond + ", " + absent + ")")
+	if op == scim.Eq && x == memberColumn { // always there, and found by an index if it stands alone
+		b.text.WriteString("(" + cond + ")")
+	} else {
+		b.text.WriteString("COALESCE(" + cond + ", " + absent + ")")
+	}
 	for range n {
 		b.args = append(b.args, value)
 	}
