@@ -142,7 +142,7 @@ func (s rootScope) elements(p scim.Path) (string, scope, bool) {
 	switch {
 	case p.URI != "":
 	case strings.EqualFold(p.Attr, "members") && keptAsRows(s.b.rt, "members"):
-		return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": "m.member_id",
+		return "group_members m WHERE m.group_id = r.id", rowScope{map[string]string{"value": memberColumn,
 			"type": "NULLIF(m.type_fold, '')", "display": "NULLIF(m.fold, '')"}, s.b}, true
 	case strings.EqualFold(p.Attr, "groups") && keptAsRows(s.b.rt, "groups"):
 		return groupsFrom(s.b.extract("g.search", []string{"displayname"}, kindText), s.b.pg),
@@ -224,6 +224,9 @@ func (e elementScope) elements(p scim.Path) (string, scope, bool) {
 	inner.plain = true
 	return from, inner, true
 }
+
+// memberColumn is the id of a member, in filters.
+const memberColumn = "m.member_id"
 
 // rowScope is an element kept as a row: members of a group, groups of a user.
 type rowScope struct {

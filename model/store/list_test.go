@@ -130,6 +130,9 @@ func TestLookUps(t *testing.T) {
 		}
 		create(t, db, newUser(t, "u1", "ada", emails("work", "Ada@X", "home", "shared@x", "other", "Ada@X")), newUser(t, "u2", "bob", emails("home", "ada@x", "work", "shared@x")),
 			newUser(t, "u3", "eve", emails("work", long)), newGroup(t, "g1", "Team", store.Member{ID: "u1"}), newGroup(t, "g2", "team", store.Member{ID: "g1"}), newGroup(t, "g3", "other"))
+		foreign := newGroup(t, "f1", "theirs", store.Member{ID: "u1"})
+		foreign.Source = "okta"
+		create(t, db, foreign)
 		check := func(rt *scim.ResourceType, filter string, want ...string) {
 			t.Helper()
 			ids, n := list(t, db, "hr", rt, scim.Query{Filter: filterOf(t, rt, filter), StartIndex: 1, Count: 10})
@@ -151,6 +154,8 @@ func TestLookUps(t *testing.T) {
 		check(user, `groups[value eq "g2" and type eq "indirect"]`, "u1")
 		check(user, `groups[value eq "g2" and type eq "direct"]`)
 		check(user, `groups.value eq "g2" or groups.value eq "g3"`, "u1")
+		check(user, `groups.value eq "f1"`)
+		check(user, `not (groups.value eq "g2")`, "u2", "u3")
 		check(group, `displayName eq "TEAM"`, "g1", "g2")
 		check(group, `members eq "u1" and id eq "g1"`, "g1")
 		check(group, `members[value eq "g1"]`, "g2")
