@@ -114,3 +114,19 @@ func BenchmarkServePatch(b *testing.B) {
 			fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"title","value":"t%d"}]}`, i), 200)
 	}
 }
+
+// BenchmarkServeGroup reads a group of 10,000 members.
+func BenchmarkServeGroup(b *testing.B) {
+	h := benchServer(b)
+	var members []string
+	for i := range 10_000 {
+		members = append(members, fmt.Sprintf(`{"value":"01a2061a-584a-731f-a0d5-%012d","type":"User"}`, i))
+	}
+	w := call(b, h, "POST", "/scim/v2/Groups", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"all","members":[`+
+		strings.Join(members, ",")+`]}`, 201)
+	path := strings.TrimPrefix(w.Header().Get("Location"), "http://example.com")
+	b.ReportAllocs()
+	for b.Loop() {
+		call(b, h, "GET", path, "", 200)
+	}
+}

@@ -40,6 +40,8 @@ func appendJSON(out []byte, v any) ([]byte, error) {
 		return appendList(out, v)
 	case listBody:
 		return appendPage(out, v, nil)
+	case groupBody:
+		return appendGroup(out, v, nil)
 	case passedOn:
 		return appendPassedOn(out, v)
 	case whole:
@@ -116,9 +118,8 @@ func appendList[T any](out []byte, list []T) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendPage writes a list response. spill, if set, may take away what is there
-// already after each resource.
-func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]byte, error) {
+// appendPage writes a list response; away may be nil.
+func appendPage(out []byte, l listBody, away spill) ([]byte, error) {
 	out = append(out, `{"schemas":`...)
 	out, err := appendList(out, l.Schemas)
 	if err != nil {
@@ -146,7 +147,7 @@ func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]b
 			out = append(out, ',')
 		}
 		var there bool
-		if out, there, err = appendResource(out, v); err != nil {
+		if out, there, err = appendResource(out, v, away); err != nil {
 			return out, err
 		}
 		if !there {
@@ -154,8 +155,8 @@ func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]b
 			continue
 		}
 		shown++
-		if spill != nil {
-			if out, err = spill(out); err != nil {
+		if away != nil {
+			if out, err = away(out); err != nil {
 				return out, err
 			}
 		}
@@ -168,7 +169,7 @@ func appendPage(out []byte, l listBody, spill func([]byte) ([]byte, error)) ([]b
 }
 
 // appendResource writes one resource of a list, unless it has gone.
-func appendResource(out []byte, v any) ([]byte, bool, error) {
+func appendResource(out []byte, v any, away spill) ([]byte, bool, error) {
 	e, ok := v.(*entry)
 	if !ok {
 		out, err := appendJSON(out, v)
@@ -178,7 +179,12 @@ func appendResource(out []byte, v any) ([]byte, bool, error) {
 	if !there || err != nil {
 		return out, false, err
 	}
-	out, err = appendJSON(out, rendered(e.t, e.res, e.base, e.fields))
+	body := rendered(e.t, e.res, e.base, e.fields)
+	if g, ok := body.(groupBody); ok {
+		out, err = appendGroup(out, g, away)
+	} else {
+		out, err = appendJSON(out, body)
+	}
 	e.res = scim.Resource{} // it may be large, and the next one too
 	return out, true, err
 }

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// spillAt is how much of a list is encoded before it goes out, in bytes: a page of
-// large groups is never in memory as a whole.
+// spillAt is how much of a list or a group is encoded before it goes out, in bytes:
+// neither is ever in memory as a whole.
 const spillAt = 128 << 10
 
 // errGone says that the client has gone; there is nobody to tell.
@@ -23,7 +23,7 @@ type output struct {
 
 // write sends the answer and returns its status, and whether it is whole. The body
 // is complete before the header goes out, so that an encoding failure still becomes
-// a proper 500; only of lists beyond spillAt the beginning is already on its way.
+// a proper 500; only of what is larger than spillAt the beginning is on its way then.
 func (x *exchange) write(rep reply) (status int, whole bool) {
 	buf := buffers.Get().(*[]byte)
 	defer func() {
@@ -61,6 +61,11 @@ func (o *output) encode(out []byte) (body []byte, err error) {
 	case listBody:
 		err = guard(func() (err error) {
 			body, err = appendPage(out, v, o.spill)
+			return err
+		})
+	case groupBody:
+		err = guard(func() (err error) {
+			body, err = appendGroup(out, v, o.spill)
 			return err
 		})
 	default:

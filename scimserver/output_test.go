@@ -86,6 +86,12 @@ func TestLargePagesGoOutInParts(t *testing.T) {
 	if head.ContentLength != int64(len(body)) {
 		t.Errorf("HEAD says %d bytes, GET sent %d", head.ContentLength, len(body))
 	}
+	one := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{members: 5000} })
+	resp = raw(t, one, "GET", "/Groups/7")
+	var group struct{ Members []struct{ Value string } }
+	if err := json.NewDecoder(resp.Body).Decode(&group); err != nil || len(group.Members) != 5000 || resp.ContentLength >= 0 {
+		t.Errorf("one group: %v, %d members, length %d", err, len(group.Members), resp.ContentLength)
+	}
 	// Groups that go meanwhile are not shown, and not counted.
 	for _, groups := range []int{1, 2, 5, 20} {
 		s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = large{groups: groups, members: 1000, gone: true} })

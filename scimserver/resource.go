@@ -73,15 +73,16 @@ type passedOn struct {
 
 // rendered is the body of a resource; what the backend has encoded is passed on.
 func rendered(t *scim.ResourceType, res scim.Resource, base string, f scim.Fields) any {
-	if res.Encoded != nil && len(res.Attrs) == 0 {
-		return whole{t, res, base}
+	members, res, whole := shownMembers(t, res, base, f)
+	var out any = t.Render(res, base, f)
+	if rest, ok := out.(map[string]any); ok && res.Encoded != nil {
+		delete(rest, "schemas") // in the encoded part
+		out = passedOn{res.Encoded, rest}
 	}
-	out := t.Render(res, base, f)
-	if res.Encoded == nil {
-		return out
+	if whole {
+		return groupBody{out, members}
 	}
-	delete(out, "schemas") // in the encoded part
-	return passedOn{res.Encoded, out}
+	return out
 }
 
 // get serves GET /Users/{id} (RFC 7644 §3.4.1).
