@@ -73,6 +73,7 @@ func homes() map[string][]string {
 		"github.com/casbin/":              {"policy", "admin"},
 		"cel.dev/":                        {"policy"},
 		"github.com/elimity-com/scim":     {"model/scim"},
+		"github.com/go-jose/":             {"scimserver"},
 		"github.com/spf13/cobra":          {"cmd"},
 		"net/http/httptest":               {}, // tests only
 		"github.com/google/go-cmp":        {}, // tests only

@@ -1,116 +1,63 @@
 package scimserver
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // hashes of the algorithms below
-	_ "crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // partEncoding is base64url without padding, and nothing that decodes to the same
 // twice (RFC 7515 §2).
 var partEncoding = base64.RawURLEncoding.Strict()
 
-// algorithm is one way to sign (RFC 7518 §3.1, RFC 8037 §3.1). All are asymmetric:
-// who can check a token must not be able to make one.
-type algorithm struct {
-	hash   crypto.Hash
-	verify func(key any, a algorithm, digest, message, signature []byte) bool
-	curve  elliptic.Curve
-}
-
-var algorithms = map[string]algorithm{
-	"RS256": {crypto.SHA256, verifyPKCS1, nil},
-	"RS384": {crypto.SHA384, verifyPKCS1, nil},
-	"RS512": {crypto.SHA512, verifyPKCS1, nil},
-	"PS256": {crypto.SHA256, verifyPSS, nil},
-	"PS384": {crypto.SHA384, verifyPSS, nil},
-	"PS512": {crypto.SHA512, verifyPSS, nil},
-	"ES256": {crypto.SHA256, verifyECDSA, elliptic.P256()},
-	"ES384": {crypto.SHA384, verifyECDSA, elliptic.P384()},
-	"ES512": {crypto.SHA512, verifyECDSA, elliptic.P521()},
-	"EdDSA": {0, verifyEd25519, nil},
+// algorithms are the ways to sign that are taken (RFC 7518 §3.1, RFC 8037 §3.1). All
+// are asymmetric: who can check a token must not be able to make one.
+var algorithms = []jose.SignatureAlgorithm{
+	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+	jose.PS256, jose.PS384, jose.PS512, jose.RS256, jose.RS384, jose.RS512,
 }
 
 func algorithmNames() string {
-	names := make([]string, 0, len(algorithms))
-	for n := range algorithms {
-		names = append(names, n)
+	names := make([]string, len(algorithms))
+	for i, a := range algorithms {
+		names[i] = string(a)
 	}
-	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
 
-func verifyPKCS1(key any, a algorithm, digest, _, signature []byte) bool {
-	pub, ok := key.(*rsa.PublicKey)
-	return ok && rsa.VerifyPKCS1v15(pub, a.hash, digest, signature) == nil
-}
-
-func verifyPSS(key any, a algorithm, digest, _, signature []byte) bool {
-	pub, ok := key.(*rsa.PublicKey)
-	return ok && rsa.VerifyPSS(pub, a.hash, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
-}
-
-// verifyECDSA wants both halves in full length (RFC 7518 §3.4).
-func verifyECDSA(key any, a algorithm, digest, _, signature []byte) bool {
-	pub, ok := key.(*ecdsa.PublicKey)
-	size := (a.curve.Params().BitSize + 7) / 8
-	if !ok || pub.Curve != a.curve || len(signature) != 2*size {
-		return false
-	}
-	return ecdsa.Verify(pub, digest, new(big.Int).SetBytes(signature[:size]), new(big.Int).SetBytes(signature[size:]))
-}
-
-func verifyEd25519(key any, _ algorithm, _, message, signature []byte) bool {
-	pub, ok := key.(ed25519.PublicKey)
-	return ok && ed25519.Verify(pub, message, signature)
-}
-
-// signingKey is one public key of an issuer.
-type signingKey struct {
-	kid, alg string // alg may be empty: any that the key can
-	public   any
-}
-
-// verifies reports whether the key made the token's signature.
-func (k signingKey) verifies(t signedToken) bool {
-	a, ok := algorithms[t.alg]
-	if !ok || k.alg != "" && k.alg != t.alg {
-		return false
-	}
-	var digest []byte
-	if a.hash != 0 {
-		h := a.hash.New()
-		h.Write([]byte(t.signed))
-		digest = h.Sum(nil)
-	}
-	return a.verify(k.public, a, digest, []byte(t.signed), t.signature)
-}
-
-// maxKeys is how many keys of one issuer are kept: each may have to be tried.
-const maxKeys = 100
+// Limits of the keys of an issuer. RSA keys that are shorter are not to be trusted
+// (RFC 7518 §3.3); checking with longer ones would cost too much, and so would
+// trying more keys.
+const (
+	maxKeys = 100
+	minRSA  = 2048 // bits
+	maxRSA  = 8192
+	joseRSA = 4096 // what go-jose reads by itself
+)
 
 // parseKeySet reads the keys of a set that can check signatures (RFC 7517 §5);
 // others are left out. A set without any is an error.
-func parseKeySet(text []byte) ([]signingKey, error) {
+func parseKeySet(text []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, errors.New("the answer is not a JSON Web Key Set")
 	}
-	var out []signingKey
+	var out []jose.JSONWebKey
 	for _, raw := range set.Keys {
-		if k, ok := parseKey(raw); ok && len(out) < maxKeys {
+		if len(out) == maxKeys {
+			break
+		}
+		if k, ok := parseKey(raw); ok {
 			out = append(out, k)
 		}
 	}
@@ -120,57 +67,59 @@ func parseKeySet(text []byte) ([]signingKey, error) {
 	return out, nil
 }
 
-func parseKey(raw []byte) (signingKey, bool) {
-	var j struct {
-		Kty, Kid, Alg, Use, Crv, N, E, X, Y string
-		KeyOps                              []string `json:"key_ops"`
+// parseKey reads one key, and says whether it can check signatures and may. A private
+// key that somebody published proves nothing any more.
+func parseKey(raw []byte) (k jose.JSONWebKey, ok bool) {
+	var ops struct { // go-jose has no place for it
+		KeyOps []string `json:"key_ops"`
 	}
-	if json.Unmarshal(raw, &j) != nil || j.Use != "" && j.Use != "sig" || j.KeyOps != nil && !slices.Contains(j.KeyOps, "verify") {
-		return signingKey{}, false
+	if json.Unmarshal(raw, &ops) != nil || ops.KeyOps != nil && !slices.Contains(ops.KeyOps, "verify") {
+		return k, false
 	}
-	k := signingKey{kid: j.Kid, alg: j.Alg}
-	switch {
-	case j.Kty == "RSA":
-		k.public = rsaKey(j.N, j.E)
-	case j.Kty == "EC":
-		k.public = ecKey(j.Crv, j.X, j.Y)
-	case j.Kty == "OKP" && j.Crv == "Ed25519":
-		if x, err := partEncoding.DecodeString(j.X); err == nil && len(x) == ed25519.PublicKeySize {
-			k.public = ed25519.PublicKey(x)
+	if k.UnmarshalJSON(raw) != nil {
+		if k, ok = longRSA(raw); !ok {
+			return k, false
 		}
 	}
-	return k, k.public != nil
+	if k.Use != "" && k.Use != "sig" {
+		return k, false
+	}
+	return k, slices.ContainsFunc(algorithms, func(a jose.SignatureAlgorithm) bool { return fits(k, a) })
 }
 
-// rsaKey is nil for keys that are too short to trust (RFC 7518 §3.3), or so long
-// that checking would cost too much. (An untyped nil: see parseKey.)
-func rsaKey(n, e string) any {
-	nb, err1 := partEncoding.DecodeString(n)
-	eb, err2 := partEncoding.DecodeString(e)
-	if err1 != nil || err2 != nil || len(nb) > 1025 || len(eb) == 0 || len(eb) > 4 {
-		return nil
+// longRSA reads a public RSA key whose only fault may be that it has more than joseRSA
+// bits. (go-jose can be told to take them, but only for everybody in the process.)
+func longRSA(raw []byte) (k jose.JSONWebKey, ok bool) {
+	var j struct {
+		Kty, Kid, Alg, Use, N, E string
+		D                        json.RawMessage
 	}
-	modulus, exponent := new(big.Int).SetBytes(nb), new(big.Int).SetBytes(eb).Int64()
-	if modulus.BitLen() < 2048 || modulus.Bit(0) == 0 || exponent < 3 || exponent%2 == 0 || exponent > 1<<31-1 {
-		return nil
+	if json.Unmarshal(raw, &j) != nil || j.Kty != "RSA" || j.D != nil {
+		return k, false
 	}
-	return &rsa.PublicKey{N: modulus, E: int(exponent)}
+	n, err := partEncoding.DecodeString(j.N)
+	e, err2 := partEncoding.DecodeString(j.E)
+	if err != nil || err2 != nil || len(e) > 4 || len(n)*8 <= joseRSA {
+		return k, false
+	}
+	public := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	return jose.JSONWebKey{Key: public, KeyID: j.Kid, Algorithm: j.Alg, Use: j.Use}, true
 }
 
-// ecKey is nil for points that are not on the curve.
-func ecKey(crv, x, y string) any {
-	curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[crv]
-	xb, err1 := partEncoding.DecodeString(x)
-	yb, err2 := partEncoding.DecodeString(y)
-	if curve == nil || err1 != nil || err2 != nil {
-		return nil
+// fits reports whether a key can check what was signed in that way.
+func fits(k jose.JSONWebKey, a jose.SignatureAlgorithm) bool {
+	if k.Algorithm != "" && k.Algorithm != string(a) {
+		return false
 	}
-	if size := (curve.Params().BitSize + 7) / 8; len(xb) != size || len(yb) != size {
-		return nil
+	switch public := k.Key.(type) {
+	case *rsa.PublicKey:
+		bits := public.N.BitLen()
+		return (strings.HasPrefix(string(a), "RS") || strings.HasPrefix(string(a), "PS")) && bits >= minRSA && bits <= maxRSA
+	case *ecdsa.PublicKey:
+		curve := map[jose.SignatureAlgorithm]string{jose.ES256: "P-256", jose.ES384: "P-384", jose.ES512: "P-521"}[a]
+		return public.Curve.Params().Name == curve
+	case ed25519.PublicKey:
+		return a == jose.EdDSA
 	}
-	pub, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, xb, yb))
-	if err != nil {
-		return nil
-	}
-	return pub
+	return false
 }
