@@ -43,7 +43,7 @@ func eachProvider(t *testing.T, sources map[string]string, run func(t *testing.T
 func sourceToken(source string) string { return "token-of-" + source }
 
 const providerConfig = `
-listen: 127.0.0.1:%d
+listen: 127.0.0.1:0
 database: "${env:PROVIDER_DATABASE}"
 admin:
   tokens: [{name: ops, secret: "${env:PROVIDER_ADMIN}", role: admin}]
@@ -52,9 +52,9 @@ sources:
 
 func newProvider(t *testing.T, database string, sources map[string]string) *provider {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
+	dir := t.TempDir()
 	var config strings.Builder
-	fmt.Fprintf(&config, providerConfig, port)
+	config.WriteString(providerConfig)
 	for _, name := range slices.Sorted(mapKeys(sources)) {
 		secret := filepath.Join(dir, name+".token")
 		if err := os.WriteFile(secret, []byte(sourceToken(name)), 0o600); err != nil {
@@ -69,13 +69,20 @@ func newProvider(t *testing.T, database string, sources map[string]string) *prov
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
 	t.Cleanup(transport.CloseIdleConnections)
-	p := &provider{t: t, base: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Transport: transport, Timeout: time.Minute}}
+	p := &provider{t: t, client: &http.Client{Transport: transport, Timeout: time.Minute}}
 	p.hub = launch(t, "hub", []string{"PROVIDER_DATABASE=" + database, "PROVIDER_ADMIN=" + adminToken,
 		"SCIMHUB_RUNTIME_DIR=" + filepath.Join(dir, "run"), "GORACE=halt_on_error=1"}, "serve", "--config", path)
 	await(t, time.Minute, "the hub is ready", func() error {
 		if p.hub.ended() {
 			t.Fatalf("the hub ended by itself: %s", p.hub.err.tail(20))
 		}
+		// The system chooses the port; the program says which.
+		_, rest, _ := strings.Cut(p.hub.out.String(), "scimhub serves ")
+		address, _, found := strings.Cut(rest, " ")
+		if !found {
+			return errors.New("it does not listen yet")
+		}
+		p.base = address
 		return p.alive(t.Context(), "/readyz")
 	})
 	return p
