@@ -135,7 +135,7 @@ func catalogue() []check {
 		createChecks(), createDetailChecks(), readChecks(), listChecks(), filterChecks(), filterDetailChecks(), filterRefusalChecks(),
 		sortChecks(), cursorChecks(), searchChecks(), putChecks(),
 		patchChecks(), patchPathlessChecks(), patchDetailChecks(), patchRefusalChecks(),
-		deleteChecks(), etagChecks(), bulkChecks(), groupChecks(), groupDetailChecks(), attributeChecks(),
+		deleteChecks(), etagChecks(), bulkChecks(), groupChecks(), groupDetailChecks(), raceChecks(), attributeChecks(),
 		entraChecks(), entraPatchChecks(), entraGroupChecks(), oktaChecks(), oneLoginChecks(), interopChecks(),
 	)
 }

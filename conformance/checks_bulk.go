@@ -27,6 +27,12 @@ func bulkChecks() []check {
 		must("bulk.unknown-id", bulkText+".2", "A reference to a bulkId that there is not fails that operation alone", "Things are made that refer to nothing.", bulkUnknown).with("group Group.members"),
 		must("bulk.get", bulkText, "GET in a job is refused", "Nothing in the RFC says what it would mean.", bulkRefused(object{"method": "GET", "path": "/Users"})),
 		must("bulk.no-bulk-id", bulkText, "POST without bulkId is refused", "Its result cannot be told from others.", bulkRefused(nil)),
+		must("bulk.same-id", bulkText+".2", "Two POSTs with one bulkId are refused, both or the second", "Which of the two a reference means is chance.", bulkSameID),
+		must("bulk.version", bulkText, "version of an operation is compared as If-Match: 412 in its result", "A client overwrites what somebody else changed.", func(p *probe) {
+			path, a := p.tagged()
+			l := p.bulk(nil, object{"method": "PUT", "path": path, "version": `W/"scimhub-old"`, "data": p.again(a, nil)})
+			p.outcome(l, 0, 412)
+		}).with("etag"),
 		must("bulk.too-many", bulkText+".4", "More operations than maxOperations are 413", "The service works on what it said it would not.", bulkTooMany),
 		must("bulk.too-large", bulkText+".4", "More bytes than maxPayloadSize are 413", "The service works on what it said it would not.", bulkTooLarge),
 		must("bulk.malformed", "RFC 7644 §3.12", "A job that is no BulkRequest is 400", "The client believes that it was carried out.", func(p *probe) {
@@ -235,6 +241,15 @@ func bulkRefused(o object) func(*probe) {
 		}
 		p.outcome(list(get(a.obj, "Operations")), 0, 400, 405)
 	}
+}
+
+func bulkSameID(p *probe) {
+	a := p.post("/Bulk", object{"schemas": array{urnBulk}, "Operations": array{p.bulkPost(p.users(), "a", nil), p.bulkPost(p.users(), "a", nil)}})
+	if a.failed() {
+		p.refused(a, 400, 409)
+		return
+	}
+	p.outcome(list(get(a.obj, "Operations")), 1, 400, 409)
 }
 
 func bulkTooMany(p *probe) {

@@ -28,6 +28,18 @@ func createChecks() []check {
 			"One person gets two accounts that differ in a capital letter.", createConflictCase),
 		should("create.conflict-unicode", "RFC 7644 §5", "userName is unique over different ways to write the same characters",
 			"Two accounts look the same to everybody.", createConflictUnicode),
+		should("create.conflict-width", "RFC 7644 §5", "userName is unique over full-width and ordinary letters",
+			"Two accounts look the same to everybody.", func(p *probe) {
+				name := p.unique()
+				p.user(object{"userName": name + "-ａlice"})
+				p.status(p.post(p.users().endpoint, p.userBody(object{"userName": name + "-alice"})), 409)
+			}),
+		should("create.sharp-s", "RFC 7644 §5", "userNames with ß and with ss are different",
+			"Two people with similar names cannot both have an account.", func(p *probe) {
+				name := p.unique()
+				p.user(object{"userName": name + "-strasse"})
+				p.accepted(p.post(p.users().endpoint, p.userBody(object{"userName": name + "-straße"})))
+			}),
 		must("create.no-user-name", "RFC 7643 §4.1.1", "A user without userName is 400",
 			"Accounts that nobody can use or find.", createNoName),
 		must("create.empty-user-name", "RFC 7643 §4.1.1", "A user with an empty userName is 400",

@@ -282,6 +282,23 @@ func featureMutants() []mutant {
 				}
 			}
 		}},
+		{name: "version in a job ignored", only: "bulk", checks: "bulk.version", in: func(m *message) {
+			m.operations(func(o map[string]any) { delete(o, "version") })
+		}},
+		{name: "If-Match ignored when many write", only: "race", checks: "race.if-match", in: func(m *message) { m.r.Header.Del("If-Match") }},
+		{name: "simultaneous creates all made", only: "race", checks: "race.create", out: func(m *message) {
+			if m.code == 409 && m.r.Method == http.MethodPost {
+				m.code = 201
+			}
+		}},
+		{name: "a confirmed change is lost", only: "race", checks: "race.patch", in: func(m *message) {
+			m.operations(func(o map[string]any) {
+				if o["value"] == "raced" && o["path"] == "title" {
+					o["op"] = "remove"
+					delete(o, "value")
+				}
+			})
+		}},
 		{name: "failOnErrors ignored", only: "bulk", checks: "bulk.stop", in: func(m *message) { delete(m.in, "failOnErrors") }},
 		{name: "cursor with padding", only: "cursor", checks: "cursor.alphabet", in: func(m *message) {
 			if c := m.r.URL.Query().Get("cursor"); c != "" {

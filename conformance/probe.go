@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // probe is what a check works with. After a finding, or a reason to skip, it does
@@ -72,6 +73,48 @@ func (p *probe) send(method, path string, body any, opts ...option) *answer {
 	p.remember(a)
 	p.observe(a)
 	return a
+}
+
+// together sends requests at the same time, and returns the answers in their order.
+func (p *probe) together(requests ...request) []*answer {
+	answers := make([]*answer, len(requests))
+	if p.done {
+		for i := range answers {
+			answers[i] = &answer{reply: http.Header{}}
+		}
+		return answers
+	}
+	var all sync.WaitGroup
+	for i, r := range requests {
+		all.Go(func() { answers[i] = p.suite.once(p.ctx, r) })
+	}
+	all.Wait()
+	for _, a := range answers {
+		p.trail = append(p.trail, a)
+		p.remember(a)
+		p.observe(a)
+	}
+	return answers
+}
+
+// count is how many of the answers have the status.
+func count(answers []*answer, code int) int {
+	n := 0
+	for _, a := range answers {
+		if a.code == code {
+			n++
+		}
+	}
+	return n
+}
+
+// codes are the statuses of answers.
+func codes(answers []*answer) string {
+	var out []string
+	for _, a := range answers {
+		out = append(out, strconv.Itoa(a.code))
+	}
+	return strings.Join(out, ", ")
 }
 
 func (p *probe) get(path string, opts ...option) *answer {

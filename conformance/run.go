@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -49,6 +50,8 @@ type suite struct {
 	run    string // what every name made by this run begins with
 	seq    int
 	short  bool // names must be short
+
+	requests atomic.Int64 // sent so far
 
 	facts
 	watchers []*watcher
@@ -90,6 +93,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			s.report.Stopped = fmt.Sprintf("after %s, the longest time a run may take", s.o.Limit)
 		}
 	}
+	s.report.Requests = int(s.requests.Load())
 	s.report.Started, s.report.Seconds = start.UTC(), s.o.Now().Sub(start).Seconds()
 	s.report.count()
 	return s.report, nil

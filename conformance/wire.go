@@ -134,7 +134,7 @@ func retryAfter(a *answer, now time.Time) (time.Duration, bool) {
 func (s *suite) once(ctx context.Context, r request) *answer {
 	a := &answer{request: r, sent: true, reply: http.Header{}}
 	s.classify(a)
-	s.report.Requests++
+	s.requests.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { a.reused = i.Reused }})
