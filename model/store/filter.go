@@ -25,7 +25,7 @@ func (t *Tx) condition(f scim.Filter, rt *scim.ResourceType) (text string, args 
 			} else {
 				b.text.WriteString("r.id IN (" + set.text + ")")
 			}
-			if _, exact := f.(scim.Compare); exact { // what the index found is what was asked for
+			if c, simple := f.(scim.Compare); simple && !b.asksGroup(c) { // what the index found is what was asked for
 				return "(" + b.text.String() + ")", b.args, few, nil
 			}
 			b.text.WriteString(" AND ")
@@ -125,17 +125,22 @@ func (b *filterSQL) present(p scim.Path, s scope) {
 	b.text.WriteString("EXISTS (SELECT 1 FROM " + from + and(element.single(scim.Path{Attr: p.Sub}, kindAny)+" IS NOT NULL", from) + ")")
 }
 
+// asksGroup reports whether a comparison asks if a user is in a certain group.
+func (b *filterSQL) asksGroup(f scim.Compare) bool {
+	_, isText := f.Value.(string)
+	return isText && f.Op == scim.Eq && f.Path.URI == "" && keptAsRows(b.rt, "groups") &&
+		strings.EqualFold(f.Path.Attr, "groups") && (f.Path.Sub == "" || strings.EqualFold(f.Path.Sub, "value"))
+}
+
 // inGroup writes the test whether a user is in a certain group, which looks from the
-// group down, once, instead of up from every user; false if f is no such test.
+// group down, once, instead of up from every user; false if f is no such test. The
+// group may be another source's, which nobody here is in.
 func (b *filterSQL) inGroup(f scim.Compare, s scope) bool {
-	_, root := s.(rootScope)
-	id, isText := f.Value.(string)
-	if !root || !isText || f.Op != scim.Eq || f.Path.URI != "" || !keptAsRows(b.rt, "groups") ||
-		!strings.EqualFold(f.Path.Attr, "groups") || f.Path.Sub != "" && !strings.EqualFold(f.Path.Sub, "value") {
+	if _, root := s.(rootScope); !root || !b.asksGroup(f) {
 		return false
 	}
 	b.text.WriteString("((r.source, r.id) IN (" + membersBelow(b.pg) + "SELECT source, id FROM down))")
-	b.args = append(b.args, id)
+	b.args = append(b.args, f.Value)
 	return true
 }
 
