@@ -71,13 +71,13 @@ func (h *Handler) serviceProviderConfig(x *exchange) (reply, error) {
 	return reply{status: http.StatusOK, body: map[string]any{
 		"schemas":        []string{scim.URNServiceProviderCfg},
 		"patch":          supported(!h.NoPatch),
-		"bulk":           map[string]any{"supported": true, "maxOperations": h.MaxBulkOperations, "maxPayloadSize": h.MaxBulkBody},
+		"bulk":           map[string]any{"supported": !h.NoBulk, "maxOperations": h.MaxBulkOperations, "maxPayloadSize": h.MaxBulkBody},
 		"filter":         map[string]any{"supported": true, "maxResults": h.MaxPage},
 		"changePassword": supported(h.StoresPasswords),
-		"sort":           supported(true),
+		"sort":           supported(!h.NoSort),
 		"etag":           supported(true),
 		"pagination": map[string]any{
-			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"cursor": !h.NoCursor, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": h.DefaultPage, "maxPageSize": h.MaxPage, "cursorTimeout": int(h.cursors.life.Seconds()),
 		},
 		"authenticationSchemes": schemesJSON(h.AuthenticationSchemes()),

@@ -29,6 +29,14 @@ func TestServiceProviderConfig(t *testing.T) {
 	}
 	s.addUser("mira")
 	s.do("PATCH", users+"/id-1", patchOp(`{"op":"remove","path":"title"}`)).refused(501, "", "PATCH")
+	few := serve(t, "rfc", func(h *scimserver.Handler) { h.NoBulk, h.NoSort, h.NoCursor = true, true, true })
+	few.do("GET", "/ServiceProviderConfig", "").want(200, `{"bulk":{"supported":false,"maxOperations":1000},"sort":{"supported":false},"pagination":{"cursor":false,"index":true}}`)
+	few.do("POST", "/Bulk", bulkJob("")).refused(501, "", "bulk")
+	few.addUser("zoe")
+	few.addUser("ann")
+	if a := few.do("GET", users+"?count=1&cursor&sortBy=userName", "").want(200, `{"startIndex":1,"nextCursor":null}`); names(a) != "zoe" {
+		t.Errorf("%s", a.raw)
+	}
 	plain := serve(t, "rfc")
 	plain.do("GET", "/ServiceProviderConfig/", "").want(200, `{"patch":{"supported":true},"changePassword":{"supported":false}}`)
 }

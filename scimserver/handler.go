@@ -63,6 +63,10 @@ type Handler struct {
 	// (RFC 7644 §3.5 makes only PUT obligatory).
 	NoPatch bool
 
+	// NoBulk answers /Bulk with 501; NoSort ignores sortBy, NoCursor ignores cursor
+	// (RFC 7644 §3.4.2). ServiceProviderConfig says so.
+	NoBulk, NoSort, NoCursor bool
+
 	// StoresPasswords says whether User.password is kept, so that
 	// ServiceProviderConfig can tell the truth about changePassword.
 	StoresPasswords bool
@@ -144,7 +148,11 @@ func (h *Handler) Mount(r *mux.Router) {
 	}
 	h.mountDiscovery(route)
 	route("/Me", "User", h.me())
-	route("/Bulk", "Bulk", methods{http.MethodPost: bulk(h.Registry)})
+	jobs := bulk(h.Registry)
+	if h.NoBulk {
+		jobs = notImplemented("bulk requests")
+	}
+	route("/Bulk", "Bulk", methods{http.MethodPost: jobs})
 	route("/.search", "other", methods{http.MethodPost: searchByPost("", all...)})
 	route("", "other", methods{http.MethodGet: list("", all...)})
 	r.PathPrefix("/").Handler(&endpoint{handler: h, resource: "other", methods: everyMethod(unknownPath)})

@@ -29,6 +29,12 @@ type search struct {
 // newSearch checks a request against the types that it is for.
 func (x *exchange) newSearch(level string, types []*scim.ResourceType, r scim.SearchRequest) (*search, error) {
 	s := &search{x: x, types: types, queries: make([]scim.Query, len(types)), start: 1, count: x.DefaultPage}
+	if x.NoSort {
+		r.SortBy = ""
+	}
+	if x.NoCursor {
+		r.Cursor = nil
+	}
 	if err := s.page(r); err != nil {
 		return nil, err
 	}

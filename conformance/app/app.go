@@ -93,7 +93,8 @@ func (a *App) routes(d scim.Dialect, log *slog.Logger) http.Handler {
 	server := &scimserver.Handler{
 		Backend: habits{a.store, a.profile}, Registry: a.registry, Auth: a.authenticator(d),
 		BaseURL: scimserver.RequestBase(Prefix), MaxPage: a.profile.PageMax,
-		NoPatch: a.profile.NoPatch, PatchNoContent: a.profile.PatchStatus204, Log: log, Now: a.now,
+		NoPatch: a.profile.NoPatch, PatchNoContent: a.profile.PatchStatus204,
+		NoBulk: a.profile.Plain, NoSort: a.profile.Plain, NoCursor: a.profile.Plain, Log: log, Now: a.now,
 	}
 	server.Mount(api.PathPrefix(Prefix).Subrouter())
 	served := a.counter.wrap(a.injector.wrap(a.manners(api)))

@@ -18,6 +18,8 @@ type Profile struct {
 	EqualityOnly       bool // filters: only eq, joined by and
 	UserNameFilterOnly bool // users can be found by userName eq only
 
+	Plain              bool // no bulk requests, no sorting, no pages by cursor
+
 	// Writing.
 	NoPatch             bool
 	PatchStatus204      bool     // PATCH answers without a body
@@ -43,18 +45,18 @@ func profiles() []Profile {
 		{Name: "generic", Description: "plain SCIM 2.0"},
 		{
 			Name: "aws", Description: "AWS IAM Identity Center",
-			PageMax: 50, NoMembersInGet: true, EqualityOnly: true,
+			Plain: true, PageMax: 50, NoMembersInGet: true, EqualityOnly: true,
 			OneAttributePerOp: true, MaxMembersPerPatch: 100, NoMembersReplace: true,
 			SingleValues: true, Required: []string{"displayName", "name.givenName", "name.familyName"},
 			UniqueGroupNames: true, RequireUserAgent: true,
 		},
 		{
 			Name: "github", Description: "GitHub Enterprise Managed Users",
-			RequireUserAgent: true, UniqueGroupNames: true, Required: []string{"externalId"},
+			Plain: true, RequireUserAgent: true, UniqueGroupNames: true, Required: []string{"externalId"},
 		},
 		{
 			Name: "slack", Description: "Slack",
-			DeleteDeactivates: true, UserNameMax: 21,
+			Plain: true, DeleteDeactivates: true, UserNameMax: 21,
 			UserWritesPerMinute: 180, UserWriteBurst: 20,
 		},
 	}
