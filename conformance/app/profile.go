@@ -18,7 +18,7 @@ type Profile struct {
 	EqualityOnly       bool // filters: only eq, joined by and
 	UserNameFilterOnly bool // users can be found by userName eq only
 
-	Plain              bool // no bulk requests, no sorting, no pages by cursor
+	Plain bool // no bulk requests, no sorting, no pages by cursor
 
 	// Writing.
 	NoPatch             bool
