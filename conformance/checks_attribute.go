@@ -161,7 +161,11 @@ func attrPatchReplace(p *probe) {
 
 func attrPatchRemove(p *probe) {
 	path, _ := p.given(p.value(p.subject.attr))
-	p.lacks(p.patched(path, op("remove", p.subject.attr.path(), nil)), p.subject.attr.keys()...)
+	a := p.patched(path, op("remove", p.subject.attr.path(), nil))
+	if p.subject.attr.kind == "boolean" {
+		return // a service may give it a default again (RFC 7644 §3.3)
+	}
+	p.lacks(a, p.subject.attr.keys()...)
 }
 
 func attrPatchSub(p *probe) {

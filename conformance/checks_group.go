@@ -71,7 +71,7 @@ func groupChecks() []check {
 				p.status(p.patch(path, op("remove", fmt.Sprintf("members[value eq %q]", ids[0]), nil), op("add", "members", refs(ids[1]))), 200, 204)
 				p.members(path, ids[1])
 			}),
-		must("group.add-twice", patchText+".1", "A member that is added again is one member", "People come twice.",
+		should("group.add-twice", patchText+".1", "A member that is added again is one member", "People come twice.",
 			memberStep([]int{0}, oneOp("add", "members", func(ids []string) any { return refs(ids[0], ids[1], ids[1]) }), []int{0, 1})),
 		should("group.no-change", patchText+".1", "add of a member that is there leaves meta.lastModified", "Clients that poll see changes that are none.",
 			func(p *probe) {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +95,9 @@ func (f *conformanceFlags) run(cmd *cobra.Command, args []string) error {
 		return usageError{err}
 	}
 	if f.list {
+		if !slices.Contains(conformance.Profiles(), f.o.Profile) {
+			return usageError{fmt.Errorf("--profile must be one of %s, not %q", strings.Join(conformance.Profiles(), ", "), f.o.Profile)}
+		}
 		return f.print(cmd.OutOrStdout())
 	}
 	f.o.URL, f.o.Now = args[0], time.Now
@@ -132,10 +137,17 @@ func (f *conformanceFlags) write(w io.Writer, r *conformance.Report) error {
 	return r.WriteText(w, conformance.TextOptions{Color: terminal(w) && os.Getenv("NO_COLOR") == "", Verbose: f.verbose, Brief: f.brief})
 }
 
+// print lists the checks of the profile.
 func (f *conformanceFlags) print(w io.Writer) error {
-	profile := f.o.Profile
-	rows := [][]string{}
-	for _, i := range conformance.List(profile) {
+	list := conformance.List(f.o.Profile)
+	if f.output == "json" {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{"items": list})
+	}
+	rows := make([][]string, 0, len(list))
+	for _, i := range list {
 		rows = append(rows, []string{i.ID, string(i.Level), i.Reference, i.Title})
 	}
 	return columns(w, "CHECK LEVEL REFERENCE TITLE", rows)
