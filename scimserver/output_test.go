@@ -142,6 +142,40 @@ func TestPartsAreNotTakenForTheWhole(t *testing.T) {
 	}
 }
 
+// patient is a backend that takes its time over the last group of a page.
+type patient struct{ large }
+
+func (p patient) Get(ctx context.Context, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
+	if id == strconv.Itoa(p.groups-1) {
+		select {
+		case <-ctx.Done():
+			return scim.Resource{}, ctx.Err()
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	return p.large.Get(ctx, t, id, want)
+}
+
+// TestLongAnswers: the time that the server gives to requests for arriving does not
+// run against answers.
+func TestLongAnswers(t *testing.T) {
+	t.Parallel()
+	d, _ := scim.DialectNamed("rfc")
+	h := &scimserver.Handler{Backend: patient{large{groups: 5, members: 3000}}, Registry: scim.DefaultRegistry(),
+		Auth: func(*http.Request) (scimserver.Client, error) { return scimserver.Client{Dialect: d}, nil }}
+	root := mux.NewRouter()
+	h.Mount(root.PathPrefix("/scim/v2").Subrouter())
+	srv := httptest.NewUnstartedServer(root)
+	srv.Config.ReadTimeout = 100 * time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	resp := raw(t, &service{t: t, base: srv.URL + "/scim/v2"}, "GET", "/Groups")
+	var list struct{ ItemsPerPage int }
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil || list.ItemsPerPage != 5 {
+		t.Errorf("%v, %d groups", err, list.ItemsPerPage)
+	}
+}
+
 // talk sends bytes over a connection of its own and reads the answer.
 func talk(t *testing.T, s *service, text string) *http.Response {
 	t.Helper()
