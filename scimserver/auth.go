@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type Access struct {
 	keys     *keyring
 	limits   *limits
 	failures *failures
+	replaces sync.Mutex // one at a time: what follows belongs together
 	state    atomic.Pointer[accessState]
 }
 
@@ -72,6 +74,8 @@ func (a *Access) Replace(c Credentials) error {
 	if err := s.tokens.Replace(c.Tokens); err != nil {
 		return err
 	}
+	a.replaces.Lock()
+	defer a.replaces.Unlock()
 	a.keys.keep(c.JWT)
 	a.limits.keep(c.Limits)
 	a.state.Store(s)
@@ -85,6 +89,9 @@ func (a *Access) Schemes() []Scheme { return a.state.Load().Schemes() }
 // two owners of one.
 func (c Credentials) Check() error {
 	if err := new(Tokens).Replace(c.Tokens); err != nil {
+		return err
+	}
+	if err := checkCertificates(c.Certificates); err != nil {
 		return err
 	}
 	return checkBasic(c.Basic)
@@ -142,8 +149,11 @@ func (a *Access) guarded(r *http.Request, s *accessState, headers []string, now 
 	addr := remoteAddress(r)
 	pair := sha256.Sum256([]byte(addr + "\n" + headers[0]))
 	wait := a.failures.wait(addr, now)
-	if wait > 0 && !a.failures.known(pair) && strings.Count(headers[0], ".") != 2 {
-		return Client{}, tooManyFailures(wait)
+	if wait > 0 && !a.failures.known(pair) {
+		if len(s.JWT) == 0 || strings.Count(headers[0], ".") != 2 {
+			return Client{}, tooManyFailures(wait)
+		}
+		s = &accessState{Credentials: Credentials{JWT: s.JWT}} // a static token may have dots, too
 	}
 	client, err := a.authorization(r, s, headers[0], now)
 	switch e, ok := scim.AsError(err); {
@@ -165,15 +175,20 @@ func (a *Access) authorization(r *http.Request, s *accessState, header string, n
 	case strings.EqualFold(scheme, "Basic") && found && len(s.Basic) > 0:
 		return s.basic(rest, now)
 	case strings.EqualFold(scheme, "Bearer") && rest != "":
-		return a.bearer(r, s, rest, now)
+		client, id, err := a.bearer(r, s, rest, now)
+		if err == nil {
+			a.opened(id)
+		}
+		return client, err
 	case found || strings.EqualFold(scheme, "Bearer") || scheme == "":
 		return Client{}, Unauthorized(headerForm)
 	}
 	// A token alone: only now can be known whose it is, and whether they may do so.
-	client, err := a.bearer(r, s, scheme, now)
+	client, id, err := a.bearer(r, s, scheme, now)
 	if err != nil || !client.Dialect.BareToken {
 		return Client{}, Unauthorized(headerForm)
 	}
+	a.opened(id)
 	if client.Dialect.Seen != nil {
 		client.Dialect.Seen(scim.FlagBareToken)
 	}
@@ -182,20 +197,25 @@ func (a *Access) authorization(r *http.Request, s *accessState, header string, n
 
 const headerForm = "the Authorization header must read: Bearer, a space, the token"
 
-// bearer finds the owner of a token: a static one first, then, where it has the
-// form of a JWT, an issuer's.
-func (a *Access) bearer(r *http.Request, s *accessState, token string, now time.Time) (Client, error) {
+// bearer finds the owner of a token, and its ID: a static one first, then, where it
+// has the form of a JWT, an issuer's.
+func (a *Access) bearer(r *http.Request, s *accessState, token string, now time.Time) (c Client, id string, err error) {
 	found, err := s.tokens.find(token, now)
 	if err == nil {
-		if found.ID != "" && a.used != nil {
-			a.used(found.ID)
-		}
-		return found.Client, nil
+		return found.Client, found.ID, nil
 	}
 	if found.Source != "" || len(s.JWT) == 0 || strings.Count(token, ".") != 2 {
-		return Client{}, err
+		return Client{}, "", err
 	}
-	return a.keys.authenticate(r.Context(), s.JWT, token, now)
+	c, err = a.keys.authenticate(r.Context(), s.JWT, token, now)
+	return c, "", err
+}
+
+// opened tells of a token that opened the door.
+func (a *Access) opened(id string) {
+	if id != "" && a.used != nil {
+		a.used(id)
+	}
 }
 
 // remoteAddress is the other side of the connection without its port. An IPv6

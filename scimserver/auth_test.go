@@ -51,6 +51,7 @@ func TestAccessHeader(t *testing.T) {
 		"Bearer made.with.dots":            "hr/made",
 		"Bearer bare-token":                "okta/bare",
 		"bare-token":                       "okta/bare",
+		"made.with.dots":                   "must read", // and is not noted as used
 		"secret":                           "must read",
 		"nonsense":                         "must read",
 		"Token secret":                     "must read",
@@ -104,8 +105,10 @@ func TestAccessReplace(t *testing.T) {
 	}
 	same := tok("b", "1", "y", time.Time{})
 	for name, bad := range map[string]scimserver.Credentials{
-		"tokens": {Tokens: []scimserver.Token{tok("a", "1", "y", time.Time{}), same}},
-		"basic":  {Basic: []scimserver.Basic{basicOf("a", "1", "u", "p", time.Time{}), basicOf("b", "2", "u", "p", time.Time{})}},
+		"tokens":       {Tokens: []scimserver.Token{tok("a", "1", "y", time.Time{}), same}},
+		"basic":        {Basic: []scimserver.Basic{basicOf("a", "1", "u", "p", time.Time{}), basicOf("b", "2", "u", "p", time.Time{})}},
+		"certificates": {Certificates: []scimserver.Certificate{certOf("a", "1", "gateway", [32]byte{}), certOf("b", "2", "gateway", [32]byte{})}},
+		"fingerprints": {Certificates: []scimserver.Certificate{certOf("a", "1", "", [32]byte{7}), certOf("b", "2", "", [32]byte{7})}},
 	} {
 		err := a.Replace(bad)
 		if !errors.Is(err, scimserver.ErrDuplicateToken) || !strings.Contains(err.Error(), "a/1") {

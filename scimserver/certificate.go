@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -17,6 +18,22 @@ type Certificate struct {
 	Client
 	SHA256  [sha256.Size]byte // of the certificate in DER
 	Subject string            // the common name, or, with a = in it, the whole subject in the form of RFC 2253
+}
+
+func checkCertificates(list []Certificate) error {
+	type identity struct {
+		sum     [sha256.Size]byte
+		subject string
+	}
+	owner := make(map[identity]Client, len(list))
+	for _, c := range list {
+		id := identity{c.SHA256, c.Subject}
+		if o, ok := owner[id]; ok {
+			return fmt.Errorf("%w: %s/%s and %s/%s", ErrDuplicateToken, o.Source, o.Name, c.Source, c.Name)
+		}
+		owner[id] = c.Client
+	}
+	return nil
 }
 
 // certificate finds the source of the connection's client certificate. Only one

@@ -63,14 +63,18 @@ func (l *limits) take(source string, now time.Time) error {
 		"source %s sends more than the %g requests a second that are agreed; come back later", source, b.limit.Requests)}
 }
 
-// reserve takes a token, or says how long to wait for one and leaves the bucket alone.
+// reserve takes a token, or says how long to wait for one and leaves the bucket
+// alone. (A reservation that is cancelled does not: of two at once one is lost.)
 func reserve(l *rate.Limiter, now time.Time) time.Duration {
-	r := l.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
+	if l.AllowN(now, 1) {
+		return 0
 	}
-	return wait
+	return max(1, lacking(l, now))
+}
+
+// lacking is how long it takes until there is a token; 0: there is one.
+func lacking(l *rate.Limiter, now time.Time) time.Duration {
+	return max(0, time.Duration((1-l.TokensAt(now))/float64(l.Limit())*float64(time.Second)))
 }
 
 // How many attempts at authentication may fail from one address, and how many
@@ -98,10 +102,7 @@ func (f *failures) wait(addr string, now time.Time) time.Duration {
 	if !ok {
 		return 0
 	}
-	if tokens := l.TokensAt(now); tokens < 1 {
-		return time.Duration((1 - tokens) / failuresPerSecond * float64(time.Second))
-	}
-	return 0
+	return lacking(l, now)
 }
 
 // failed counts a failure, and says as wait does whether it was one too many.

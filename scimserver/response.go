@@ -52,13 +52,26 @@ type errorBody struct {
 	Detail  string   `json:"detail"`
 }
 
+// WriteError answers a request with an Error body, for what lies outside of a
+// Handler: another version of the protocol, say.
+func WriteError(w http.ResponseWriter, e *scim.Error) {
+	body, _ := appendJSON(nil, bodyOf(e)) // strings only: cannot fail
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(e.Status)
+	_, _ = w.Write(body)
+}
+
+func bodyOf(e *scim.Error) errorBody {
+	return errorBody{Schemas: []string{scim.URNError}, Status: strconv.Itoa(e.Status), Type: e.Type, Detail: shortened(e.Detail)}
+}
+
 // failure turns an error into its answer. Only a *scim.Error's Detail is shown to
 // the client; anything else is told to the operator alone.
 func (x *exchange) failure(err error) reply {
 	e := x.classify(err)
-	rep := reply{status: e.Status, body: errorBody{
-		Schemas: []string{scim.URNError}, Status: strconv.Itoa(e.Status), Type: e.Type, Detail: shortened(e.Detail),
-	}}
+	rep := reply{status: e.Status, body: bodyOf(e)}
 	if e.Status == http.StatusUnauthorized {
 		rep = rep.with("WWW-Authenticate", strings.Join(x.challenge(), ", "))
 	}

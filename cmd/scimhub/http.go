@@ -25,7 +25,8 @@ const maxHeader = 1 << 20
 // mount makes the HTTP server: every front of the hub, in one place.
 func (i *instance) mount() {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	root.PathPrefix(scimPath).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
+	root.Path(scimPath + `{rest:(?:/.*)?}`).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
+	root.PathPrefix("/scim").HandlerFunc(otherVersion)
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
 	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
@@ -38,6 +39,12 @@ func (i *instance) mount() {
 	})
 	i.server = &http.Server{Handler: i.behindProxies(root), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
+}
+
+// otherVersion answers for versions of the protocol that are not offered (RFC 7644
+// §3.13).
+func otherVersion(w http.ResponseWriter, _ *http.Request) {
+	scimserver.WriteError(w, scim.Errorf(http.StatusBadRequest, scim.InvalidVers, "this version is not offered; SCIM 2.0 is at %s", scimPath))
 }
 
 // serviceProvider makes the SCIM endpoints of a registry's resource types. A

@@ -234,9 +234,18 @@ func (t *ResourceType) checkRequired(attrs map[string]any) error {
 	return nil
 }
 
+// blank reports whether a value is a text that nobody can see.
+func blank(v any) bool {
+	s, ok := v.(string)
+	return ok && strings.TrimSpace(s) == ""
+}
+
 func required(defs []*Attribute, attrs map[string]any, urn string) error {
 	for _, a := range defs {
-		if a.Required && a.Mutability != ReadOnly && attrs[a.Name] == nil {
+		if !a.Required || a.Mutability == ReadOnly {
+			continue
+		}
+		if v := attrs[a.Name]; v == nil || blank(v) {
 			return (&place{urn: urn, name: a.Name, index: -1}).fault("is required")
 		}
 	}

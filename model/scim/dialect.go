@@ -36,7 +36,7 @@ type Dialect struct {
 	SingleForList bool
 	// EmptyOperations accepts a PATCH without operations as one that changes nothing.
 	EmptyOperations bool
-	// RemoveEmptyValue accepts a remove that carries a value of "" or {}, which means nothing.
+	// RemoveEmptyValue accepts a remove that carries a value of "", which means nothing.
 	RemoveEmptyValue bool
 	// IgnoreReadOnly drops readOnly attributes inside a path-less value instead of
 	// refusing them. id, schemas and meta are always ignored there.
@@ -132,6 +132,7 @@ func DialectNamed(name string) (Dialect, bool) {
 		d.common()
 		d.IgnoreReadOnly, d.ForeignSchemas, d.EmptyOperations = true, true, true
 		d.RemoveEmptyValue, d.BOM = true, true
+		d.BareToken = true // its template "Header Auth" sends what was typed
 	case "onelogin":
 		d.common()
 		d.IgnoreReadOnly, d.ForeignSchemas, d.MissingSchemas = true, true, true

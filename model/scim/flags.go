@@ -98,7 +98,7 @@ func patchFlags() []flagEntry {
 		accepts(FlagListForSingle, "[x] where x is due", func(d *Dialect) *bool { return &d.ListForSingle }),
 		accepts(FlagSingleForList, "x where [x] is due", func(d *Dialect) *bool { return &d.SingleForList }),
 		accepts(FlagEmptyOperations, "a PATCH or Bulk without operations, which changes nothing", func(d *Dialect) *bool { return &d.EmptyOperations }),
-		accepts(FlagRemoveEmptyValue, `a remove that carries a value of "" or {}, which means nothing`, func(d *Dialect) *bool { return &d.RemoveEmptyValue }),
+		accepts(FlagRemoveEmptyValue, `a remove that carries a value of "", which means nothing`, func(d *Dialect) *bool { return &d.RemoveEmptyValue }),
 		accepts(FlagIgnoreReadOnly, "readOnly attributes inside a path-less value, which are dropped", func(d *Dialect) *bool { return &d.IgnoreReadOnly }),
 		accepts(FlagUnknownPaths, "PATCH operations on attributes that no schema defines, which are dropped", func(d *Dialect) *bool { return &d.UnknownPaths }),
 		accepts(FlagURNDot, "a dot for the colon between an extension's URN and the attribute", func(d *Dialect) *bool { return &d.URNDot }),

@@ -208,7 +208,10 @@ func (b *patchBinder) removeValue(f found, p Path, value any) (v any, drop bool,
 	if value == nil || last == nil || !last.MultiValued || f.sub == nil && p.Filter != nil {
 		return nil, false, nil
 	}
-	if o, ok := value.(object); value == "" || ok && len(o) == 0 {
+	if o, ok := value.(object); ok && len(o) == 0 { // an element that is none: surely not all of them
+		return nil, false, Errorf(400, InvalidValue, "%s: the value names nothing to remove", p)
+	}
+	if value == "" {
 		if b.d.use(b.d.RemoveEmptyValue, FlagRemoveEmptyValue) {
 			return nil, false, nil
 		}

@@ -6,6 +6,9 @@ func (e *editor) checkTouched(name string) error {
 		if x.Schema.ID != name {
 			continue
 		}
+		if err := fewValues(x.Schema.Attributes, e.attrs[name], name); err != nil {
+			return err
+		}
 		ext, _ := e.attrs[name].(map[string]any)
 		switch {
 		case ext != nil:
@@ -17,7 +20,22 @@ func (e *editor) checkTouched(name string) error {
 		return nil
 	}
 	if a, ok := e.t.Attribute(name); ok {
+		if err := fewValues([]*Attribute{a}, e.attrs, ""); err != nil {
+			return err
+		}
 		return missing([]*Attribute{a}, e.before, e.attrs, "")
+	}
+	return nil
+}
+
+// fewValues holds the lists of an object to MaxElements: they may have grown.
+func fewValues(defs []*Attribute, holder any, urn string) error {
+	m, _ := holder.(map[string]any)
+	for _, a := range defs {
+		list, _ := m[a.Name].([]any)
+		if err := fewEnough(a, len(list), &place{urn: urn, name: a.Name, index: -1}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -26,11 +44,12 @@ func (e *editor) checkTouched(name string) error {
 // which is a matter of mutability (RFC 7644 §3.5.2.2).
 func missing(defs []*Attribute, before, after map[string]any, urn string) error {
 	for _, a := range defs {
-		if !a.Required || a.Mutability == ReadOnly || after[a.Name] != nil {
+		v := after[a.Name]
+		if !a.Required || a.Mutability == ReadOnly || v != nil && !blank(v) {
 			continue
 		}
 		name := Path{URI: urn, Attr: a.Name}.name()
-		if before[a.Name] != nil {
+		if v == nil && before[a.Name] != nil {
 			return Errorf(400, Mutability, "%s: is required and cannot be removed", name)
 		}
 		return Errorf(400, InvalidValue, "%s: is required", name)

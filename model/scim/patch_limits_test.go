@@ -12,8 +12,8 @@ func TestPatchWorkOnValuesIsBounded(t *testing.T) {
 	t.Parallel()
 	_, b := badge(t)
 	user := userType(t)
-	emails := make([]string, 0, 20_000)
-	for i := range 20_000 {
+	emails := make([]string, 0, 900)
+	for i := range 900 {
 		emails = append(emails, fmt.Sprintf(`{"value":"%d"}`, i))
 	}
 	many := `{"userName":"x","emails":[` + strings.Join(emails, ",") + `]}`
@@ -26,11 +26,11 @@ func TestPatchWorkOnValuesIsBounded(t *testing.T) {
 		n      int
 	}{
 		{"value paths", user, plainUser, `{"op":"add","path":"emails[type eq \"t%d\"].value","value":"x"}`, 5000},
-		{"removes that name no type", user, many, `{"op":"remove","path":"emails","value":[{"display":"%d"}]}`, 100},
+		{"removes that name no type", user, many, `{"op":"remove","path":"emails","value":[{"display":"%d"}]}`, 5000},
 		{"lists inside a complex value", b, holder, `{"op":"add","path":"holder.tags","value":["%d"]}`, 5000},
 		{"lists inside a merged value", b, holder, `{"op":"add","path":"holder","value":{"tags":["%d"]}}`, 5000},
 		{"primaries", user, many, `{"op":"add","path":"emails","value":[{"value":"n%d","primary":true}]}`, 5000},
-		{"index built again", user, many, `{"op":"add","path":"emails[value eq \"1\"].display","value":"%[1]d"},{"op":"add","path":"emails","value":[{"value":"m%[1]d"}]}`, 500},
+		{"index built again", user, many, `{"op":"add","path":"emails[value eq \"1\"].display","value":"%[1]d"},{"op":"add","path":"emails","value":[{"value":"m%[1]d"}]}`, 5000},
 	} {
 		ops := make([]string, tt.n)
 		for i := range ops {

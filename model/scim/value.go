@@ -2,6 +2,7 @@ package scim
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,9 @@ func (c *decoder) list(a *Attribute, v any, at *place) (any, error) {
 		}
 		list = []any{v}
 	}
+	if err := fewEnough(a, len(list), at); err != nil {
+		return nil, err
+	}
 	inner := *c
 	inner.keepNil = false
 	out := make([]any, 0, len(list))
@@ -54,6 +58,17 @@ func (c *decoder) list(a *Attribute, v any, at *place) (any, error) {
 		return nil, nil
 	}
 	return inner.tidy(a, out, at)
+}
+
+// MaxElements is how many values an attribute may have, members and groups aside:
+// each is compared with others when it changes, and kept for look-ups.
+const MaxElements = 1000
+
+func fewEnough(a *Attribute, n int, at *place) error {
+	if n > MaxElements && !a.keyed {
+		return at.fault("has more than " + strconv.Itoa(MaxElements) + " values")
+	}
+	return nil
 }
 
 // single reads one value, or one element of a list.
