@@ -24,7 +24,8 @@ func (t *Tx) loadMembers(rt *scim.ResourceType, page []*scim.Resource, want scim
 
 // membersNamed is the condition on group_members that a row is that of one of these
 // members of a group. However big the group, only these rows are touched: with a plain
-// list PostgreSQL may come to read the whole group and compare.
+// list PostgreSQL may come to read the whole group and compare. The statement must be
+// sent with Tx.planned.
 func (t *Tx) membersNamed(group string, members []string) (cond string, args []any) {
 	if !t.pg {
 		return `group_id = ? AND member_id IN ` + list(len(members)), append([]any{group}, anys(members)...)

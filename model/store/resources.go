@@ -199,6 +199,7 @@ func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, 
 	where, args := `group_id = ?`, []any{id}
 	if !allMembers {
 		where, args = t.membersNamed(id, members)
+		args = t.planned(args)
 	}
 	return h, t.membersInto(`WHERE `+where, args, map[string]*scim.Resource{id: &h.Resource})
 }

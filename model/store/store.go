@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -237,6 +238,16 @@ func (t *Tx) exec(text string, args ...any) (int64, error) {
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// planned are the arguments of a statement that PostgreSQL plans anew each time. A
+// plan made when a table was small reads it from end to end, and is kept for as long as
+// a minute after the table has become huge.
+func (t *Tx) planned(args []any) []any {
+	if !t.pg {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeCacheDescribe}, args...)
 }
 
 func (t *Tx) query(text string, args ...any) (*sql.Rows, error) {

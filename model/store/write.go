@@ -62,6 +62,7 @@ const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHER
 type piece struct {
 	text string
 	args []any
+	plan bool   // see Tx.planned
 	attr string // the attribute whose unique value it stores, where that is one
 }
 
@@ -222,7 +223,11 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 	}
 	if !t.pg || len(pieces) > maxTogether {
 		for _, p := range pieces {
-			if _, err := t.exec(p.text, p.args...); err != nil {
+			args := p.args
+			if p.plan {
+				args = t.planned(args)
+			}
+			if _, err := t.exec(p.text, args...); err != nil {
 				if p.attr != "" && isUnique(err) {
 					err = &TakenError{p.attr, err}
 				}
@@ -253,6 +258,9 @@ func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, w ResourceWrite
 	}
 	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, hash FROM head` + written)
 	args = append(args, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()))
+	if slices.ContainsFunc(pieces, func(p piece) bool { return p.plan }) {
+		args = t.planned(args)
+	}
 	_, err := t.exec(b.String(), args...)
 	switch {
 	case !isDivision(err):
@@ -277,7 +285,7 @@ func (t *Tx) memberPieces(w ResourceWrite) []piece {
 	var out []piece
 	for chunk := range slices.Chunk(w.Parted, perStatement) {
 		where, args := t.membersNamed(w.Resource.ID, chunk)
-		out = append(out, piece{text: `DELETE FROM group_members WHERE ` + where, args: args})
+		out = append(out, piece{text: `DELETE FROM group_members WHERE ` + where, args: args, plan: true})
 	}
 	for chunk := range slices.Chunk(w.Joined, perStatement) {
 		p := piece{text: `INSERT INTO group_members (group_id, member_id, type, display, fold, type_fold) VALUES `}

@@ -6,3 +6,9 @@ CREATE TABLE source_deviations (
   last_at   bigint NOT NULL,
   PRIMARY KEY (source, deviation)
 );
+
+-- By which definition of a resource type its resources are indexed.
+CREATE TABLE indexed_types (
+  kind   text PRIMARY KEY,
+  digest text NOT NULL
+);
