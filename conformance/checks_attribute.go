@@ -148,9 +148,16 @@ func attrPut(p *probe) {
 }
 
 func attrPatchAdd(p *probe) {
-	path, _ := p.create(p.subject.typ, p.without())
+	path, u := p.create(p.subject.typ, p.without())
 	v := p.value(p.subject.attr)
-	p.attrIs(p.patched(path, op("add", p.subject.attr.path(), v)), v)
+	a := p.patched(path, op("add", p.subject.attr.path(), v))
+	if given := list(dig(u.obj, p.subject.attr.keys()...)); len(given) > 0 {
+		// The service gave a default (RFC 7644 §3.3), which add leaves.
+		got := list(dig(a.obj, p.subject.attr.keys()...))
+		p.that(len(got) == len(given)+1 && slices.ContainsFunc(got, func(e any) bool { return includes(list(v)[0], e) }), show(v)+" beside what was there", show(got))
+		return
+	}
+	p.attrIs(a, v)
 }
 
 func attrPatchReplace(p *probe) {
@@ -160,12 +167,14 @@ func attrPatchReplace(p *probe) {
 }
 
 func attrPatchRemove(p *probe) {
-	path, _ := p.given(p.value(p.subject.attr))
+	v := p.value(p.subject.attr)
+	path, _ := p.given(v)
 	a := p.patched(path, op("remove", p.subject.attr.path(), nil))
-	if p.subject.attr.kind == "boolean" {
-		return // a service may give it a default again (RFC 7644 §3.3)
+	if p.done || p.subject.attr.kind == "boolean" {
+		return // a service may give it a default again (RFC 7644 §3.3), such as true
 	}
-	p.lacks(a, p.subject.attr.keys()...)
+	got := dig(a.obj, p.subject.attr.keys()...)
+	p.that(!includes(v, got), "no value, or a default", show(got))
 }
 
 func attrPatchSub(p *probe) {

@@ -33,9 +33,9 @@ func entraChecks() []check {
 		c(Must, "entra.flag", "?aadOptscim062020 on every URL does no harm", "Nothing works with the flag that Microsoft recommends.", entraFlag),
 		c(Must, "entra.create", "Entra's POST: meta.resourceType, roles [], the enterprise URN without data", "No user is created.", entraCreate),
 		c(Must, "entra.match-after-bracket", "A filter with text after the bracket: emails[type eq \"work\"].value eq", "Users are not matched by mail, and made twice.",
-			filtered(`emails[type eq "work"].value eq "%s-b@example.com"`, "B")).with("User.emails User.title"),
-		c(Should, "entra.unquoted", "A filter whose value has no quotes", "Microsoft's own examples have one.", filtered(`externalId eq %s-Ext-B`, "B")).with("User.title"),
-		c(Should, "entra.no-space", "A filter without space before the quote", "Hand-made mappings have one.", filtered(`userName eq"%b"`, "B")).with("User.title"),
+			filtered(`emails[type eq "work"].value eq "%s-b@example.com"`, "B")).with("User.emails filter"),
+		c(Should, "entra.unquoted", "A filter whose value has no quotes", "Microsoft's own examples have one.", filtered(`externalId eq %s-Ext-B`, "B")).with("filter"),
+		c(Should, "entra.no-space", "A filter without space before the quote", "Hand-made mappings have one.", filtered(`userName eq"%b"`, "B")).with("filter"),
 		c(Must, "entra.inactive-found", "A deactivated user is found by userName and by id", "The user is created a second time.", func(p *probe) {
 			path, u := p.user(object{"active": false})
 			p.exactly(p.get(query(p.users().endpoint, "filter", `userName eq "`+text(get(u.obj, "userName"))+`"`)), []string{u.id()}, []string{u.id()})

@@ -12,8 +12,8 @@ const sortText = "RFC 7644 §3.4.2.3"
 // ordered is a check that the company comes in an order.
 func ordered(letters string, params ...string) func(*probe) {
 	return func(p *probe) {
-		c := p.people()
-		a := p.get(query(p.users().endpoint, append([]string{"filter", `title eq "` + c.mark + `"`}, params...)...))
+		c := p.three()
+		a := p.get(query(p.users().endpoint, append([]string{"filter", c.narrow}, params...)...))
 		p.inOrder(a, c, letters)
 	}
 }
@@ -34,7 +34,7 @@ func (p *probe) inOrder(a *answer, c *company, letters string) {
 
 func sortChecks() []check {
 	why := "Lists are shown, and pages cut, in the wrong order."
-	return all("user sort filter User.title", []check{
+	return all("user sort filter", []check{
 		must("sort.ascending", sortText, "sortOrder=ascending", why, ordered("ABC", "sortBy", "userName", "sortOrder", "ascending")),
 		must("sort.descending", sortText, "sortOrder=descending", why, ordered("CBA", "sortBy", "userName", "sortOrder", "descending")),
 		must("sort.default", sortText, "Without sortOrder the order is ascending", why, ordered("ABC", "sortBy", "userName")),
@@ -53,10 +53,10 @@ func sortChecks() []check {
 }
 
 func sortPages(p *probe) {
-	c := p.people()
+	c := p.three()
 	var got []string
 	for start := 1; start <= 3 && !p.done; start++ {
-		got = append(got, p.found(p.get(query(p.users().endpoint, "filter", `title eq "`+c.mark+`"`, "sortBy", "userName",
+		got = append(got, p.found(p.get(query(p.users().endpoint, "filter", c.narrow, "sortBy", "userName",
 			"sortOrder", "descending", "startIndex", strconv.Itoa(start), "count", "1")))...)
 	}
 	want := slices.Clone(c.ids)
@@ -67,7 +67,7 @@ func sortPages(p *probe) {
 const cursorText = "RFC 9865 §2"
 
 func cursorChecks() []check {
-	return append(all("user cursor filter User.title", []check{
+	return append(all("user cursor filter", []check{
 		must("cursor.walk", cursorText, "Following nextCursor gives everybody once", "An import loses people, who then lose their access.", cursorWalk),
 		must("cursor.bare", cursorText, "The bare parameter cursor, without =, begins", "The RFC's own example writes it so.", cursorBegins("cursor")),
 		must("cursor.empty", cursorText, "An empty cursor begins", "Clients cannot begin.", cursorBegins("cursor=")),
@@ -98,11 +98,11 @@ func cursorChecks() []check {
 
 // cursorPage is a page of the company.
 func (p *probe) cursorPage(cursor, count string, more ...string) *answer {
-	c := p.people()
+	c := p.three()
 	if p.done {
 		return &answer{}
 	}
-	params := append([]string{"filter", `title eq "` + c.mark + `"`, "count", count, "cursor", cursor}, more...)
+	params := append([]string{"filter", c.narrow, "count", count, "cursor", cursor}, more...)
 	return p.get(query(p.users().endpoint, params...))
 }
 
@@ -123,7 +123,7 @@ func (p *probe) walk(next func(cursor string) *answer) []string {
 }
 
 func (p *probe) everybodyOnce(got []string) {
-	c := p.people()
+	c := p.three()
 	slices.Sort(got)
 	p.that(slices.Equal(got, slices.Sorted(slices.Values(c.ids))), "the 3 prepared users, each once", fmt.Sprintf("%d, %d of them different", len(got), len(slices.Compact(slices.Clone(got)))))
 }
@@ -134,8 +134,8 @@ func cursorWalk(p *probe) {
 
 func cursorBegins(param string) func(*probe) {
 	return func(p *probe) {
-		c := p.people()
-		a := p.get(query(p.users().endpoint, "filter", `title eq "`+c.mark+`"`, "count", "2") + "&" + param)
+		c := p.three()
+		a := p.get(query(p.users().endpoint, "filter", c.narrow, "count", "2") + "&" + param)
 		n := len(p.found(a))
 		p.that(n == 2 && text(get(a.obj, "nextCursor")) != "", "two users and nextCursor", fmt.Sprintf("%d users, nextCursor %s", n, show(get(a.obj, "nextCursor"))))
 	}
@@ -177,7 +177,7 @@ func cursorForged(p *probe) {
 
 func cursorOtherFilter(p *probe) {
 	cur := p.firstCursor()
-	p.kind(p.get(query(p.users().endpoint, "filter", `title eq "nobody"`, "count", "1", "cursor", cur)), 400, "invalidCursor")
+	p.kind(p.get(query(p.users().endpoint, "filter", `userName eq "nobody"`, "count", "1", "cursor", cur)), 400, "invalidCursor")
 }
 
 func cursorOtherCount(p *probe) {
@@ -190,9 +190,9 @@ func cursorOtherCount(p *probe) {
 }
 
 func cursorSearch(p *probe) {
-	c := p.people()
+	c := p.three()
 	p.everybodyOnce(p.walk(func(cur string) *answer {
-		return p.post(p.users().endpoint+"/.search", object{"schemas": array{urnSearch}, "filter": `title eq "` + c.mark + `"`, "count": 2, "cursor": cur})
+		return p.post(p.users().endpoint+"/.search", object{"schemas": array{urnSearch}, "filter": c.narrow, "count": 2, "cursor": cur})
 	}))
 }
 

@@ -20,6 +20,7 @@ type company struct {
 	names   []string // userName
 	ext     []string // externalId
 	created string   // meta.created of A
+	narrow  string   // a filter that finds the three alone; empty if the service has none
 	single  bool     // users can have one e-mail only: there are no home addresses
 	why     string   // it could not be made
 }
@@ -56,6 +57,28 @@ func (p *probe) hire() *company {
 		}
 		p.made[len(p.made)-1].keep = true
 		c.ids, c.names, c.ext = append(c.ids, a.id()), append(c.names, name), append(c.ext, ext)
+	}
+	p.recognise(c)
+	return c
+}
+
+// recognise looks for a filter that the service accepts and that should find the
+// three alone. Whether it does is for the checks to see.
+func (p *probe) recognise(c *company) {
+	for _, f := range []string{fmt.Sprintf("title eq %q", c.mark), fmt.Sprintf("userName sw %q", c.mark)} {
+		a := p.get(query(p.users().endpoint, "filter", f))
+		if a.success() {
+			c.narrow = f
+			return
+		}
+	}
+}
+
+// three returns the company for checks that need to list it alone.
+func (p *probe) three() *company {
+	c := p.people()
+	if c.narrow == "" {
+		p.skip("no filter finds the prepared users alone: neither title eq nor userName sw is accepted")
 	}
 	return c
 }
@@ -120,7 +143,7 @@ func (p *probe) fitting(body object) object {
 
 // mine narrows a filter to the company.
 func (c *company) mine(filter string) string {
-	return fmt.Sprintf("title eq %q and (%s)", c.mark, filter)
+	return fmt.Sprintf("%s and (%s)", c.narrow, filter)
 }
 
 // pick are the ids of some of them, by letter.

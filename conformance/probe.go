@@ -271,9 +271,23 @@ func (a *answer) listProblem() string {
 	return "without totalResults and the schema of a list: " + clip(string(a.raw), 200)
 }
 
+// declined warns of a filter that the service refuses as one that it does not know,
+// as RFC 7644 §3.4.2.2 tells it to. What every client sends must be known.
+func (p *probe) declined(a *answer) {
+	essential := slices.Contains([]string{"filter.eq", "filter.case-insensitive", "filter.name-case", "filter.operator-case"}, p.result.ID)
+	if p.result.Group != "filter" && p.result.ID != "attr.filter" || essential || a.code != 400 || text(get(a.obj, "scimType")) != "invalidFilter" {
+		return
+	}
+	if p.result.Level == Must {
+		p.result.Level = Should
+	}
+	p.fail("an answer to the filter", "it is declined: "+a.saw())
+}
+
 // exactly demands that a list holds these resources of the candidates and no other
 // of them. Resources of somebody else do not matter.
 func (p *probe) exactly(a *answer, candidates, want []string) {
+	p.declined(a)
 	got := p.found(a)
 	if p.done {
 		return
