@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,6 +95,58 @@ func TestDeepPages(t *testing.T) {
 		}
 		if byAnchor < 100 {
 			t.Errorf("only %d pages were found with anchors about", byAnchor)
+		}
+	})
+}
+
+// TestDeepPagesTogether: pages that many read at once while resources go are whole and
+// in order, and in the end exact.
+func TestDeepPagesTogether(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		db.AnchorDeepPages(7, 10)
+		const people = 120
+		ids := make([]string, people)
+		update(t, db, func(tx *store.Tx) error {
+			for i := range people {
+				ids[i] = idAt(noon().AddDate(-10, 0, 0).Add(time.Duration(i)*time.Minute), i)
+				if err := tx.CreateResource(newUser(t, ids[i], fmt.Sprint("user", i), nil)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for start := 15; start < 60; start++ {
+					page, err := db.Resources(t.Context(), "hr", userType(t), scim.Query{StartIndex: start, Count: 5})
+					if err != nil || len(page.Resources) != 5 || !slices.IsSortedFunc(page.Resources, func(a, b scim.Resource) int { return strings.Compare(a.ID, b.ID) }) {
+						t.Errorf("at %d: %d resources, %v", start, len(page.Resources), err)
+					}
+				}
+			})
+		}
+		for i := range 40 {
+			w := newUser(t, ids[3*i], "", nil)
+			w.Action = "delete"
+			update(t, db, func(tx *store.Tx) error { return tx.DeleteResource(w) })
+		}
+		wg.Wait()
+		var alive []string
+		for i, id := range ids {
+			if i%3 != 0 {
+				alive = append(alive, id)
+			}
+		}
+		for start := 11; start <= len(alive); start++ {
+			page, err := db.Resources(t.Context(), "hr", userType(t), scim.Query{StartIndex: start, Count: 1})
+			if err != nil || len(page.Resources) != 1 || page.Resources[0].ID != alive[start-1] || page.Total != len(alive) {
+				t.Fatalf("at %d: %v, %v", start, page, err)
+			}
+		}
+		if db.Anchors("hr", "User") == 0 {
+			t.Error("there were no anchors")
 		}
 	})
 }

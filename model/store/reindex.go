@@ -34,6 +34,23 @@ func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (taken int, e
 	}
 }
 
+// IndexedBy is the digest of the definition by which the resources of a type are
+// indexed; empty where that was never noted.
+func (s *Store) IndexedBy(ctx context.Context, kind string) (digest string, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT coalesce(max(digest), '') FROM indexed_types WHERE kind = ?`, kind).Scan(&digest)
+	})
+	return digest, err
+}
+
+// SetIndexedBy notes by which definition the resources of a type are indexed now.
+func (s *Store) SetIndexedBy(ctx context.Context, kind, digest string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`INSERT INTO indexed_types (kind, digest) VALUES (?,?) ON CONFLICT (kind) DO UPDATE SET digest = excluded.digest`, kind, digest)
+		return err
+	})
+}
+
 type indexed struct{ id, source, doc string }
 
 func (t *Tx) reindex(rt *scim.ResourceType, after string) (last string, n, taken int, err error) {
