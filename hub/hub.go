@@ -32,9 +32,10 @@ type Hub struct {
 	// as a secret that is not there; may be nil. What is not usable is not stored.
 	Usable func(*Snapshot) error
 
-	snapshot atomic.Pointer[Snapshot]
-	woken    chan struct{}
-	hashing  chan struct{} // held by whoever hashes a password
+	snapshot  atomic.Pointer[Snapshot]
+	woken     chan struct{}
+	activated chan struct{} // tells KeepIndexed
+	hashing   chan struct{} // held by whoever hashes a password
 }
 
 // New makes a hub over a store. Nothing runs until Run is called.
@@ -76,6 +77,10 @@ func (h *Hub) Snapshot() *Snapshot { return h.snapshot.Load() }
 // Activate puts a configuration in force in this process.
 func (h *Hub) Activate(s *Snapshot) {
 	h.snapshot.Store(s)
+	select {
+	case h.activated <- struct{}{}:
+	default:
+	}
 	h.Wake()
 }
 

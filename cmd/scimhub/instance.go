@@ -113,6 +113,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	}
 	i.metrics = newMetrics(registry, i.store)
 	i.sources = newSourceAccess(i.store, i.metrics)
+	i.admins.Slowly = i.sources.Slowly
 	i.refusals = hub.NewRefusals(i.store, o.Log)
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker}
@@ -198,6 +199,7 @@ func (i *instance) run(ctx context.Context) error {
 	})
 	workers.Go(func() { i.followConfig(work) })
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
+	workers.Go(func() { i.hub.KeepIndexed(work) })
 	workers.Go(func() { i.deviations.Run(work) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.serve() }()

@@ -31,6 +31,7 @@ import (
 //	capture NAME RE             $NAME becomes the group of RE in the last output
 //	scim CODE METHOD PATH [FILE]            as the HR system; the answer is the output, $ID its id
 //	withtoken TOKEN CODE METHOD PATH        the same with another token
+//	awaitscim RE PATH           GET as the HR system until the answer is so
 //	byhand APP CODE METHOD PATH [FILE]      the same at an application itself
 //	[!] holds APP RE, [!] awaitholds APP RE its accounts, one a line: userName active|inactive [groups]
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -38,7 +39,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"app": positive(1, 2, scriptApp), "fill": positive(1, 9, scriptFill), "edit": positive(3, 3, scriptEdit),
 		"serve": positive(0, 9, scriptServe), "sigterm": positive(0, 0, scriptSigterm), "log": scriptLog,
 		"exit": positive(2, 99, scriptExit), "await": positive(3, 99, scriptAwait), "capture": positive(2, 2, scriptCapture),
-		"scim": positive(3, 4, scriptSCIM), "withtoken": positive(4, 4, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
+		"scim": positive(3, 4, scriptSCIM), "awaitscim": positive(2, 2, scriptAwaitSCIM), "withtoken": positive(4, 4, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
 	}
 }
 
@@ -185,6 +186,17 @@ func scriptEdit(ts *testscript.TestScript, args []string) {
 
 func scriptSCIM(ts *testscript.TestScript, args []string) {
 	exchange(ts, ts.Getenv("HUB"), scriptSecrets["HR_TOKEN"], args)
+}
+
+func scriptAwaitSCIM(ts *testscript.TestScript, args []string) {
+	s := scriptOf(ts)
+	ts.Check(awaitErr(s.t.Context(), scriptPatience, func() error {
+		_, answer, err := s.request(http.MethodGet, ts.Getenv("HUB")+"/scim/v2"+args[1], scriptSecrets["HR_TOKEN"], nil)
+		if err != nil {
+			return err
+		}
+		return matching(false, args[0], string(answer), "the answer")
+	}))
 }
 
 func scriptByHand(ts *testscript.TestScript, args []string) {
