@@ -145,7 +145,11 @@ func (a *API) handler(rt route) http.Handler {
 			err = model.Fail(model.Forbidden, "the role "+caller.Role+" may not do this", nil)
 		}
 		if err != nil {
-			a.Log.Warn("refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
+			level := slog.LevelWarn
+			if _, slowed := errors.AsType[*slowedError](err); slowed { // those before it were told
+				level = slog.LevelDebug
+			}
+			a.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
 			writeProblem(w, err)
 			return
 		}

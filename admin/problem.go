@@ -2,7 +2,9 @@ package admin
 
 import (
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/scimhub/scimhub/hub"
@@ -29,6 +31,10 @@ var statuses = map[model.Code]int{
 func writeProblem(w http.ResponseWriter, err error) {
 	p := Problem{Code: model.CodeOf(err), Detail: "internal error: the log says more"}
 	p.Status = statuses[p.Code]
+	if e, ok := errors.AsType[*slowedError](err); ok { // RFC 6585 §4
+		p.Status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.wait.Seconds()))))
+	}
 	p.Title = http.StatusText(p.Status)
 	if e, ok := errors.AsType[*model.Error](err); ok {
 		p.Detail = e.Message

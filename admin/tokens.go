@@ -22,6 +22,10 @@ type Token struct {
 	Caller
 	Hash    [sha256.Size]byte
 	Expires *time.Time
+
+	// Random says that the hub made the token: nobody guesses it, so that who shows
+	// it is let in however many others guess from the same address.
+	Random bool
 }
 
 // NewToken hashes a token.
@@ -31,20 +35,37 @@ func NewToken(name, role, secret string, expires *time.Time) Token {
 
 // Tokens is the set of API tokens in force; it may be replaced at any time.
 type Tokens struct {
-	Now  func() time.Time
+	Now func() time.Time
+
+	// Slowly, if set, runs the check of the Authorization header, or says how long
+	// the client has to wait because too many came with wrong ones from its address.
+	Slowly func(r *http.Request, check func() bool) (wait time.Duration)
+
 	list atomic.Pointer[[]Token]
 }
 
 // Replace puts another set in force.
 func (t *Tokens) Replace(list []Token) { t.list.Store(&list) }
 
-// caller finds out who asks. All tokens are compared, each in constant time.
+// caller finds out who asks.
 func (t *Tokens) caller(r *http.Request) (Caller, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return Caller{}, model.Fail(model.Unauthorized, "an API token is needed: Authorization: Bearer …", nil)
 	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(secret)))
+	found, err := t.find(secret)
+	if t.Slowly == nil || found.Random {
+		return found.Caller, err
+	}
+	if wait := t.Slowly(r, func() bool { return err == nil }); wait > 0 {
+		return Caller{}, model.Fail(model.Unavailable, "too many requests with wrong tokens came from this address; come back later", &slowedError{wait})
+	}
+	return found.Caller, err
+}
+
+// find is the owner of a token. All tokens are compared, each in constant time.
+func (t *Tokens) find(secret string) (Token, error) {
+	sum := sha256.Sum256([]byte(secret))
 	var found *Token
 	if list := t.list.Load(); list != nil {
 		for i := range *list {
@@ -55,9 +76,15 @@ func (t *Tokens) caller(r *http.Request) (Caller, error) {
 	}
 	switch {
 	case found == nil:
-		return Caller{}, model.Fail(model.Unauthorized, "the API token is not known", nil)
+		return Token{}, model.Fail(model.Unauthorized, "the API token is not known", nil)
 	case found.Expires != nil && !t.Now().Before(*found.Expires):
-		return Caller{}, model.Fail(model.Unauthorized, "the API token "+found.Name+" has expired", nil)
+		return Token{}, model.Fail(model.Unauthorized, "the API token "+found.Name+" has expired", nil)
 	}
-	return found.Caller, nil
+	return *found, nil
 }
+
+// slowedError says how long a client has to wait.
+type slowedError struct{ wait time.Duration }
+
+// Error is for the log.
+func (e *slowedError) Error() string { return "wait " + e.wait.String() }

@@ -167,6 +167,23 @@ func (a *Access) guarded(r *http.Request, s *accessState, headers []string, now 
 	return client, err
 }
 
+// Slowly runs check, which says whether the Authorization header of r is right, for
+// a door beside SCIM: who guesses at either is slowed at both. It says how long to
+// wait where too many attempts from that address have failed; check was not run
+// then, or was one failure too many. Otherwise it is 0.
+func (a *Access) Slowly(r *http.Request, check func() bool) (wait time.Duration) {
+	now, addr := a.now(), remoteAddress(r)
+	pair := sha256.Sum256([]byte(addr + "\n" + r.Header.Get("Authorization")))
+	if wait := a.failures.wait(addr, now); wait > 0 && !a.failures.known(pair) {
+		return wait
+	}
+	if check() {
+		a.failures.succeeded(pair)
+		return 0
+	}
+	return a.failures.failed(addr, now)
+}
+
 // authorization reads the one Authorization header.
 func (a *Access) authorization(r *http.Request, s *accessState, header string, now time.Time) (Client, error) {
 	scheme, rest, found := strings.Cut(strings.TrimSpace(header), " ")

@@ -60,6 +60,71 @@ func TestGuessingWithDots(t *testing.T) {
 	}
 }
 
+// TestSlowly: a door beside SCIM slows guessing too, and both know of the other's guesses.
+func TestSlowly(t *testing.T) {
+	t.Parallel()
+	c := newStopped()
+	a := newAccess(t, c, scimserver.Credentials{Tokens: []scimserver.Token{tok("hr", "main", "x", time.Time{})}})
+	checks := 0
+	try := func(header string) time.Duration {
+		return a.Slowly(withHeader(header), func() bool { checks++; return header == "Bearer right" || header == "Bearer other" })
+	}
+	if wait := try("Bearer right"); wait != 0 {
+		t.Fatal(wait)
+	}
+	for n := range 50 {
+		if wait := try(fmt.Sprint("Bearer ", n)); wait != 0 {
+			t.Fatalf("guess %d waits %v", n, wait)
+		}
+	}
+	if wait := try("Bearer 50"); wait <= 0 || wait > 100*time.Millisecond || checks != 51 {
+		t.Errorf("one more waits %v after %d checks", wait, checks)
+	}
+	if wait := try("Bearer other"); wait <= 0 || checks != 51 {
+		t.Errorf("right, but never before: %v after %d checks", wait, checks)
+	}
+	if wait := try("Bearer right"); wait != 0 {
+		t.Errorf("right before: %v", wait)
+	}
+	if _, err := a.Authenticate(withHeader("Bearer x")); statusOf(err) != 429 {
+		t.Errorf("at the other door: %v", err)
+	}
+	c.pass(time.Second)
+	if wait := try("Bearer other"); wait != 0 {
+		t.Errorf("a second later: %v", wait)
+	}
+}
+
+// TestReplaceWhileServing: credentials that are in both sets never fail while one
+// replaces the other.
+func TestReplaceWhileServing(t *testing.T) {
+	t.Parallel()
+	c, key := newStopped(), es256(t, "e")
+	first := scimserver.Credentials{Tokens: []scimserver.Token{tok("hr", "main", "x", time.Time{})}, Basic: []scimserver.Basic{basicOf("hr", "l", "u", "p", time.Time{})},
+		JWT: []scimserver.JWT{jwtOf("hr", newIssuer(t, key), nil)}, Limits: map[string]scimserver.Limit{"hr": {Requests: 1e6, Burst: 1e6}}}
+	second := first
+	second.Tokens = append(slices.Clone(first.Tokens), tok("new", "main", "y", time.Time{}))
+	a := newAccess(t, c, first)
+	headers := []string{"Bearer x", basicHeader("u", "p"), "Bearer " + key.token(t, validClaims(c.Now(), nil), nil)}
+	var wg sync.WaitGroup
+	for _, header := range headers {
+		wg.Go(func() {
+			for range 300 {
+				if client, err := a.Authenticate(withHeader(header)); err != nil || client.Source != "hr" {
+					t.Errorf("%.9s: %q %v", header, client.Source, err)
+					return
+				}
+			}
+		})
+	}
+	for n := range 300 {
+		if err := a.Replace([]scimserver.Credentials{first, second}[n%2]); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+}
+
 // TestReplaceTogether: whoever replaces credentials at the same time, what is in
 // force afterwards is one set and works.
 func TestReplaceTogether(t *testing.T) {

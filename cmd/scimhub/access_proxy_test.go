@@ -1,10 +1,14 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 func TestOrigin(t *testing.T) {
@@ -41,4 +45,39 @@ func TestOrigin(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
+}
+
+// TestForwardedBySomebody: X-Forwarded-For of whoever is no trusted proxy changes
+// nothing, so that a guesser cannot be somebody else with each guess.
+func TestForwardedBySomebody(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		for configuration, want := range map[string]string{
+			twoSources: "192.0.2.7:5",
+			"trusted_proxies: [10.0.0.0/8]\n" + twoSources:                 "192.0.2.7:5",
+			"trusted_proxies: [192.0.2.0/24, 10.0.0.0/8]\n" + twoSources:   "198.51.100.1:0",
+			"trusted_proxies: [192.0.2.7, 198.51.100.1]\n" + twoSources:    "203.0.113.9:0",
+			"trusted_proxies: ['0.0.0.0/0', '::/0']\n" + twoSources:        "203.0.113.9:0",
+			"trusted_proxies: ['::ffff:192.0.2.7/128']\n" + twoSources:     "192.0.2.7:5",
+			"trusted_proxies: ['::ffff:192.0.2.0/120']\n" + twoSources[1:]: "192.0.2.7:5",
+		} {
+			h := hub.New(db.Store, slog.New(slog.DiscardHandler))
+			snap, err := hub.Compile(1, "hub.yaml", []byte(configuration), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Activate(snap)
+			got := ""
+			handler := (&instance{hub: h}).behindProxies(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.RemoteAddr }))
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = "192.0.2.7:5"
+			for _, name := range []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP"} {
+				r.Header.Set(name, "203.0.113.9, 198.51.100.1")
+			}
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+			if got != want || r.RemoteAddr != "192.0.2.7:5" {
+				t.Errorf("%.50s: %s, want %s", configuration, got, want)
+			}
+		}
+	})
 }

@@ -184,7 +184,9 @@ func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
 		return err
 	}
 	if i.local.Token != "" {
-		admins = append(admins, admin.NewToken("local", admin.RoleAdmin, i.local.Token, nil))
+		local := admin.NewToken("local", admin.RoleAdmin, i.local.Token, nil)
+		local.Random = true
+		admins = append(admins, local)
 	}
 	if err := i.sources.configure(sources, snap); err != nil {
 		return err
