@@ -98,6 +98,9 @@ func (h *Hub) credentialNames(source string) (out []string, err error) {
 	for _, c := range s.Certificates {
 		out = append(out, c.Name)
 	}
+	if s.JWT != nil {
+		out = append(out, "jwt") // what the audit trail calls signed tokens
+	}
 	return out, nil
 }
 

@@ -2,8 +2,10 @@ package scimserver
 
 import (
 	"crypto/sha256"
+	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,7 +40,8 @@ type Access struct {
 
 type accessState struct {
 	Credentials
-	tokens Tokens
+	tokens      Tokens
+	unguessable *accessState // what is left where credentials are guessed: see guarded
 }
 
 // AccessOptions adjust an Access. The zero value is ready for use.
@@ -60,18 +63,19 @@ func NewAccess(o AccessOptions) *Access {
 		o.Now = time.Now
 	}
 	a := &Access{now: o.Now, used: o.Used, keys: newKeyring(o.Keys, o.Now), limits: newLimits(), failures: newFailures()}
-	a.state.Store(&accessState{})
+	a.state.Store(&accessState{unguessable: &accessState{}})
 	return a
 }
 
 // Replace puts credentials in force from the next request on. With an
 // [ErrDuplicateToken] the old ones stay.
 func (a *Access) Replace(c Credentials) error {
-	s := &accessState{Credentials: c}
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if err := s.tokens.Replace(c.Tokens); err != nil {
+	made := slices.DeleteFunc(slices.Clone(c.Tokens), func(t Token) bool { return t.ID == "" })
+	s := &accessState{Credentials: c, unguessable: &accessState{Credentials: Credentials{JWT: c.JWT}}}
+	if err := errors.Join(s.tokens.Replace(c.Tokens), s.unguessable.tokens.Replace(made)); err != nil {
 		return err
 	}
 	a.replaces.Lock()
@@ -141,7 +145,8 @@ func missing(r *http.Request, s *accessState) error {
 // guarded checks the Authorization header, unless too many attempts from that
 // address have failed. Credentials that were right from there before pass all the
 // same: behind a proxy everybody has one address, and nobody must be able to lock
-// the others out. So do signed tokens, which nobody guesses.
+// the others out. So do signed tokens and those that the service made, which nobody
+// guesses.
 func (a *Access) guarded(r *http.Request, s *accessState, headers []string, now time.Time) (Client, error) {
 	if len(headers) > 1 {
 		return Client{}, Unauthorized("there is more than one Authorization header")
@@ -149,18 +154,19 @@ func (a *Access) guarded(r *http.Request, s *accessState, headers []string, now 
 	addr := remoteAddress(r)
 	pair := sha256.Sum256([]byte(addr + "\n" + headers[0]))
 	wait := a.failures.wait(addr, now)
-	if wait > 0 && !a.failures.known(pair) {
-		if len(s.JWT) == 0 || strings.Count(headers[0], ".") != 2 {
-			return Client{}, tooManyFailures(wait)
-		}
-		s = &accessState{Credentials: Credentials{JWT: s.JWT}} // a static token may have dots, too
+	slowed := wait > 0 && !a.failures.known(pair)
+	if slowed {
+		s = s.unguessable
 	}
 	client, err := a.authorization(r, s, headers[0], now)
 	switch e, ok := scim.AsError(err); {
 	case err == nil:
 		a.failures.succeeded(pair)
 	case ok && e.Status == http.StatusUnauthorized:
-		if wait = a.failures.failed(addr, now); wait > 0 {
+		if !slowed { // else it is not known whether it was right
+			wait = a.failures.failed(addr, now)
+		}
+		if wait > 0 {
 			return Client{}, tooManyFailures(wait)
 		}
 	}

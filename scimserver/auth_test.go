@@ -194,7 +194,9 @@ func TestGuessing(t *testing.T) {
 	t.Parallel()
 	c := newStopped()
 	key := es256(t, "e")
-	a := newAccess(t, c, scimserver.Credentials{Tokens: []scimserver.Token{tok("hr", "main", "right", time.Time{})},
+	made := tok("hr", "made", "shb_random", time.Time{})
+	made.ID = "id-1"
+	a := newAccess(t, c, scimserver.Credentials{Tokens: []scimserver.Token{tok("hr", "main", "right", time.Time{}), made, tok("hr", "second", "right too", time.Time{})},
 		Basic: []scimserver.Basic{basicOf("hr", "legacy", "u", "guessable", time.Time{})},
 		JWT:   []scimserver.JWT{jwtOf("hr", newIssuer(t, key), nil)}})
 	from := func(addr, header string) int {
@@ -220,6 +222,8 @@ func TestGuessing(t *testing.T) {
 	}{
 		"used from there before":       {attacker, "Bearer right", 200},
 		"right, but never from there":  {attacker, basicHeader("u", "guessable"), 429},
+		"a token likewise":             {attacker, "Bearer right too", 429},
+		"nobody guesses what is made":  {attacker, "Bearer shb_random", 200},
 		"elsewhere":                    {"192.0.2.2:1", basicHeader("u", "guessable"), 200},
 		"elsewhere, wrong":             {"192.0.2.3:1", "Bearer wrong", 401},
 		"signed":                       {attacker, "Bearer " + key.token(t, validClaims(c.Now(), nil), nil), 200},

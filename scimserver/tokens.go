@@ -14,7 +14,7 @@ import (
 // Token is one static bearer token (RFC 6750) of one source. Only its hash is kept.
 type Token struct {
 	Client
-	ID      string // of a token that was made while the service runs; may be empty
+	ID      string // of a token that the service made of random bits; else empty
 	Hash    [sha256.Size]byte
 	Expires time.Time // zero means never
 }

@@ -182,3 +182,30 @@ func TestUsedIsWrittenOnceADay(t *testing.T) {
 		clock.Add(24 * time.Hour)
 	}
 }
+
+// TestTokenNames: a token is not called what the audit trail calls another
+// credential of its source.
+func TestTokenNames(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		r := newReplica(t, db.Store, `
+tls: {cert: a, key: b, client_ca: c}
+public_url: https://127.0.0.1:8080
+sources:
+  hr:
+    tokens: [{name: main, secret: configured-secret}]
+    basic: [{name: legacy, user: u, password: some-password}]
+    certificates: [{name: gateway, subject: gw}]
+    jwt: {issuer: "https://sts.example.com", audience: hub, jwks_url: "https://sts.example.com/keys"}
+  payroll: {}
+`)
+		for _, name := range []string{"main", "legacy", "gateway", "jwt"} {
+			if _, _, err := r.CreateToken(t.Context(), hub.Actor{Name: "ops"}, hub.NewToken{Source: "hr", Name: name}); model.CodeOf(err) != model.Conflict {
+				t.Errorf("hr/%s: %v", name, err)
+			}
+			if _, _, err := r.CreateToken(t.Context(), hub.Actor{Name: "ops"}, hub.NewToken{Source: "payroll", Name: name}); err != nil {
+				t.Errorf("payroll/%s: %v", name, err)
+			}
+		}
+	})
+}
