@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,16 +66,22 @@ func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resou
 func membersOf(texts [3][]byte) ([]any, error) {
 	var lists [3][]string
 	for i, text := range texts {
-		if err := json.Unmarshal(text, &lists[i]); err != nil {
+		var err error
+		if lists[i], err = textList(text); err != nil {
 			return nil, err
 		}
+	}
+	if len(lists[1]) != len(lists[0]) || len(lists[2]) != len(lists[0]) {
+		return nil, errors.New("lists of different lengths")
 	}
 	ids, kinds, displays := lists[0], lists[1], lists[2]
 	order := make([]int, len(ids))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(i, j int) int { return strings.Compare(ids[i], ids[j]) })
+	if !slices.IsSorted(ids) {
+		slices.SortFunc(order, func(i, j int) int { return strings.Compare(ids[i], ids[j]) })
+	}
 	out := make([]any, len(ids))
 	for at, i := range order {
 		m := make(map[string]any, 4) // and $ref, when it is shown
@@ -87,6 +95,30 @@ func membersOf(texts [3][]byte) ([]any, error) {
 		out[at] = m
 	}
 	return out, nil
+}
+
+// textList reads a JSON list of texts that the database made. Without escapes, as
+// they nearly always are, they share one copy of the whole: to decode ten thousand
+// of them one by one took a third of the time of reading a group.
+func textList(text []byte) ([]string, error) {
+	if bytes.IndexByte(text, '\\') >= 0 {
+		var out []string
+		err := json.Unmarshal(text, &out)
+		return out, err
+	}
+	rest := string(text)
+	out := make([]string, 0, strings.Count(rest, `"`)/2)
+	for {
+		_, behind, ok := strings.Cut(rest, `"`)
+		if !ok {
+			return out, nil
+		}
+		one, next, closed := strings.Cut(behind, `"`)
+		if !closed {
+			return nil, errors.New("a text has no end")
+		}
+		out, rest = append(out, one), next
+	}
 }
 
 // Reference is a resource that another one names by its id.
