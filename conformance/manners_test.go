@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -120,7 +121,10 @@ func TestScrambled(t *testing.T) {
 				}
 				return v
 			}
+			var one sync.Mutex // at the dice
 			m := mutant{out: func(m *message) {
+				one.Lock()
+				defer one.Unlock()
 				for k, v := range m.body {
 					m.body[k] = scramble(v)
 				}
