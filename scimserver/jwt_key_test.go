@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -207,6 +208,28 @@ func TestJWTOneSpelling(t *testing.T) {
 	}
 	if _, err := a.Authenticate(withHeader("Bearer " + token)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestJWTRedirect: keys of an issuer at https are not taken from where anybody on the
+// way could put others; elsewhere redirects are followed.
+func TestJWTRedirect(t *testing.T) {
+	t.Parallel()
+	key, c := es256(t, "e"), newStopped()
+	is := newIssuer(t, key)
+	plain, safe := httptest.NewServer(http.RedirectHandler(is.URL, http.StatusFound)), httptest.NewTLSServer(http.RedirectHandler(is.URL, http.StatusFound))
+	t.Cleanup(plain.Close)
+	t.Cleanup(safe.Close)
+	for url, want := range map[string]int{plain.URL: 200, safe.URL: 503} {
+		a := scimserver.NewAccess(scimserver.AccessOptions{Now: c.Now, Keys: safe.Client()})
+		j := jwtOf("hr", is, nil)
+		j.KeysURL = url
+		if err := a.Replace(scimserver.Credentials{JWT: []scimserver.JWT{j}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Authenticate(withHeader("Bearer " + key.token(t, validClaims(c.Now(), nil), nil))); statusOf(err) != want {
+			t.Errorf("%s: %v, want %d", url, err, want)
+		}
 	}
 }
 

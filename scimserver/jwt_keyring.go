@@ -173,6 +173,9 @@ func (k *keyring) fetch(ctx context.Context, url string) ([]jose.JSONWebKey, err
 		return nil, fmt.Errorf("key set: %w", err)
 	}
 	defer res.Body.Close()
+	if last := res.Request; req.URL.Scheme == "https" && last != nil && last.URL.Scheme != "https" { // redirected; anybody may have answered
+		return nil, errors.New("key set: " + url + " leads to an address without https")
+	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("key set: %s answered %s", url, res.Status)
 	}
