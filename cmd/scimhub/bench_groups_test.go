@@ -149,18 +149,23 @@ func (r *benchRaw) readMembers(b *testing.B, size int) {
 	}
 	b.ResetTimer()
 	for range b.N {
-		rows, err := r.db.Query("SELECT member_id FROM raw_members WHERE group_id = 'read' ORDER BY member_id")
-		if err != nil {
-			b.Fatal(err)
-		}
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := rows.Close(); err != nil {
+		if err := r.readOnce(); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+func (r *benchRaw) readOnce() error {
+	rows, err := r.db.Query("SELECT member_id FROM raw_members WHERE group_id = 'read' ORDER BY member_id")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

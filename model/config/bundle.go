@@ -56,7 +56,6 @@ func Bundle(src []byte, read func(file string) ([]byte, error)) []byte {
 // an attachment.
 func split(src []byte) (own []byte, files map[string]attachment, fault string) {
 	files = map[string]attachment{}
-	own = src
 	at := 0
 	if !bytes.HasPrefix(src, []byte(attached)) {
 		i := bytes.Index(src, []byte("\n"+attached))
