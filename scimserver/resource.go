@@ -73,13 +73,19 @@ type passedOn struct {
 
 // rendered is the body of a resource; what the backend has encoded is passed on.
 func rendered(t *scim.ResourceType, res scim.Resource, base string, f scim.Fields) any {
-	members, res, whole := shownMembers(t, res, base, f)
-	var out any = t.Render(res, base, f)
-	if rest, ok := out.(map[string]any); ok && res.Encoded != nil {
+	members, res, apart := shownMembers(t, res, base, f)
+	var out any
+	switch {
+	case res.Encoded == nil:
+		out = t.Render(res, base, f)
+	case len(res.Attrs) == 0:
+		out = whole{t, res, base}
+	default:
+		rest := t.Render(res, base, f)
 		delete(rest, "schemas") // in the encoded part
 		out = passedOn{res.Encoded, rest}
 	}
-	if whole {
+	if apart {
 		return groupBody{out, members}
 	}
 	return out

@@ -132,18 +132,20 @@ func (t *Tx) page(l listing, where string, wargs []any, limit int, page *scim.Pa
 		return err
 	}
 	defer rows.Close()
-	read := scan(l.q.Fields)
+	var key any
+	more := []any{&page.Total}
+	if l.gone != nil {
+		more = append(more, l.gone)
+	}
+	if l.order.expr != "" {
+		more = append(more, &key)
+	}
+	read := reads(l.rt.Name, l.q.Fields, more...)
 	grouped := map[string]bool{}
+	page.Resources = make([]scim.Resource, 0, min(limit, perStatement+1))
 	for rows.Next() {
-		var key any
-		more := []any{&page.Total}
-		if l.gone != nil {
-			more = append(more, l.gone)
-		}
-		if l.order.expr != "" {
-			more = append(more, &key)
-		}
-		h, err := read(rows, l.rt.Name, more...)
+		key = nil
+		h, err := read.scan(rows)
 		if err != nil {
 			return err
 		}

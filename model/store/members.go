@@ -57,7 +57,7 @@ func (t *Tx) membersInto(where string, args []any, groups map[string]*scim.Resou
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
-		groups[group].Attrs["members"] = members
+		setAttr(groups[group], "members", members)
 	}
 	return rows.Err()
 }

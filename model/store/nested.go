@@ -90,7 +90,7 @@ func (t *Tx) groupsInto(users map[string]*scim.Resource, query string, args []an
 			group["display"] = display
 		}
 		groups, _ := users[member].Attrs["groups"].([]any)
-		users[member].Attrs["groups"] = append(groups, group)
+		setAttr(users[member], "groups", append(groups, group))
 		nested = nested || deeper != nil
 	}
 	return nested, rows.Err()

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -34,45 +33,52 @@ func (t *Tx) columns(kind string, want scim.Fields) string {
 
 type scanner interface{ Scan(dest ...any) error }
 
-// scanResource reads the columns of Tx.columns, and into more what was selected
-// behind them.
-func scanResource(row scanner, kind string, more ...any) (Held, error) {
-	h, err := scanEncoded(row, kind, more...)
-	if err != nil {
+// resourceScanner reads rows of Tx.columns, and what was selected behind them. It is
+// used again for every row of a page, for what it takes to read a row would
+// otherwise cost more than the row.
+type resourceScanner struct {
+	kind                       string
+	encoded                    bool // leave the document as it is; Attrs gets what is not in it
+	id, identity               string
+	doc                        []byte
+	grouped                    *int
+	version, created, modified int64
+	dest                       []any
+}
+
+// reads makes a scanner for somebody who may be able to pass the document on as it is
+// stored; more is for what was selected behind the columns.
+func reads(kind string, want scim.Fields, more ...any) *resourceScanner {
+	r := &resourceScanner{kind: kind, encoded: want.PassOn}
+	r.dest = append([]any{&r.id, &r.doc, &r.version, &r.created, &r.modified, &r.identity, &r.grouped}, more...)
+	return r
+}
+
+func (r *resourceScanner) scan(row scanner) (Held, error) {
+	r.doc, r.grouped = nil, nil
+	if err := row.Scan(r.dest...); err != nil {
 		return Held{}, err
 	}
-	attrs, err := decodeDoc(h.Resource.Encoded)
-	if err != nil {
+	h := Held{Identity: r.identity, grouped: r.grouped != nil}
+	h.Resource = scim.Resource{ID: r.id, Type: r.kind, Encoded: r.doc,
+		Meta: scim.Meta{Created: fromMicros(r.created), LastModified: fromMicros(r.modified), Version: r.version}}
+	if r.encoded {
+		return h, nil
+	}
+	var err error
+	if h.Resource.Attrs, err = decodeDoc(r.doc); err != nil {
 		return Held{}, fmt.Errorf("resource %s: %w", h.Resource.ID, err)
 	}
-	maps.Copy(attrs, h.Resource.Attrs)
-	h.Resource.Attrs, h.Resource.Encoded = attrs, nil
+	h.Resource.Encoded = nil
 	return h, nil
 }
 
-// scan is how resources are read for somebody who may be able to pass the document
-// on as it is stored.
-func scan(want scim.Fields) func(row scanner, kind string, more ...any) (Held, error) {
-	if want.PassOn {
-		return scanEncoded
+// setAttr adds what is kept in rows to a resource that was just read.
+func setAttr(r *scim.Resource, name string, v any) {
+	if r.Attrs == nil {
+		r.Attrs = map[string]any{}
 	}
-	return scanResource
-}
-
-// scanEncoded leaves the document as it is; Attrs gets what is not in it.
-func scanEncoded(row scanner, kind string, more ...any) (Held, error) {
-	var h Held
-	var doc []byte
-	var grouped *int
-	var version, created, modified int64
-	if err := row.Scan(append([]any{&h.Resource.ID, &doc, &version, &created, &modified, &h.Identity, &grouped}, more...)...); err != nil {
-		return Held{}, err
-	}
-	h.grouped = grouped != nil
-	h.Resource.Type = kind
-	h.Resource.Attrs, h.Resource.Encoded = map[string]any{}, doc
-	h.Resource.Meta = scim.Meta{Created: fromMicros(created), LastModified: fromMicros(modified), Version: version}
-	return h, nil
+	r.Attrs[name] = v
 }
 
 // decodeDoc reads a stored document; whole numbers come back as int64.
@@ -117,7 +123,7 @@ func (s *Store) Resource(ctx context.Context, source string, t *scim.ResourceTyp
 		return out, missing(sql.ErrNoRows, t, id)
 	}
 	err := s.reading(t, want)(ctx, func(tx *Tx) error {
-		h, err := scan(want)(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name), t.Name)
+		h, err := reads(t.Name, want).scan(tx.row(`SELECT `+tx.columns(t.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`, id, source, t.Name))
 		if err != nil {
 			return missing(err, t, id)
 		}
@@ -145,7 +151,7 @@ func (s *Store) Held(ctx context.Context, source string, t *scim.ResourceType, i
 
 // held reads one resource and the groups it is in.
 func (t *Tx) held(source string, rt *scim.ResourceType, id string, want scim.Fields, lock string) (Held, error) {
-	h, err := scanResource(t.row(`SELECT `+t.columns(rt.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name), rt.Name)
+	h, err := reads(rt.Name, scim.Fields{}).scan(t.row(`SELECT `+t.columns(rt.Name, want)+` FROM resources r WHERE r.id = ? AND r.source = ? AND r.kind = ?`+lock, id, source, rt.Name))
 	if err != nil {
 		return Held{}, missing(err, rt, id)
 	}

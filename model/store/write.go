@@ -156,7 +156,8 @@ func (t *Tx) ModifyResource(w ResourceWrite) error {
 }
 
 // DeleteResource removes the resource and its memberships. The groups that listed it
-// are other groups then: their versions move.
+// are other groups then: their versions move. A group of another source that names
+// its id is none of them.
 func (t *Tx) DeleteResource(w ResourceWrite) error {
 	lane := anyLane()
 	lock := ""
@@ -164,10 +165,10 @@ func (t *Tx) DeleteResource(w ResourceWrite) error {
 		lock = " FOR UPDATE OF g" // in one order for all, so that two who leave do not lock each other out
 	}
 	return t.record(w, lane, []piece{
-		{text: `UPDATE resources SET version = version + 1, modified_at = ? WHERE id IN (SELECT g.id FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = ? AND g.id <> ? ORDER BY g.id` + lock + `)`,
-			args: []any{micros(t.Now), w.Resource.ID, w.Resource.ID}},
+		{text: `UPDATE resources SET version = version + 1, modified_at = ? WHERE id IN (SELECT g.id FROM group_members m JOIN resources g ON g.id = m.group_id WHERE m.member_id = ? AND g.id <> ? AND g.source = ? ORDER BY g.id` + lock + `)`,
+			args: []any{micros(t.Now), w.Resource.ID, w.Resource.ID, w.Source}},
 		{text: `DELETE FROM resources WHERE id = ?`, args: []any{w.Resource.ID}},
-		{text: `DELETE FROM group_members WHERE member_id = ?`, args: []any{w.Resource.ID}},
+		{text: `DELETE FROM group_members WHERE member_id = ? AND EXISTS (SELECT 1 FROM resources g WHERE g.id = group_members.group_id AND g.source = ?)`, args: []any{w.Resource.ID, w.Source}},
 		t.gonePiece(w, lane),
 		{text: `INSERT INTO resource_tombstones (source, kind, at, id) VALUES (?,?,?,?)`, args: []any{w.Source, w.Type.Name, micros(t.Now), w.Resource.ID}},
 		{text: `DELETE FROM resource_tombstones WHERE source = ? AND kind = ? AND at < ?`, args: []any{w.Source, w.Type.Name, micros(t.Now.Add(-tombstoneLife))}},
