@@ -65,6 +65,18 @@ func (a *API) identities(r *http.Request, _ Caller) (any, error) {
 	return list(views, base64.RawURLEncoding.EncodeToString([]byte(next))), nil
 }
 
+// shown is a merged user without what is never returned to sources either.
+func (a *API) shown(user map[string]any) map[string]any {
+	out := make(map[string]any, len(user))
+	for k, v := range user {
+		out[k] = v
+		if t, ok := a.Hub.Snapshot().Doc.Registry.Type("User"); ok {
+			out[k] = t.Conceal(k, v)
+		}
+	}
+	return out
+}
+
 func (a *API) identity(r *http.Request, _ Caller) (any, error) {
 	var out IdentityView
 	err := a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
@@ -73,7 +85,7 @@ func (a *API) identity(r *http.Request, _ Caller) (any, error) {
 			return err
 		}
 		out = viewIdentity(row)
-		out.User, out.Origin = row.User, row.Origin
+		out.User, out.Origin = a.shown(row.User), row.Origin
 		ids := []string{row.ID}
 		facts, err := tx.Facts(ids)
 		if err != nil {

@@ -107,6 +107,23 @@ func TestLeavingMovesGroups(t *testing.T) {
 	})
 }
 
+// TestLeavingElsewhere: whoever is deleted at one source is none of the business of a
+// group of another that happens to name the id.
+func TestLeavingElsewhere(t *testing.T) {
+	t.Parallel()
+	each(t, twoSources, func(w *world) {
+		eve := w.create("okta", w.user, map[string]any{"userName": "eve"})
+		foreign := w.create("okta", w.group, map[string]any{"displayName": "theirs", "members": memberList(eve.ID)})
+		g := w.team("ours", eve.ID, foreign.ID)
+		w.remove("okta", w.user, eve.ID)
+		w.remove("okta", w.group, foreign.ID)
+		got, err := w.Get(ctxOf(w), by("hr"), w.group, g.ID, scim.Fields{})
+		if err != nil || got.Meta.Version != 1 || len(members(got)) != 2 {
+			w.t.Errorf("the other source's group: version %d, %d members, %v", got.Meta.Version, len(members(got)), err)
+		}
+	})
+}
+
 // TestReferences: members that exist are told what they are; those that do not are
 // kept, and refused where the dialect is strict.
 func TestReferences(t *testing.T) {

@@ -93,3 +93,29 @@ func TestPasswords(t *testing.T) {
 		}
 	})
 }
+
+// TestSecretsOfSchemas: what a configured schema never returns is stored for who may
+// need it, and told nobody.
+func TestSecretsOfSchemas(t *testing.T) {
+	t.Parallel()
+	const urn = "urn:acme:secrets:2.0:User"
+	each(t, oneSource, func(w *world) {
+		acme := &scim.Schema{ID: urn, Name: "Secrets", Attributes: []*scim.Attribute{{Name: "badge"}, {Name: "pin", Mutability: scim.WriteOnly, Returned: scim.ReturnedNever}}}
+		r, err := scim.NewRegistry(&scim.ResourceType{Name: "User", Endpoint: "/Users", Schema: w.user.Schema, Extensions: []scim.Extension{{Schema: acme}}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.user, _ = r.Type("User")
+		ada := w.person("ada", urn, map[string]any{"badge": "B1", "pin": "s3cret-1"})
+		w.patch(w.user, ada.ID, `[{"op":"replace","path":"`+urn+`:pin","value":"s3cret-2"}]`)
+		if doc := w.db.Strings(w.t, `SELECT doc FROM resources`); len(doc) != 1 || !strings.Contains(doc[0], "s3cret-2") {
+			w.t.Errorf("stored %v", doc)
+		}
+		w.remove("hr", w.user, ada.ID)
+		for _, text := range w.db.Strings(w.t, `SELECT data FROM audit UNION ALL SELECT data FROM events`) {
+			if strings.Contains(text, "s3cret") || !strings.Contains(text, "pin") {
+				w.t.Errorf("told: %s", text)
+			}
+		}
+	})
+}

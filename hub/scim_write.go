@@ -25,18 +25,18 @@ func (h *Hub) List(ctx context.Context, by Actor, t *scim.ResourceType, q scim.Q
 // entry and its marks are committed. 409 uniqueness for a value that is taken; 400
 // invalidValue for a reference to nothing, where the actor must not make one.
 func (h *Hub) Create(ctx context.Context, by Actor, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
-	id, err := newID()
+	hash, err := h.hash(ctx, passwordIn(attrs))
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	hash, err := h.hash(ctx, passwordIn(attrs))
+	id, err := newID() // after the wait for a hash: whoever pages counts on ids being young
 	if err != nil {
 		return scim.Resource{}, err
 	}
 	now := h.Store.Now()
 	w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "create", UniqueName: by.UniqueGroupNames, Password: hash,
 		Resource: scim.Resource{ID: id, Type: t.Name, Attrs: withoutSecrets(attrs), Meta: scim.Meta{Created: now, LastModified: now, Version: 1}}}
-	w.Data = changedAttributes(nil, w.Resource.Attrs, hash)
+	w.Data = changedAttributes(t, nil, w.Resource.Attrs, hash)
 	if t.Name == "User" {
 		err = h.createUser(ctx, by, w)
 	} else {
@@ -109,7 +109,7 @@ func (m modification) apply(held store.Held, now time.Time) (out scim.Resource, 
 	out.Attrs = withoutSecrets(out.Attrs)
 	out.Meta.Version, out.Meta.LastModified = before.Meta.Version+1, now
 	w = &store.ResourceWrite{Source: m.by.Source, Actor: m.by.String(), Type: m.t, Action: "modify", Resource: out, Before: before.Attrs,
-		Identity: held.Identity, UniqueName: m.by.UniqueGroupNames, Password: hash, Data: changedAttributes(before.Attrs, out.Attrs, hash)}
+		Identity: held.Identity, UniqueName: m.by.UniqueGroupNames, Password: hash, Data: changedAttributes(m.t, before.Attrs, out.Attrs, hash)}
 	if m.t.Name == "User" {
 		w.Marks, w.Urgent = []string{held.Identity}, turnedOff(before.Attrs, out.Attrs)
 		if groups != nil {
@@ -185,7 +185,7 @@ func (h *Hub) Delete(ctx context.Context, by Actor, t *scim.ResourceType, id str
 			return err
 		}
 		w := store.ResourceWrite{Source: by.Source, Actor: by.String(), Type: t, Action: "delete", Resource: held.Resource, Identity: held.Identity,
-			Data: changedAttributes(held.Resource.Attrs, nil, "")}
+			Data: changedAttributes(t, held.Resource.Attrs, nil, "")}
 		if t.Name == "User" {
 			w.Marks, w.Urgent = []string{held.Identity}, true
 		} else if err := tx.MarkMembers(id); err != nil {
@@ -219,9 +219,9 @@ func turnedOff(before, after map[string]any) bool {
 }
 
 // changedAttributes lists the attributes that differ, with both values, for the
-// event and the audit entry. Members are counted, not listed; they are rows. Of a
-// password it is said that there is a new one.
-func changedAttributes(before, after map[string]any, hash string) map[string]any {
+// event and the audit entry; of what is never returned, that it does. Members are
+// counted, not listed; they are rows. Of a password it is said that there is a new one.
+func changedAttributes(t *scim.ResourceType, before, after map[string]any, hash string) map[string]any {
 	type pair struct {
 		Before any `json:"before,omitempty"`
 		After  any `json:"after,omitempty"`
@@ -232,7 +232,7 @@ func changedAttributes(before, after map[string]any, hash string) map[string]any
 			if k == "schemas" || k == "members" || reflect.DeepEqual(before[k], after[k]) {
 				continue
 			}
-			out[k] = pair{before[k], after[k]}
+			out[k] = pair{t.Conceal(k, before[k]), t.Conceal(k, after[k])}
 		}
 	}
 	if joined, parted := memberDelta(members(before), members(after)); len(joined)+len(parted) > 0 {

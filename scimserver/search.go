@@ -99,9 +99,11 @@ func (s *search) bind(r scim.SearchRequest) error {
 }
 
 // oneByOne reports whether the resources of a page are read one at a time while they
-// are encoded: groups with their members, of which there can be any number.
+// are encoded: groups with their members, of which there can be any number. Where
+// several types are merged, many are read to show even one.
 func (s *search) oneByOne(t *scim.ResourceType) bool {
-	return t.Name == "Group" && s.count > 1 && s.shown.Wants("members")
+	merged := s.order != nil && len(s.types) > 1
+	return t.Name == "Group" && (s.count > 1 || merged) && s.shown.Wants("members")
 }
 
 // filters are the types' own readings of one filter; nil without one. In a search

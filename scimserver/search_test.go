@@ -1,6 +1,7 @@
 package scimserver_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/scimserver"
 )
 
@@ -227,4 +229,26 @@ func TestLongSearchByPost(t *testing.T) {
 	filter := strings.Repeat(`userName eq \"x\" or `, 10) + `userName eq \"mira\"`
 	s.do("GET", users+"?filter="+url.QueryEscape(strings.ReplaceAll(filter, `\`, "")), "").refused(414, "", ".search")
 	s.do("POST", users+"/.search", searchStart+`,"filter":"`+filter+`"}`).want(200, `{"totalResults":1}`)
+}
+
+// TestSortedSearchReadsGroupsOneByOne: to show one group of many in the order of
+// several types, the members of the others are not read.
+func TestSortedSearchReadsGroupsOneByOne(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = onlyGroups{large{groups: 5, members: 3}} })
+	for _, query := range []string{"sortBy=id&count=1&startIndex=3", "sortBy=id&count=1&cursor="} {
+		if a := s.do("GET", "/?"+query, "").want(200, ""); len(a.body["Resources"].([]any)) != 1 {
+			t.Errorf("%s: %v", query, a.body)
+		}
+	}
+}
+
+// onlyGroups has no users.
+type onlyGroups struct{ large }
+
+func (o onlyGroups) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
+	if t.Name != "Group" {
+		return scim.Page{}, nil
+	}
+	return o.large.List(ctx, t, q)
 }
