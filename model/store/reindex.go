@@ -51,7 +51,7 @@ func (s *Store) SetIndexedBy(ctx context.Context, kind, digest string) error {
 	})
 }
 
-type indexed struct{ id, source, doc string }
+type indexed struct{ id, source, key, doc string }
 
 func (t *Tx) reindex(rt *scim.ResourceType, after string) (last string, n, taken int, err error) {
 	batch, err := t.behind(rt, after)
@@ -73,7 +73,7 @@ func (t *Tx) behind(rt *scim.ResourceType, after string) ([]indexed, error) {
 	if t.pg {
 		lock = " FOR UPDATE"
 	}
-	rows, err := t.query(`SELECT id, source, doc FROM resources WHERE kind = ? AND id > ? ORDER BY id LIMIT ?`+lock, rt.Name, after, reindexBatch)
+	rows, err := t.query(`SELECT id, source, coalesce(key, ''), doc FROM resources WHERE kind = ? AND id > ? ORDER BY id LIMIT ?`+lock, rt.Name, after, reindexBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +81,27 @@ func (t *Tx) behind(rt *scim.ResourceType, after string) ([]indexed, error) {
 	var out []indexed
 	for rows.Next() {
 		var r indexed
-		if err := rows.Scan(&r.id, &r.source, &r.doc); err != nil {
+		if err := rows.Scan(&r.id, &r.source, &r.key, &r.doc); err != nil {
 			return nil, err
 		}
 		out = append(out, r)
 	}
 	return out, rows.Err()
+}
+
+// rekey gives a user the key that the userName has now: earlier programs made keys of
+// some names in another way, and what is asked for is made in the present one. 1 where
+// another user has it.
+func (t *Tx) rekey(rt *scim.ResourceType, r indexed, search map[string]any) (taken int, err error) {
+	key := keyFrom(search, "username")
+	if rt.Name != "User" || key == r.key {
+		return 0, nil
+	}
+	if err := t.row(`SELECT count(*) FROM resources WHERE source = ? AND kind = ? AND key = ? AND key <> '' AND id <> ?`, r.source, rt.Name, key, r.id).Scan(&taken); err != nil || taken > 0 {
+		return taken, err
+	}
+	_, err = t.exec(`UPDATE resources SET key = ? WHERE id = ?`, key, r.id)
+	return 0, err
 }
 
 func (t *Tx) reindexOne(rt *scim.ResourceType, r indexed) (taken int, err error) {
@@ -101,7 +116,10 @@ func (t *Tx) reindexOne(rt *scim.ResourceType, r indexed) (taken int, err error)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := t.exec(`UPDATE resources SET search = `+t.json()+` WHERE id = ?`, string(found), r.id); err != nil {
+	if _, err := t.exec(`UPDATE resources SET search = `+t.json()+`, external_id = ? WHERE id = ?`, string(found), externalID(attrs), r.id); err != nil {
+		return 0, err
+	}
+	if taken, err = t.rekey(rt, r, search); err != nil {
 		return 0, err
 	}
 	w := ResourceWrite{Source: r.source, Type: rt, Resource: scim.Resource{ID: r.id}}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -66,5 +67,34 @@ func TestReindex(t *testing.T) {
 		}
 		reindex(loose, 0)
 		create(t, db, user(loose, "new", "code000444"))
+	})
+}
+
+// TestReindexNames: users whose names an earlier program made keys of in another way
+// are found, and kept apart from others, as if they were written now.
+func TestReindexNames(t *testing.T) {
+	t.Parallel()
+	rt := userType(t)
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		long := strings.Repeat("L", 300)
+		create(t, db, newUser(t, "u1", "İx", map[string]any{"externalId": strings.Repeat("e", 300)}), newUser(t, "u2", long, nil), newUser(t, "u3", "held", nil), newUser(t, "u4", "ada", nil))
+		db.Exec(t, `UPDATE resources SET key = 'ix', external_id = '' WHERE id = 'u1'`)
+		db.Exec(t, `UPDATE resources SET key = ? WHERE id = 'u2'`, strings.ToLower(long))
+		db.Exec(t, `UPDATE resources SET key = 'other' WHERE id = 'u3'`)
+		db.Exec(t, `UPDATE resources SET key = 'held' WHERE id = 'u4'`) // somebody has it: both stay
+		if taken, err := db.Reindex(t.Context(), rt); err != nil || taken != 1 {
+			t.Errorf("%d taken, %v", taken, err)
+		}
+		for name, id := range map[string]string{"İx": "u1", long: "u2"} {
+			if ids, _ := list(t, db, "hr", rt, scim.Query{Filter: filterOf(t, rt, `userName eq "`+name+`"`), StartIndex: 1, Count: 9}); !slices.Equal(ids, []string{id}) {
+				t.Errorf("%.10s finds %v", name, ids)
+			}
+			if attr, ok := asTaken(db.CreateResource(t.Context(), newUser(t, "new", name, nil))); !ok || attr != "userName" {
+				t.Errorf("%.10s was given twice", name)
+			}
+		}
+		if n := db.Int(t, `SELECT count(*) FROM resources WHERE external_id = ''`); n != 3 {
+			t.Errorf("%d without externalId", n)
+		}
 	})
 }

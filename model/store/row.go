@@ -40,6 +40,18 @@ func (r resourceRow) Name() string {
 	return r.ID
 }
 
+// keyFrom is what keeps resources apart by an attribute, from a search document.
+func keyFrom(search map[string]any, attr string) string {
+	text, _ := search[attr].(string)
+	return indexForm(text)
+}
+
+// externalID is the column that looks it up, from a resource's attributes.
+func externalID(attrs map[string]any) string {
+	id, _ := attrs["externalId"].(string)
+	return indexForm(id)
+}
+
 func newRow(w ResourceWrite) (resourceRow, error) {
 	r := w.Resource
 	attrs := make(map[string]any, len(r.Attrs))
@@ -61,16 +73,15 @@ func newRow(w ResourceWrite) (resourceRow, error) {
 		return resourceRow{}, fmt.Errorf("search document: %w", err)
 	}
 	text := func(name string) string { s, _ := attrs[name].(string); return s }
-	row := resourceRow{ID: r.ID, values: values(w.Type, search), Source: w.Source, Kind: w.Type.Name, ExternalID: indexForm(text("externalId")), Display: text("displayName"),
+	row := resourceRow{ID: r.ID, values: values(w.Type, search), Source: w.Source, Kind: w.Type.Name, ExternalID: externalID(attrs), Display: text("displayName"),
 		Doc: string(doc), Search: string(found), Version: r.Meta.Version, CreatedAt: micros(r.Meta.Created),
 		ModifiedAt: micros(r.Meta.LastModified), IdentityID: w.Identity, userName: text("userName")}
-	folded := func(name string) string { s, _ := search[name].(string); return indexForm(s) }
 	switch {
 	case w.Type.Name == "User":
-		row.Key = folded("username")
+		row.Key = keyFrom(search, "username")
 		return row, nil
 	case w.Type.Name == "Group" && w.UniqueName:
-		row.Key = folded("displayname")
+		row.Key = keyFrom(search, "displayname")
 	}
 	row.IdentityID = ""
 	return row, nil
