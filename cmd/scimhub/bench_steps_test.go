@@ -23,11 +23,11 @@ func (h *benchHub) steps(raw *benchRaw) []benchStep {
 	return []benchStep{
 		{name: "create", hub: h.create, raw: raw.create},
 		{name: "read", hub: h.read, raw: raw.read},
-		{name: "userName-eq", hub: h.find, raw: raw.find},
+		{name: "userName-eq", hub: h.by(`userName eq "user%08d@example.com"`), raw: raw.find},
 		{name: "externalId-eq", hub: h.by(`externalId eq "ext-%d"`), raw: raw.find},
 		{name: "email-eq", hub: h.by(`emails.value eq "user%08d@example.com"`), raw: raw.find},
 		{name: "work-email-eq", hub: h.by(`emails[type eq "work"].value eq "user%08d@example.com"`), raw: raw.find},
-		{name: "id-eq", hub: h.byID, raw: raw.read},
+		{name: "id-eq", hub: h.byID(), raw: raw.read},
 		{name: "put", hub: h.put, raw: raw.write},
 		{name: "patch-active", hub: h.patch, raw: raw.write},
 		{name: "page-first", hub: h.pageAt("count=100"), raw: raw.page, page: true},
@@ -42,21 +42,16 @@ func (h *benchHub) get(query string) ([]byte, error) {
 
 // by looks people up by a filter with their serial number in it.
 func (h *benchHub) by(filter string) func(int64) error {
-	return func(n int64) error {
-		return h.one(fmt.Sprintf(filter, h.names[int(n)%len(h.names)]))
-	}
+	return h.one(func(i int) string { return fmt.Sprintf(filter, h.names[i]) })
 }
 
-func (h *benchHub) byID(n int64) error {
-	return h.one(fmt.Sprintf("id eq %q", h.ids[int(n)%len(h.ids)]))
+func (h *benchHub) byID() func(int64) error {
+	return h.one(func(i int) string { return `id eq "` + h.ids[i] + `"` })
 }
 
-func (h *benchHub) one(filter string) error {
-	out, err := h.get("filter=" + url.QueryEscape(filter))
-	if err == nil && !bytes.Contains(out, []byte(`"totalResults":1,`)) {
-		err = fmt.Errorf("%s: not found: %s", filter, out)
-	}
-	return err
+// one looks up one person. It looks at one answer; see pageAt.
+func (h *benchHub) one(filter func(i int) string) func(int64) error {
+	return h.checked(`"totalResults":1,`, func(n int64) string { return "filter=" + url.QueryEscape(filter(int(n)%len(h.ids))) })
 }
 
 // put replaces somebody by what differs in the title alone.
@@ -67,30 +62,37 @@ func (h *benchHub) put(n int64) error {
 	return err
 }
 
-// patch turns somebody off or on; what it does differs from call to call.
+// patch turns somebody off or on: never what they are already.
 func (h *benchHub) patch(n int64) error {
 	i := int(n) % len(h.ids)
 	body := fmt.Appendf(nil, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":%t}]}`,
-		n/int64(len(h.ids))%2 == 0)
+		h.off[i].Swap(!h.off[i].Load()))
 	_, err := h.do(http.MethodPatch, "/Users/"+h.ids[i], body, http.StatusOK)
 	return err
 }
 
-// pageAt asks for a page. It looks at one answer and reads the others to their end,
-// as the canned ones are read: a client's own work is no part of the comparison.
+// pageAt asks for a page.
 func (h *benchHub) pageAt(query string) func(int64) error {
-	var checked sync.Once
-	return func(int64) (err error) {
-		checked.Do(func() {
+	return h.checked(`"itemsPerPage":100,`, func(int64) string { return query })
+}
+
+// checked asks for users. It looks for a text in one answer and reads the others to
+// their end, as the canned ones are read: a client's own work is no part of the
+// comparison.
+func (h *benchHub) checked(want string, query func(n int64) string) func(int64) error {
+	var once sync.Once
+	return func(n int64) (err error) {
+		q := query(n)
+		once.Do(func() {
 			var out []byte
-			if out, err = h.get(query); err == nil && !bytes.Contains(out, []byte(`"itemsPerPage":100,`)) {
-				err = fmt.Errorf("%s: not a page of 100: %.200s", query, out)
+			if out, err = h.get(q); err == nil && !bytes.Contains(out, []byte(want)) {
+				err = fmt.Errorf("%s: no %s in %.300s", q, want, out)
 			}
 		})
 		if err != nil {
 			return err
 		}
-		return h.drain("/Users?" + query)
+		return h.drain("/Users?" + q)
 	}
 }
 

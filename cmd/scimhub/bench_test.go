@@ -159,6 +159,7 @@ type benchHub struct {
 	ids    []string
 	names  []int64 // serial numbers in the user names
 	cursor string  // of a deep page
+	off    []atomic.Bool
 }
 
 func newBenchHub(b *testing.B, dsn string) *benchHub {
@@ -216,6 +217,7 @@ func (h *benchHub) seed(b *testing.B) {
 	if err := work.Wait(); err != nil {
 		b.Fatal(err)
 	}
+	h.off = make([]atomic.Bool, len(h.ids))
 }
 
 func (h *benchHub) do(method, path string, body []byte, want int) ([]byte, error) {
@@ -243,14 +245,6 @@ func (h *benchHub) create(n int64) error {
 }
 
 func (h *benchHub) read(n int64) error { return h.drain("/Users/" + h.ids[int(n)%len(h.ids)]) }
-
-func (h *benchHub) find(n int64) error {
-	out, err := h.do(http.MethodGet, fmt.Sprintf("/Users?filter=userName+eq+%%22user%08d@example.com%%22", h.names[int(n)%len(h.names)]), nil, http.StatusOK)
-	if err == nil && !bytes.Contains(out, []byte(`"totalResults":1`)) {
-		err = fmt.Errorf("not found: %s", out)
-	}
-	return err
-}
 
 // canned is the floor of HTTP: the same request size in, the same answer size out.
 type canned struct {
