@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -35,6 +36,7 @@ type Hub struct {
 	snapshot  atomic.Pointer[Snapshot]
 	woken     chan struct{}
 	activated chan struct{} // tells KeepIndexed
+	declared  sync.Map      // of *scim.ResourceType: types of which nothing undeclared is stored
 	hashing   chan struct{} // held by whoever hashes a password
 }
 
@@ -77,6 +79,7 @@ func (h *Hub) Snapshot() *Snapshot { return h.snapshot.Load() }
 // Activate puts a configuration in force in this process.
 func (h *Hub) Activate(s *Snapshot) {
 	h.snapshot.Store(s)
+	h.declared.Clear()
 	select {
 	case h.activated <- struct{}{}:
 	default:

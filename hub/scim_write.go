@@ -13,11 +13,12 @@ import (
 
 // Get reads a resource of the actor's source.
 func (h *Hub) Get(ctx context.Context, by Actor, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
-	return h.Store.Resource(ctx, by.Source, t, id, want)
+	return h.Store.Resource(ctx, by.Source, t, id, h.passable(t, want))
 }
 
 // List lists resources of the actor's source.
 func (h *Hub) List(ctx context.Context, by Actor, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
+	q.Fields = h.passable(t, q.Fields)
 	return h.Store.Resources(ctx, by.Source, t, q)
 }
 

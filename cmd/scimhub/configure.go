@@ -178,7 +178,7 @@ func (i *instance) usable(snap *hub.Snapshot) error {
 }
 
 // activate puts a snapshot in force in this process. If it cannot be, nothing changes.
-func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
+func (i *instance) activate(ctx context.Context, snap *hub.Snapshot) error {
 	sources, admins, err := i.credentials(snap)
 	if err != nil {
 		return err
@@ -195,6 +195,9 @@ func (i *instance) activate(_ context.Context, snap *hub.Snapshot) error {
 	endpoints := i.serviceProvider(snap.Doc.Registry)
 	i.scim.Store(&endpoints)
 	i.hub.Activate(snap)
+	if err := i.hub.LearnIndexed(ctx); err != nil {
+		i.log.Warn("resources are not passed on as they are stored yet", "error", err)
+	}
 	i.worker.Nudge()
 	i.log.Info("configuration in force", "version", snap.Version)
 	return nil

@@ -30,13 +30,30 @@ func (t *ResourceType) Render(r Resource, base string, f Fields) map[string]any 
 		}
 	}
 	out["id"] = r.ID
-	if out["schemas"] = r.Attrs["schemas"]; out["schemas"] == nil {
-		out["schemas"] = []any{t.Schema.ID}
-	}
+	out["schemas"] = t.shownSchemas(r.Attrs["schemas"])
 	if meta, ok := common().Attribute("meta"); ok {
 		if v := t.show(s, meta, s.top("meta"), false, t.renderMeta(r, base), base); v != nil {
 			out["meta"] = v
 		}
+	}
+	return out
+}
+
+// shownSchemas are the URNs that a resource is made of, but for those of schemas that
+// the type has no more; never none.
+func (t *ResourceType) shownSchemas(v any) any {
+	if v != nil && t.declaresSchemas(v) {
+		return v
+	}
+	out := []any{}
+	list, _ := v.([]any)
+	for _, e := range list {
+		if urn, _ := e.(string); urn != "" && t.declaresSchemas([]any{urn}) {
+			out = append(out, urn)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, t.Schema.ID)
 	}
 	return out
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
 )
@@ -16,64 +19,94 @@ const reindexBatch = 200
 // a change of its schemas, for what is stored was written under the old ones. Other
 // writes go on meanwhile. It may be broken off and begun again.
 //
-// taken counts values that two resources of a source have already though the schema
-// says now that they are unique: nobody else may take them, but both stay.
-func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (taken int, err error) {
+// Only what was written since a moment is done; the zero time stands for all.
+func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType, since time.Time) (done Reindexed, err error) {
 	for after := ""; ; {
 		var last string
-		n, lost := 0, 0
+		var n int
+		var part Reindexed
 		err := s.Update(ctx, func(tx *Tx) (err error) {
-			last, n, lost, err = tx.reindex(t, after)
+			last, n, part, err = tx.reindex(t, after, since)
 			return err
 		})
-		taken += lost
-		if err != nil || n < reindexBatch {
-			return taken, err
+		if err != nil {
+			return done, err
+		}
+		done.Taken, done.Undeclared = done.Taken+part.Taken, done.Undeclared+part.Undeclared
+		if n < reindexBatch {
+			return done, nil
 		}
 		after = last
 	}
 }
 
-// IndexedBy is the digest of the definition by which the resources of a type are
-// indexed; empty where that was never noted.
-func (s *Store) IndexedBy(ctx context.Context, kind string) (digest string, err error) {
-	err = s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT coalesce(max(digest), '') FROM indexed_types WHERE kind = ?`, kind).Scan(&digest)
-	})
-	return digest, err
+// Reindexed is what came to light while resources were indexed anew.
+type Reindexed struct {
+	// Taken counts values that two resources of a source have already though the
+	// schema says now that they are unique: nobody else may take them, but both stay.
+	Taken int
+	// Undeclared counts resources with attributes that the schemas do not define.
+	Undeclared int
 }
 
-// SetIndexedBy notes by which definition the resources of a type are indexed now.
-func (s *Store) SetIndexedBy(ctx context.Context, kind, digest string) error {
+// Index says by what the resources of a type are indexed.
+type Index struct {
+	Digest     string // of the definition of the type; empty where that was never noted
+	Undeclared bool   // resources may have attributes that it does not define
+	Empty      bool   // there are no resources
+}
+
+// undeclaredMark stands behind a digest, in the table.
+const undeclaredMark = "+undeclared"
+
+// IndexedBy says by what the resources of a type are indexed.
+func (s *Store) IndexedBy(ctx context.Context, kind string) (x Index, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		var n int64
+		err := tx.row(`SELECT coalesce((SELECT digest FROM indexed_types WHERE kind = ?), ''), (SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM resource_counts WHERE kind = ?)`, kind, kind).Scan(&x.Digest, &n)
+		x.Digest, x.Undeclared = strings.CutSuffix(x.Digest, undeclaredMark)
+		x.Empty = n == 0
+		return err
+	})
+	return x, err
+}
+
+// SetIndexedBy notes by what the resources of a type are indexed now.
+func (s *Store) SetIndexedBy(ctx context.Context, kind string, x Index) error {
+	if x.Undeclared {
+		x.Digest += undeclaredMark
+	}
 	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(`INSERT INTO indexed_types (kind, digest) VALUES (?,?) ON CONFLICT (kind) DO UPDATE SET digest = excluded.digest`, kind, digest)
+		_, err := tx.exec(`INSERT INTO indexed_types (kind, digest) VALUES (?,?) ON CONFLICT (kind) DO UPDATE SET digest = excluded.digest`, kind, x.Digest)
 		return err
 	})
 }
 
 type indexed struct{ id, source, key, doc string }
 
-func (t *Tx) reindex(rt *scim.ResourceType, after string) (last string, n, taken int, err error) {
-	batch, err := t.behind(rt, after)
+func (t *Tx) reindex(rt *scim.ResourceType, after string, since time.Time) (last string, n int, done Reindexed, err error) {
+	batch, err := t.behind(rt, after, since)
 	if err != nil || len(batch) == 0 {
-		return "", 0, 0, err
+		return "", 0, done, err
 	}
 	for _, r := range batch {
-		lost, err := t.reindexOne(rt, r)
-		if err != nil {
-			return "", 0, 0, fmt.Errorf("%s %s: %w", rt.Name, r.id, err)
+		if err := t.reindexOne(rt, r, &done); err != nil {
+			return "", 0, done, fmt.Errorf("%s %s: %w", rt.Name, r.id, err)
 		}
-		taken += lost
 	}
-	return batch[len(batch)-1].id, len(batch), taken, nil
+	return batch[len(batch)-1].id, len(batch), done, nil
 }
 
-func (t *Tx) behind(rt *scim.ResourceType, after string) ([]indexed, error) {
+func (t *Tx) behind(rt *scim.ResourceType, after string, since time.Time) ([]indexed, error) {
 	lock := ""
 	if t.pg {
 		lock = " FOR UPDATE"
 	}
-	rows, err := t.query(`SELECT id, source, coalesce(key, ''), doc FROM resources WHERE kind = ? AND id > ? ORDER BY id LIMIT ?`+lock, rt.Name, after, reindexBatch)
+	from := int64(math.MinInt64)
+	if !since.IsZero() {
+		from = micros(since)
+	}
+	rows, err := t.query(`SELECT id, source, coalesce(key, ''), doc FROM resources WHERE kind = ? AND id > ? AND modified_at >= ? ORDER BY id LIMIT ?`+lock, rt.Name, after, from, reindexBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -104,30 +137,41 @@ func (t *Tx) rekey(rt *scim.ResourceType, r indexed, search map[string]any) (tak
 	return 0, err
 }
 
-func (t *Tx) reindexOne(rt *scim.ResourceType, r indexed) (taken int, err error) {
+func (t *Tx) reindexOne(rt *scim.ResourceType, r indexed, done *Reindexed) error {
 	attrs, err := decodeDoc([]byte(r.doc))
 	if err != nil {
-		return 0, err
+		return err
+	}
+	if !rt.Declares(attrs) {
+		done.Undeclared++
 	}
 	search := rt.SearchDoc(scim.Resource{ID: r.id, Type: rt.Name, Attrs: attrs})
 	delete(search, "id") // columns
 	delete(search, "meta")
 	found, err := json.Marshal(search)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if _, err := t.exec(`UPDATE resources SET search = `+t.json()+`, external_id = ? WHERE id = ?`, string(found), externalID(attrs), r.id); err != nil {
-		return 0, err
+		return err
 	}
-	if taken, err = t.rekey(rt, r, search); err != nil {
-		return 0, err
+	lost, err := t.rekey(rt, r, search)
+	if err != nil {
+		return err
 	}
+	done.Taken += lost
+	lost, err = t.revalue(rt, r, values(rt, search))
+	done.Taken += lost
+	return err
+}
+
+// revalue brings the values of a resource in step; taken are those that another one has.
+func (t *Tx) revalue(rt *scim.ResourceType, r indexed, after []value) (taken int, err error) {
 	w := ResourceWrite{Source: r.source, Type: rt, Resource: scim.Resource{ID: r.id}}
 	before, err := t.valuesBefore(w)
 	if err != nil {
 		return 0, err
 	}
-	after := values(rt, search)
 	for i, v := range after {
 		if !v.uniq || slices.Contains(before, v) {
 			continue

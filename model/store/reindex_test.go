@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
@@ -49,8 +50,8 @@ func TestReindex(t *testing.T) {
 		}
 		reindex := func(rt *scim.ResourceType, want int) {
 			t.Helper()
-			if taken, err := db.Reindex(t.Context(), rt); err != nil || taken != want {
-				t.Errorf("%d taken, want %d, %v", taken, want, err)
+			if done, err := db.Reindex(t.Context(), rt, time.Time{}); err != nil || done != (store.Reindexed{Taken: want}) {
+				t.Errorf("%+v, want %d taken, %v", done, want, err)
 			}
 		}
 		find(loose, "code000444", "u000444")
@@ -82,8 +83,8 @@ func TestReindexNames(t *testing.T) {
 		db.Exec(t, `UPDATE resources SET key = ? WHERE id = 'u2'`, strings.ToLower(long))
 		db.Exec(t, `UPDATE resources SET key = 'other' WHERE id = 'u3'`)
 		db.Exec(t, `UPDATE resources SET key = 'held' WHERE id = 'u4'`) // somebody has it: both stay
-		if taken, err := db.Reindex(t.Context(), rt); err != nil || taken != 1 {
-			t.Errorf("%d taken, %v", taken, err)
+		if done, err := db.Reindex(t.Context(), rt, time.Time{}); err != nil || done.Taken != 1 {
+			t.Errorf("%+v, %v", done, err)
 		}
 		for name, id := range map[string]string{"İx": "u1", long: "u2"} {
 			if ids, _ := list(t, db, "hr", rt, scim.Query{Filter: filterOf(t, rt, `userName eq "`+name+`"`), StartIndex: 1, Count: 9}); !slices.Equal(ids, []string{id}) {
