@@ -1,6 +1,9 @@
 package scim
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // Concealed stands for a value that must not be told.
 const Concealed = "(not shown)"
@@ -71,13 +74,5 @@ func (a *Attribute) conceal(v any) any {
 
 // holdsSecret reports whether the attribute, or a part of it, is never returned.
 func (a *Attribute) holdsSecret() bool {
-	if secret(a) {
-		return true
-	}
-	for _, sub := range a.Sub {
-		if secret(sub) {
-			return true
-		}
-	}
-	return false
+	return secret(a) || slices.ContainsFunc(a.Sub, secret)
 }
