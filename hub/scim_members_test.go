@@ -1,16 +1,19 @@
 package hub_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // groupsOf lists "group type" of a user, as GET shows them.
@@ -103,6 +106,46 @@ func TestLeavingMovesGroups(t *testing.T) {
 			if err != nil || g.Meta.Version != tt.version || len(members(g)) != tt.members || g.Meta.LastModified.Equal(g.Meta.Created) != (tt.version == 1) {
 				w.t.Errorf("%v: version %d, %d members, %v", g.Attrs["displayName"], g.Meta.Version, len(members(g)), err)
 			}
+		}
+	})
+}
+
+// TestJoinsBelow: somebody joins a group deep down while one above it is nested into
+// another: whoever comes last marks them.
+func TestJoinsBelow(t *testing.T) {
+	t.Parallel()
+	each(t, oneSource, func(w *world) {
+		if !w.Store.Postgres() {
+			w.t.Skip("one writer at a time")
+		}
+		ada := w.person("ada")
+		deep := w.team("deep")
+		inner, outer := w.team("inner", deep.ID), w.team("team")
+		w.evaluate()
+		nested := make(chan error, 1)
+		err := w.Store.Update(ctxOf(w), func(tx *store.Tx) error {
+			held, err := tx.ResourceForUpdate("hr", w.group, deep.ID, nil, false, scim.Fields{})
+			if err != nil {
+				return err
+			}
+			go func() {
+				_, err := w.tryPatch(w.group, outer.ID, `[{"op":"add","path":"members","value":[{"value":"`+inner.ID+`"}]}]`)
+				nested <- err
+			}()
+			select {
+			case err := <-nested:
+				nested <- err
+			case <-time.After(200 * time.Millisecond): // it waits
+			}
+			held.Resource.Meta.Version++
+			return tx.ModifyResource(store.ResourceWrite{Source: "hr", Type: w.group, Action: "modify", Resource: held.Resource,
+				Before: held.Resource.Attrs, Joined: []store.Member{{ID: ada.ID, Type: "User"}}}) // marks would hide the other's
+		})
+		if err := errors.Join(err, <-nested); err != nil {
+			w.t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{w.identityOf(ada.ID)}, w.marked()); diff != "" {
+			w.t.Errorf("marked:\n%s", diff)
 		}
 	})
 }

@@ -163,10 +163,25 @@ func (s *Store) Reclaim(ctx context.Context) error {
 }
 
 // MarkMembers marks the people who are in a group now, directly or by way of groups
-// that it lists.
+// that it lists. Until the transaction ends none of these groups changes: somebody who
+// joins meanwhile would be in a group that is about to go, or to come, and unmarked.
 func (t *Tx) MarkMembers(group string) error {
+	if err := t.holdBelow(group); err != nil {
+		return err
+	}
 	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) `+membersBelow(t.pg)+joins(t.pg, `
 SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM down JOIN resources r ON r.id = down.id AND r.source = down.source WHERE r.identity_id <> '' ORDER BY 1
 ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`), group, micros(t.Now), micros(t.Now))
+	return err
+}
+
+// holdBelow waits for changes of the groups below one, and keeps others out. On SQLite
+// there is one writer anyway.
+func (t *Tx) holdBelow(group string) error {
+	if !t.pg {
+		return nil
+	}
+	_, err := t.exec(membersBelow(true)+`
+SELECT g.id FROM resources g WHERE g.kind = 'Group' AND g.id = ANY(ARRAY(SELECT id FROM down)) ORDER BY g.id FOR KEY SHARE`, group)
 	return err
 }
