@@ -227,20 +227,7 @@ func (a *anchors) sync(tx *Tx, source, kind string, margin time.Duration) error 
 
 // tombstones lists what was deleted since a moment.
 func (*anchors) tombstones(tx *Tx, source, kind string, since time.Time) ([]string, error) {
-	rows, err := tx.query(`SELECT id FROM resource_tombstones WHERE source = ? AND kind = ? AND at >= ? LIMIT ?`, source, kind, micros(since), mostDeleted)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		out = append(out, id)
-	}
-	return out, rows.Err()
+	return tx.texts(`SELECT id FROM resource_tombstones WHERE source = ? AND kind = ? AND at >= ? LIMIT ?`, source, kind, micros(since), mostDeleted)
 }
 
 // youngest is the text before which the ids of all resources made before a moment

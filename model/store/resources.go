@@ -218,20 +218,7 @@ func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := t.query(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id = r.identity_id AND own.source = ?) AND `+cond+` LIMIT 3`, append([]any{source, source}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		out = append(out, id)
-	}
-	return out, rows.Err()
+	return t.texts(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id = r.identity_id AND own.source = ?) AND `+cond+` LIMIT 3`, append([]any{source, source}, args...)...)
 }
 
 func errNoIdentity(name string) error {

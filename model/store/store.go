@@ -254,6 +254,24 @@ func (t *Tx) query(text string, args ...any) (*sql.Rows, error) {
 	return t.db.Statement.ConnPool.QueryContext(t.ctx, t.rebind(text), args...)
 }
 
+// texts reads a query whose rows have one column of text.
+func (t *Tx) texts(text string, args ...any) ([]string, error) {
+	rows, err := t.query(text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, rows.Err()
+}
+
 func (t *Tx) row(text string, args ...any) *sql.Row {
 	return t.db.Statement.ConnPool.QueryRowContext(t.ctx, t.rebind(text), args...)
 }
