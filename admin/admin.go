@@ -68,8 +68,13 @@ type route struct {
 	serve        func(*http.Request, Caller) (any, error)
 }
 
-// routes is the whole API, and the only place that says who may do what.
+// routes is the whole API; who may do what stands beside each address and nowhere else.
 func (a *API) routes() []route {
+	return slices.Concat(a.coreRoutes(), a.linkRoutes(), a.requestRoutes(), a.conflictRoutes(), a.findingRoutes(),
+		a.versionRoutes(), a.historyRoutes(), a.importRoutes(), a.lifecycleRoutes())
+}
+
+func (a *API) coreRoutes() []route {
 	return []route{
 		{"GET", "/version", readers, a.version},
 		{"GET", "/config", readers, a.activeConfig},

@@ -122,7 +122,7 @@ func (a *API) futureRows(ctx context.Context, snap *hub.Snapshot, targets []mode
 				return err
 			}
 			for _, d := range decisions {
-				out.Findings = append(out.Findings, d.Findings...)
+				out.Findings = append(out.Findings, d.Failures()...)
 				for _, t := range targets {
 					row, relevant := d.Row(t.Name)
 					if relevant && len(fanout.Diff(t, profiles[t.Name], []model.AccountRow{row}, tx.Now).Changes) > 0 {

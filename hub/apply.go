@@ -57,26 +57,26 @@ func (p Planned) Row(target string) (row model.AccountRow, relevant bool) {
 
 // DecideAll evaluates people under a snapshot without writing anything.
 func (h *Hub) DecideAll(tx *store.Tx, snap *Snapshot, ids []string) ([]Planned, error) {
-	known, err := gather(tx, ids)
+	known, err := gather(tx, snap, ids)
 	if err != nil {
 		return nil, err
 	}
 	var out []Planned
 	for _, id := range ids {
-		row, ok := known.Rows[id]
+		k, ok := known[id]
 		if !ok {
 			continue
 		}
-		d := known.decide(snap, row, tx.Now)
+		d := Decide(snap, k, tx.Now)
 		p := Planned{Decision: d, stored: map[string]model.AccountRow{}, next: map[string]model.AccountRow{}}
-		for _, a := range known.accounts[id] {
+		for _, a := range k.Accounts {
 			p.stored[a.Target] = a
 		}
-		leftAt := row.LeftAt
+		leftAt := k.Row.LeftAt
 		if leftAt == nil {
 			leftAt = &tx.Now
 		}
-		changed, _ := d.Rows(known.accounts[id], leftAt, row.OverGuard)
+		changed, _ := d.Rows(k.Accounts, leftAt, k.Row.OverGuard)
 		for _, a := range changed {
 			if a.Due { // nothing to do where nothing is wanted and nothing was made
 				p.next[a.Target] = a

@@ -13,58 +13,135 @@ import (
 	"github.com/scimhub/scimhub/policy"
 )
 
-// Decision is everything that follows from the facts about one person under one
+// Known is everything that a decision about one person rests on, as stored.
+type Known struct {
+	Row        store.IdentityRow
+	Users      []store.SourceUser   // what the sources say
+	Groups     []model.Membership   // of the sources
+	Held       []model.Grant        // now
+	Requests   []model.Request      // open ones
+	Exceptions []model.Exception    // to conflicts, not ended
+	Case       *model.Case          // open: several people could be meant; nil: none
+	Manager    *model.Manager       // nil: none is named
+	Namesakes  []string             // others who have the same number, by name
+	Accounts   []model.AccountRow   // at all targets
+	Approvers  map[string]Approvers // who could decide, by configured approver, of the open requests' steps
+}
+
+// Decision is everything that follows from what is known of one person under one
 // configuration at one moment. It is computed without I/O.
 type Decision struct {
 	Identity model.Identity
 	Stage    model.Stage
 	Grants   []model.Grant             // roles held from now on
+	Denied   []model.Denied            // roles that would be held but for a deny rule or a conflict
 	Desired  map[string]policy.Desired // by target; a target that could not be decided is left out
-	Findings []string                  // rules and mappings that failed, in words
+	Requests []model.Request           // those that change, as they are from now on; those without an id are new
+	Findings []model.Finding           // what is wrong with the facts, and what could not be decided
 	Gained   []string                  // roles
 	Lost     []string
-	Event    string // see Transition
+	Event    string    // see Transition
+	Next     time.Time // when time alone may change any of it; zero: never
 }
 
 // Decide evaluates one person. What cannot be decided stays as it was: a role
 // whose rule fails is kept by those who hold it, and a target whose scope or
 // mapping fails is left out of Desired. A date that cannot be read takes nobody's
 // access and lets nobody in: the first or the last day may be what it said.
-func Decide(snap *Snapshot, row store.IdentityRow, users []store.SourceUser, groups []model.Membership, held []model.Grant, now time.Time) Decision {
-	identity, findings := Resolve(snap.Doc, row, users, groups)
+func Decide(snap *Snapshot, k Known, now time.Time) Decision {
+	identity, findings := Resolve(snap, k)
 	d := Decision{Identity: identity, Stage: identity.Stage(now), Findings: findings, Desired: map[string]policy.Desired{}}
-	if len(findings) > 0 && d.Stage == model.Active && row.Stage != model.Active {
-		if d.Stage = row.Stage; d.Stage == "" {
+	if len(findings) > 0 && d.Stage == model.Active && k.Row.Stage != model.Active && k.Row.Stage != model.Leave {
+		if d.Stage = k.Row.Stage; d.Stage == "" {
 			d.Stage = model.Prehire
 		}
 	}
-	if d.Stage == model.Active {
-		result := snap.Policy.Evaluate(identity, now)
-		d.Grants = result.Grants
-		for _, g := range held {
-			if slices.Contains(result.Undecided, g.Role) {
-				d.Grants = append(d.Grants, g)
-			}
-		}
-		for _, e := range result.Errors {
-			d.Findings = append(d.Findings, e.Error())
+	requests := settleRequests(snap.Doc, k, d.Identity, d.Stage, now)
+	if d.present() && !blocked(k) {
+		d.roles(snap, k, &requests, now)
+	}
+	d.Requests = requests.changed
+	d.targets(snap, k)
+	d.Findings = append(d.Findings, quality(snap, k, d.Identity, d.Stage)...)
+	d.Gained, d.Lost = rolesDiffer(k.Held, d.Grants)
+	d.Event = Transition(k.Row.Stage, d.Stage, d.Gained, d.Lost)
+	d.Next = nextMoment(d, requests, k, now)
+	return d
+}
+
+// present reports whether the person is with the organisation: at work or away.
+func (d *Decision) present() bool { return d.Stage == model.Active || d.Stage == model.Leave }
+
+// blocked reports whether the person waits for a decision on who they are.
+func blocked(k Known) bool { return k.Case != nil && k.Case.Blocks }
+
+// roles decides which roles the person holds: what rules and approved requests give,
+// without what conflicts take, with what is kept for a while.
+func (d *Decision) roles(snap *Snapshot, k Known, requests *settledRequests, now time.Time) {
+	result := snap.Policy.Evaluate(asPresent(d.Identity, d.Stage), requests.inForce, now)
+	requests.askByRule(snap.Doc, k, result, now)
+	d.Grants, d.Denied = result.Grants, result.Denied
+	for _, g := range k.Held {
+		if slices.Contains(result.Undecided, g.Role) {
+			d.Grants = append(d.Grants, g)
 		}
 	}
+	for _, e := range result.Errors {
+		d.Findings = append(d.Findings, model.Finding{Kind: model.FindingRule, Subject: e.Role, Message: e.Error()})
+	}
+	refused, findings := d.conflicts(snap.Doc, k, now)
+	d.Findings = append(d.Findings, findings...)
+	d.handOver(snap.Doc, k, refused, now)
+}
+
+// asPresent is the identity as rules see it: who is away on leave holds what they
+// held at work, though their accounts are inactive, so that nothing has to be asked
+// and granted again when they are back.
+func asPresent(i model.Identity, stage model.Stage) model.Identity {
+	if stage != model.Leave || i.Enabled() {
+		return i
+	}
+	user := maps.Clone(i.User)
+	user["active"] = true
+	i.User = user
+	return i
+}
+
+// targets works out what every target should hold.
+func (d *Decision) targets(snap *Snapshot, k Known) {
 	for _, t := range snap.Doc.Targets {
-		if d.Stage != model.Active {
+		if !d.present() || blocked(k) {
 			d.Desired[t.Name] = policy.Desired{}
 			continue
 		}
-		desired, err := snap.Policy.Desire(t, identity, d.Grants, now)
+		desired, err := snap.Policy.Desire(t, asPresent(d.Identity, d.Stage), d.Grants, d.Stage)
 		if err != nil {
-			d.Findings = append(d.Findings, err.Error())
+			d.Findings = append(d.Findings, model.Finding{Kind: model.FindingMapping, Subject: t.Name, Message: err.Error()})
 			continue
 		}
 		d.Desired[t.Name] = desired
 	}
-	d.Gained, d.Lost = rolesDiffer(held, d.Grants)
-	d.Event = Transition(row.Stage, d.Stage, d.Gained, d.Lost)
-	return d
+}
+
+// nextMoment is when time alone may change the decision.
+func nextMoment(d Decision, requests settledRequests, k Known, now time.Time) time.Time {
+	next := d.Identity.NextChange(now)
+	sooner := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, g := range d.Grants {
+		if g.Until != nil {
+			sooner(*g.Until)
+		}
+	}
+	sooner(requests.next)
+	for _, e := range k.Exceptions {
+		sooner(e.From)
+		sooner(e.Until)
+	}
+	return next
 }
 
 // Rows turns the decision into the rows of accounts that differ from what is
@@ -85,7 +162,7 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 			next.LeaverAt = leftAt
 		}
 		switch {
-		case !exists && want.Account == nil:
+		case !exists && (want.Account == nil || d.Stage == model.Leave && !want.Account.Active): // nobody gets an account while away
 		case exists && sameAccount(old.Desired, next.Desired) && old.Leaver == next.Leaver && old.LeaverHeld == next.LeaverHeld:
 			if !sameBecause(old.Because, next.Because) {
 				reasonsOnly = append(reasonsOnly, next)

@@ -113,38 +113,11 @@ func (h *Hub) survive(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets 
 // evaluate decides about people and stores what follows. Where a newer
 // configuration is active than the one in force in this process, only leavers are
 // settled, who leave under any; and all marks stay for whoever has the newer one.
-// gathered is all that a decision about some people rests on, and what it changes.
-type gathered struct {
-	store.Facts
-	grants   map[string][]model.Grant      // held now, by identity
-	accounts map[string][]model.AccountRow // as stored, by identity
-}
-
-// gather reads what decisions about some people need, in one go.
-func gather(tx *store.Tx, ids []string) (g gathered, err error) {
-	if g.Facts, err = tx.Facts(ids); err != nil {
-		return g, err
-	}
-	if g.grants, err = tx.Grants(ids); err != nil {
-		return g, err
-	}
-	rows, err := tx.AccountsOf(ids)
-	g.accounts = map[string][]model.AccountRow{}
-	for _, a := range rows {
-		g.accounts[a.Identity] = append(g.accounts[a.Identity], a)
-	}
-	return g, err
-}
-
-func (g gathered) decide(snap *Snapshot, row store.IdentityRow, now time.Time) Decision {
-	return Decide(snap, row, g.Users[row.ID], g.Groups[row.ID], g.grants[row.ID], now)
-}
-
 func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
 	// One order for all who lock rows of several people: other batches, settlements.
 	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
 	ids := names(marks, func(m store.Mark) string { return m.Identity })
-	known, err := gather(tx, ids)
+	known, err := gather(tx, snap, ids)
 	if err != nil {
 		return err
 	}
@@ -154,13 +127,13 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	}
 	var entries []store.AuditEntry
 	for _, m := range marks {
-		row, ok := known.Rows[m.Identity]
+		k, ok := known[m.Identity]
 		if ok {
-			d := known.decide(snap, row, tx.Now)
+			d := Decide(snap, k, tx.Now)
 			if stale && d.Stage != model.Leaver {
 				continue
 			}
-			more, err := h.save(tx, snap, d, row, m, known.grants[m.Identity], known.accounts[m.Identity], targets)
+			more, err := h.save(tx, snap, d, k, m, targets)
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", m.Identity, err)
 			}
@@ -182,11 +155,12 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 }
 
 // save stores what follows from a decision and returns its audit entries.
-func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, held []model.Grant, stored []model.AccountRow, targets map[string]bool) ([]store.AuditEntry, error) {
+func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, targets map[string]bool) ([]store.AuditEntry, error) {
+	row, held, stored := k.Row, k.Held, k.Accounts
 	result := "ok"
-	if len(d.Findings) > 0 {
+	if failed := d.Failures(); len(failed) > 0 {
 		result = "error"
-		h.Log.Warn("rule or mapping failed, access kept as it is", "identity", d.Identity.ID, "findings", d.Findings)
+		h.Log.Warn("rule or mapping failed, access kept as it is", "identity", d.Identity.ID, "findings", failed)
 	}
 	h.Metrics.Evaluations.WithLabelValues(result).Inc()
 	next, err := h.nextRow(tx, snap, d, row, m, slices.ContainsFunc(stored, hasAccess))
@@ -211,6 +185,12 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityR
 			return nil, err
 		}
 	}
+	if err := h.saveRequests(tx, snap, d, k); err != nil {
+		return nil, err
+	}
+	if err := tx.SetFindings(d.Identity.ID, d.Findings); err != nil {
+		return nil, err
+	}
 	return h.timeline(tx, snap, d, row, next)
 }
 
@@ -221,12 +201,12 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityR
 // worked on long after.
 func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, access bool) (store.IdentityRow, error) {
 	next := row
-	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.Findings
+	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.texts()
 	next.Version++
 	next.EvaluatedAt = &tx.Now
 	next.NextAt = nil
-	if at := d.Identity.NextChange(tx.Now); !at.IsZero() {
-		next.NextAt = &at
+	if !d.Next.IsZero() {
+		next.NextAt = &d.Next
 	}
 	if d.Stage != model.Leaver {
 		next.LeftAt, next.LeftSource, next.OverGuard = nil, "", false

@@ -5,30 +5,29 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/scim"
-	"github.com/scimhub/scimhub/model/store"
 )
 
 // Resolve merges what the sources say of a person into one identity, with the
-// start and end dates read from the merged record. It is pure: the stage follows
-// from the result and a moment. A date that cannot be read is a finding; what
-// then becomes of the stage is for Decide to say.
-func Resolve(doc *config.Document, row store.IdentityRow, users []store.SourceUser, groups []model.Membership) (model.Identity, []string) {
-	i := model.Identity{ID: row.ID, Groups: groups, ErasedAt: row.ErasedAt, LeftAt: row.LeftAt, Version: row.Version}
-	resources := make([]model.SourceResource, len(users))
-	for n, u := range users {
+// dates read from the merged record. It is pure: the stage follows from the result
+// and a moment. A date that cannot be read is a finding; what then becomes of the
+// stage is for Decide to say.
+func Resolve(snap *Snapshot, k Known) (model.Identity, []model.Finding) {
+	doc, row := snap.Doc, k.Row
+	i := model.Identity{ID: row.ID, Groups: k.Groups, ErasedAt: row.ErasedAt, LeftAt: row.LeftAt, Version: row.Version, MergedInto: row.MergedInto}
+	resources := make([]model.SourceResource, len(k.Users))
+	for n, u := range k.Users {
 		resources[n] = model.SourceResource{Source: u.Source, ID: u.ID, Attrs: u.Attrs, Modified: u.Modified}
 		userName, _ := u.Attrs["userName"].(string)
 		externalID, _ := u.Attrs["externalId"].(string)
 		i.Links = append(i.Links, model.Link{Source: u.Source, ResourceID: u.ID, UserName: userName, ExternalID: externalID, ModifiedAt: u.Modified})
 	}
-	if len(users) == 0 { // deleted at the source: what was known last still names the person
+	if len(k.Users) == 0 { // deleted at the source: what was known last still names the person
 		i.User, i.Origin = row.User, row.Origin
 		return i, nil
 	}
 	i.User, i.Origin = model.Merge(resources, doc.Identity.Authority, doc.SourceNames())
-	var findings []string
+	var findings []model.Finding
 	for _, date := range []struct {
 		path string
 		into **time.Time
@@ -41,7 +40,7 @@ func Resolve(doc *config.Document, row store.IdentityRow, users []store.SourceUs
 			*date.into, err = model.DateAt(i.User, p)
 		}
 		if err != nil {
-			findings = append(findings, date.path+": "+err.Error())
+			findings = append(findings, model.Finding{Kind: model.FindingDate, Subject: date.path, Message: date.path + ": " + err.Error()})
 		}
 	}
 	return i, findings

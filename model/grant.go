@@ -12,6 +12,11 @@ type Reason struct {
 	Facts   map[string]any    `json:"facts,omitempty"`   // attributes the condition read, with their values
 	Sources map[string]string `json:"sources,omitempty"` // attribute -> source the value came from
 	Version int64             `json:"version"`           // configuration version
+	// HandOver says that nothing gives the role any more, and that it is kept for a
+	// while so that work can be handed over; the grant's Until is the end.
+	HandOver bool `json:"hand_over,omitempty"`
+	// Exception is the id of the exception by which conflicting roles are held together.
+	Exception string `json:"exception,omitempty"`
 }
 
 // Grant is one role that an identity holds.

@@ -31,6 +31,11 @@ type Identity struct {
 	ErasedAt *time.Time
 	LeftAt   *time.Time // when the hub first saw the person as a leaver; nil if not
 	Version  int64
+
+	LeaveFrom  *time.Time // first moment of a leave of absence; nil: none
+	LeaveUntil *time.Time // first moment back; nil: open end
+	OnLeave    bool       // the leave rule matches, whatever the dates say
+	MergedInto string     // identity that this one turned out to be
 }
 
 // Link ties a resource of a source to an identity.
@@ -69,8 +74,9 @@ func (i Identity) Enabled() bool {
 //	---------------------------------------------------
 //	erased                                       purged
 //	no resource left, or end date reached        leaver
-//	active is false                              leaver
 //	start date in the future                     prehire
+//	leave rule matches, or within leave dates    leave
+//	active is false                              leaver
 //	otherwise                                    active
 //
 // An end date is the first moment of no access; a start date the first of access.
@@ -84,6 +90,8 @@ func (i Identity) Stage(now time.Time) Stage {
 		return Leaver
 	case i.StartsAt != nil && now.Before(*i.StartsAt):
 		return Prehire
+	case i.OnLeave, i.LeaveFrom != nil && !now.Before(*i.LeaveFrom) && (i.LeaveUntil == nil || now.Before(*i.LeaveUntil)):
+		return Leave
 	case !i.Enabled():
 		return Leaver
 	}
@@ -94,7 +102,7 @@ func (i Identity) Stage(now time.Time) Stage {
 // itself, zero if there is none.
 func (i Identity) NextChange(now time.Time) time.Time {
 	var next time.Time
-	for _, t := range []*time.Time{i.StartsAt, i.EndsAt} {
+	for _, t := range []*time.Time{i.StartsAt, i.EndsAt, i.LeaveFrom, i.LeaveUntil} {
 		if t != nil && t.After(now) && (next.IsZero() || t.Before(next)) {
 			next = *t
 		}

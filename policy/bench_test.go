@@ -96,7 +96,7 @@ func benchEvaluate(b *testing.B, engine *policy.Engine) {
 	grants, n := 0, 0
 	b.ReportAllocs()
 	for b.Loop() {
-		grants += len(engine.Evaluate(people[n%benchPeople], time.Time{}).Grants)
+		grants += len(engine.Evaluate(people[n%benchPeople], nil, time.Time{}).Grants)
 		n++
 	}
 	reportRules(b, n)

@@ -156,7 +156,7 @@ func FuzzCompile(f *testing.F) {
 			if i.full {
 				who = full
 			}
-			r := e.Evaluate(who, today)
+			r := e.Evaluate(who, nil, today)
 			if len(r.Grants)+len(r.Undecided) > 1 || len(r.Undecided) != len(r.Errors) {
 				t.Fatalf("%+v", r)
 			}

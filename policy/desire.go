@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"time"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
@@ -23,13 +22,14 @@ type Desired struct {
 //	active             some, or a mirror       yes       account, its groups
 //	active             none                    –         nothing
 //	active             some                    no        nothing
-//	prehire, leave     –                       –         nothing: no enabled account before the first day
+//	leave              as when active          yes       the same account, inactive unless access is kept
+//	prehire            –                       –         nothing: no enabled account before the first day
 //	leaver, purged     –                       –         nothing
 //
 // An entitlement to a group implies the account. An error means that it could not
 // be decided, which must not be taken for "nothing".
-func (e *Engine) Desire(t model.Target, i model.Identity, grants []model.Grant, now time.Time) (Desired, error) {
-	if i.Stage(now) != model.Active {
+func (e *Engine) Desire(t model.Target, i model.Identity, grants []model.Grant, stage model.Stage) (Desired, error) {
+	if stage != model.Active && stage != model.Leave {
 		return Desired{}, nil
 	}
 	because := map[string][]model.Reason{}
@@ -55,6 +55,9 @@ func (e *Engine) Desire(t model.Target, i model.Identity, grants []model.Grant, 
 	account, err := e.Map(t.Name, i)
 	if err != nil {
 		return Desired{}, err
+	}
+	if stage == model.Leave && e.doc.Identity.Leave.Access != "keep" {
+		account.Active = false
 	}
 	for key, list := range because {
 		because[key] = distinct(list)

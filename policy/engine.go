@@ -8,6 +8,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -34,6 +35,7 @@ type Engine struct {
 	byName     map[string]int // -> place in roles
 	targets    map[string]target
 	mirrors    map[string][]scim.Filter // target -> filters over source groups
+	leave      *expression              // nil: nobody is on leave by rule
 }
 
 // role is a role with its names resolved to places.
@@ -73,7 +75,9 @@ func Compile(version int64, doc *config.Document) (*Engine, []config.Fault) {
 	e.conditions = c.conditions
 	e.targets = c.targets()
 	e.mirrors = compileMirrors(doc.Targets)
-	e.mirrors = compileMirrors(doc.Targets)
+	if text := doc.Identity.Leave.When; text != "" {
+		e.leave = c.compile(text, cel.BoolType, config.Join("identity", "leave", "when"))
+	}
 	if len(c.faults) > 0 {
 		return nil, config.SortFaults(c.faults)
 	}
@@ -161,6 +165,19 @@ func (e *Engine) Roles() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// OnLeave reports whether the rule about leave matches the identity; an error says
+// that it could not be decided.
+func (e *Engine) OnLeave(i model.Identity) (bool, error) {
+	if e.leave == nil {
+		return false, nil
+	}
+	away, err := e.leave.holds(vars{newUser(e.language.provider.user, i)})
+	if err != nil {
+		return false, fmt.Errorf("identity.leave.when: %w", err)
+	}
+	return away, nil
 }
 
 // Entitlements are what a role gives directly; what it gives through roles that it

@@ -19,6 +19,9 @@ type Result struct {
 	// imply. A failing rule removes nothing: the caller keeps what the person had.
 	Errors    []RuleError
 	Undecided []string // sorted
+	// Wanted are roles that a rule gives but for the approval that they need and nobody
+	// has given yet, with that rule's reasons; sorted by role.
+	Wanted []model.Grant
 }
 
 // RuleError is one condition that could not be evaluated.
@@ -102,7 +105,9 @@ func (a *asking) of(condition int) verdict {
 //	fails       –                                                         not held
 //
 // A role that is not held gives none of the roles it inherits.
-func (e *Engine) Evaluate(i model.Identity, now time.Time) Result {
+//
+// asked are the requests that give their roles at the moment.
+func (e *Engine) Evaluate(i model.Identity, asked []model.Request, now time.Time) Result {
 	a := &asking{
 		engine:  e,
 		vars:    vars{newUser(e.language.provider.user, i)},

@@ -178,7 +178,7 @@ d because role d: has(user.ext["urn:x:2.0:User"].level) (level 3)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := compile(t, "roles: "+strings.Join(strings.Fields(tt.roles), " ")).Evaluate(person(tt.user, tt.groups...), today)
+			r := compile(t, "roles: "+strings.Join(strings.Fields(tt.roles), " ")).Evaluate(person(tt.user, tt.groups...), nil, today)
 			if diff := cmp.Diff(tt.want, summary(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s\nerrors: %v", diff, r.Errors)
 			}
@@ -204,7 +204,7 @@ func TestReasonHoldsOnlyWhatWasRead(t *testing.T) {
 		Facts:   attrs{"enterprise.department": "IT", "emails[0].value": "a@x", "name.familyName": "Ann"},
 		Sources: map[string]string{"enterprise.department": "hr", "name.familyName": "hr"},
 	}}
-	if diff := cmp.Diff(want, e.Evaluate(i, today).Grants[0].Because); diff != "" {
+	if diff := cmp.Diff(want, e.Evaluate(i, nil, today).Grants[0].Because); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -244,7 +244,7 @@ roles:
 	for n := range groups {
 		groups[n] = strings.Repeat("g", n)
 	}
-	r := e.Evaluate(person(attrs{}, groups...), today)
+	r := e.Evaluate(person(attrs{}, groups...), nil, today)
 	if diff := cmp.Diff([]string{"grows", "loops"}, r.Undecided); diff != "" || len(r.Grants) != 1 {
 		t.Errorf("undecided (-want +got):\n%s\n%d grants", diff, len(r.Grants))
 	}
@@ -261,13 +261,13 @@ func TestConcurrentUse(t *testing.T) {
 roles: {a: {when: 'user.title == "T"', inherits: [b]}, b: {}, c: {when: user.active}}
 targets: {x: {url: http://x.example, scope: user.active}}
 `)
-	want := summary(e.Evaluate(person(attrs{"userName": "u", "title": "T"}), today))
+	want := summary(e.Evaluate(person(attrs{"userName": "u", "title": "T"}), nil, today))
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
 			for range 50 {
 				i := person(attrs{"userName": "u", "title": "T"})
-				if got := summary(e.Evaluate(i, today)); got != want {
+				if got := summary(e.Evaluate(i, nil, today)); got != want {
 					t.Errorf("got %s", got)
 				}
 				if in, err := e.InScope("x", i); !in || err != nil {

@@ -74,7 +74,7 @@ func TestEvaluateAgainstOracle(t *testing.T) {
 		for _, g := range groups {
 			i.Groups = append(i.Groups, model.Membership{Display: g})
 		}
-		got := e.Evaluate(i, today)
+		got := e.Evaluate(i, nil, today)
 		always, sometimes := worlds(roles, title, groups)
 		state := map[string]string{}
 		for _, g := range got.Grants {

@@ -25,17 +25,14 @@ func (r *reader) crossCheck(root *node, d *Document) {
 			refer.to("target", targets, g.Target, "roles", role.Name, "grants", i, "target")
 		}
 		if role.Request != nil {
-			for i, who := range role.Request.Approve {
-				if name, ok := strings.CutPrefix(who, "role:"); ok {
-					refer.to("role", roles, name, "roles", role.Name, "request", "approve", i)
-				}
-			}
+			refer.approversOf(role.Request, roles, "roles", role.Name, "request")
 		}
 	}
 	for i, c := range d.Conflicts {
 		for j, name := range c.Roles {
 			refer.to("role", roles, name, "conflicts", i, "roles", j)
 		}
+		refer.approvers(roles, c.Approve, "conflicts", i, "approve")
 	}
 	for path, list := range d.Identity.Authority {
 		for i, name := range list {
@@ -72,6 +69,38 @@ func (c *references) to(what string, names []string, name string, at ...any) {
 		return // an empty name has its fault already
 	}
 	c.r.fault(n, "there is no %s %q%s", what, name, Suggest(name, names))
+}
+
+// approversOf checks all who decide about a role.
+func (c *references) approversOf(q *Request, roles []string, at ...any) {
+	for i, step := range q.Approve {
+		c.approvers(roles, step.Of, append(slices.Clone(at), "approve", i)...)
+		for _, key := range []string{"any", "all"} {
+			c.approvers(roles, step.Of, append(slices.Clone(at), "approve", i, key)...)
+		}
+	}
+	if q.Escalate != nil {
+		c.approvers(roles, q.Escalate.To, append(slices.Clone(at), "escalate", "to")...)
+	}
+	if q.Emergency != nil {
+		c.approvers(roles, q.Emergency.By, append(slices.Clone(at), "emergency", "by")...)
+		c.approvers(roles, q.Emergency.Review, append(slices.Clone(at), "emergency", "review")...)
+	}
+}
+
+// approvers checks the roles that a list of approvers names. The list is that of the
+// place, or the place itself where it is written as one name.
+func (c *references) approvers(roles, list []string, at ...any) {
+	for i, who := range list {
+		name, isRole := strings.CutPrefix(who, "role:")
+		if !isRole {
+			continue
+		}
+		c.to("role", roles, name, append(slices.Clone(at), i)...)
+		if n := c.places[Join(at...)]; n != nil && n.kind == text {
+			c.to("role", roles, name, at...)
+		}
+	}
 }
 
 // checkCircles reports each circle once, at the role of it that stands first.

@@ -68,6 +68,7 @@ type AdminToken struct {
 	Secret  model.Secret
 	Role    string     // admin, operator, approver or auditor
 	Expires *time.Time // nil: never
+	Person  string     // userName or id of whom it acts for; empty: nobody
 }
 
 // OIDC is sign-in to the console through an OpenID provider.
@@ -89,6 +90,9 @@ type Source struct {
 	Basic        []Basic
 	Certificates []Certificate
 	Rate         Rate // of requests; default no limit
+
+	Owner  string        // who puts its data right, for findings; empty: nobody is named
+	Silent time.Duration // heard nothing for longer: a finding; 0: never
 }
 
 // Token is a static bearer token of a source.
@@ -106,6 +110,21 @@ type Identity struct {
 	Authority map[string][]string
 	Start     string // attribute path of the first moment of access; empty: none
 	End       string // attribute path of the first moment of no access; empty: none
+	Last      string // attribute path of the last day of access, instead of End; empty: none
+
+	Zone       *time.Location // of dates that name none; never nil, default UTC
+	Leave      Leave
+	PurgeAfter time.Duration // after leaving, once no source describes the person; 0: never
+	Required   []string      // attribute paths whose absence is a finding, beside those that rules read
+	Number     string        // attribute path of what no two people share; default the enterprise employeeNumber
+}
+
+// Leave says when somebody is away and expected back. All empty: never.
+type Leave struct {
+	When   string // CEL
+	From   string // attribute path of the first moment away
+	Until  string // attribute path of the first moment back
+	Access string // suspend (accounts are inactive meanwhile) or keep
 }
 
 // Role is a named bundle of entitlements.
@@ -119,21 +138,63 @@ type Role struct {
 	Deny     string // CEL; empty: nobody is denied
 	Inherits []string
 	Grants   []model.Entitlement
-	Request  *Request // nil: cannot be asked for
+	Request  *Request      // nil: cannot be asked for
+	HandOver time.Duration // how long it is kept by who no longer matches; 0: not at all
+	// Approval always: the rule alone is not enough, the steps of Request must say yes, too.
+	Approval string // by-request or always
 }
 
 // Request says how a role may be asked for.
 type Request struct {
-	By      string        // self, manager or anyone
-	Approve []string      // manager, role:NAME or user:NAME, in order
-	Expires time.Duration // 0: does not expire
-	Reason  string        // required or optional
+	By       string        // self, manager or anyone
+	Approve  []Step        // in order; none: granted when asked
+	Remind   time.Duration // how long an approver is given before each reminder; 0: no reminders
+	Escalate *Escalation   // nil: never
+	Within   time.Duration // undecided for longer: the request expires; 0: never
+	Expires  time.Duration // the longest that it may last, and what it lasts where no end is asked; 0: no end
+	Notice   time.Duration // before the end the person is told; 0: not
+	Reason   string        // required or optional
+	Lapses   []string      // attribute paths, manager or end: the approval ends when one of them changes
+	Moved    Moved
+	// Emergency: granted at once, reviewed afterwards; nil: not possible.
+	Emergency *Emergency
 }
 
-// Conflict is roles that nobody should hold together.
+// Step is one stage of approval: manager, role:NAME or user:NAME.
+type Step struct {
+	All bool // every one of them; else one is enough
+	Of  []string
+}
+
+// Escalation asks others where nobody decided in time.
+type Escalation struct {
+	After time.Duration
+	To    []string
+}
+
+// Moved says what becomes of an approved request whose holder moves: whose manager
+// or department changes.
+type Moved struct {
+	Ask       string        // manager (the new one is asked), or nobody
+	Within    time.Duration // how long they are given; default 14 days
+	Undecided string        // keep or end
+}
+
+// Emergency is access before approval.
+type Emergency struct {
+	By     []string      // role:NAME or user:NAME; empty: whoever may ask
+	For    time.Duration // how long it lasts
+	Review []string      // manager, role:NAME or user:NAME
+	Within time.Duration // how long they are given; undecided it ends; default 3 days
+}
+
+// Conflict is roles that nobody should hold together, or no more than one of at a
+// time. Where nobody may hold both, the role that stands first goes first.
 type Conflict struct {
-	Roles  []string // at least two
-	Action string   // refuse, report or approve
+	Name    string   // for messages; default the roles
+	Roles   []string // at least two
+	Action  string   // refuse, report or approve
+	Approve []string // with approve: who may allow an exception; manager, role:NAME or user:NAME
 }
 
 // Webhook is told of events (Standard Webhooks).
@@ -145,7 +206,9 @@ type Webhook struct {
 
 // Audit is how long the audit chain is kept.
 type Audit struct {
-	Retain time.Duration // 0: for ever
+	Retain     time.Duration // 0: for ever
+	Key        model.Secret  // Ed25519 seed that signs checkpoints, 64 hexadecimal digits; empty: the hub's own
+	Checkpoint time.Duration // how often one is signed; default 1 h
 }
 
 // Outbound is what webhooks and probes may reach.
@@ -158,7 +221,8 @@ type Outbound struct {
 // list, but it must not be put to use then. Parse never panics.
 func Parse(name string, src []byte) (*Document, []Fault) {
 	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: "sqlite:scimhub.db", Registry: scim.DefaultRegistry()}
-	d.Identity.Match = []string{"userName"}
+	d.Identity = defaultIdentity()
+	d.Audit.Checkpoint = time.Hour
 	sum := sha256.Sum256(src)
 	d.digest = hex.EncodeToString(sum[:])
 	own, files, fault := split(src)
@@ -200,12 +264,11 @@ func (r *reader) document(root *node, d *Document) {
 		"identity":        func(n *node) { r.identity(n, &d.Identity) },
 		"roles":           func(n *node) { r.named(n, func(s string, v *node) { d.Roles = append(d.Roles, r.role(s, v)) }) },
 		"conflicts": func(n *node) {
-			r.inert(n)
 			r.each(n, func(v *node) { d.Conflicts = append(d.Conflicts, r.conflict(v)) })
 		},
 		"targets":  func(n *node) { r.named(n, func(s string, v *node) { d.Targets = append(d.Targets, r.target(s, v)) }) },
 		"notify":   func(n *node) { r.inert(n); r.each(n, func(v *node) { d.Notify = append(d.Notify, r.webhook(v)) }) },
-		"audit":    func(n *node) { d.Audit = r.audit(n) },
+		"audit":    func(n *node) { r.audit(n, &d.Audit) },
 		"outbound": func(n *node) { d.Outbound = r.outbound(n) },
 	})
 }

@@ -10,14 +10,19 @@ import (
 )
 
 func (r *reader) role(name string, n *node) Role {
-	role := Role{Name: name}
+	role := Role{Name: name, Approval: "by-request"}
 	r.fields(n, map[string]func(*node){
 		"when":     func(n *node) { role.When = r.expression(n) },
 		"deny":     func(n *node) { role.Deny = r.expression(n) },
 		"inherits": func(n *node) { role.Inherits = r.texts(n) },
 		"grants":   func(n *node) { r.each(n, func(v *node) { role.Grants = append(role.Grants, r.grant(v)) }) },
-		"request":  func(n *node) { r.inert(n); role.Request = r.request(n) },
+		"request":  func(n *node) { role.Request = r.request(n) },
+		"handover": func(n *node) { role.HandOver = r.positive(n) },
+		"approval": func(n *node) { role.Approval = r.enum(n, "by-request", "always") },
 	})
+	if role.Approval == "always" && (role.Request == nil || role.When == "") {
+		r.fault(n, "approval: always needs when, the rule, and request, who approves")
+	}
 	return role
 }
 
@@ -30,38 +35,12 @@ func (r *reader) grant(n *node) (e model.Entitlement) {
 	return e
 }
 
-func (r *reader) request(n *node) *Request {
-	q := &Request{By: "self", Reason: "optional"}
-	r.need(n, "approve")
-	r.fields(n, map[string]func(*node){
-		"by":      func(n *node) { q.By = r.enum(n, "self", "manager", "anyone") },
-		"approve": func(n *node) { r.each(n, func(v *node) { q.Approve = append(q.Approve, r.checked(v, checkApprover)) }) },
-		"expires": func(n *node) { q.Expires = r.positive(n) },
-		"reason":  func(n *node) { q.Reason = r.enum(n, "required", "optional") },
-	})
-	return q
-}
-
 func checkApprover(s string) error {
 	kind, name, ok := strings.Cut(s, ":")
 	if s == "manager" || ok && name != "" && (kind == "role" || kind == "user") {
 		return nil
 	}
 	return errors.New(`must be manager, "role:NAME" or "user:NAME"`)
-}
-
-func (r *reader) conflict(n *node) Conflict {
-	c := Conflict{Action: "refuse"}
-	r.need(n, "roles")
-	r.fields(n, map[string]func(*node){
-		"roles": func(n *node) {
-			if c.Roles = r.texts(n); n.kind == list && len(n.items) < 2 {
-				r.fault(n, "needs at least two roles")
-			}
-		},
-		"action": func(n *node) { c.Action = r.enum(n, "refuse", "report", "approve") },
-	})
-	return c
 }
 
 // checkAuthority accepts "*", an attribute path, an attribute or extension

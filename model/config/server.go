@@ -3,12 +3,17 @@ package config
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
 )
 
 var adminRoles = []string{"admin", "operator", "approver", "auditor"}
+
+// personRole is what a token may do that acts for a person and is no operator's:
+// ask, and decide what that person is asked.
+const personRole = "person"
 
 // events are those of the contract that a webhook can ask for.
 var events = []string{"approval.wanted", "target.quarantined", "plan.held", "leaver.late", "credential.expiring"}
@@ -66,8 +71,9 @@ func (r *reader) adminToken(n *node, unique func(*node, string)) (t AdminToken) 
 	r.fields(n, map[string]func(*node){
 		"name":    func(n *node) { t.Name = r.name(n); unique(n, t.Name) },
 		"secret":  func(n *node) { t.Secret = r.secret(n) },
-		"role":    func(n *node) { t.Role = r.enum(n, adminRoles...) },
+		"role":    func(n *node) { t.Role = r.enum(n, append(slices.Clone(adminRoles), personRole)...) },
 		"expires": func(n *node) { t.Expires = r.date(n) },
+		"person":  func(n *node) { t.Person = r.text(n) },
 	})
 	return t
 }
@@ -119,11 +125,12 @@ func (r *reader) webhook(n *node) (w Webhook) {
 	return w
 }
 
-func (r *reader) audit(n *node) (a Audit) {
+func (r *reader) audit(n *node, a *Audit) {
 	r.fields(n, map[string]func(*node){
-		"retain": func(n *node) { r.inert(n); a.Retain = r.positive(n) },
+		"retain":     func(n *node) { a.Retain = r.positive(n) },
+		"key":        func(n *node) { a.Key = r.secret(n) },
+		"checkpoint": func(n *node) { a.Checkpoint = r.positive(n) },
 	})
-	return a
 }
 
 func (r *reader) outbound(n *node) (o Outbound) {

@@ -24,6 +24,8 @@ func (r *reader) source(name string, n *node) Source {
 		"rate":    func(n *node) { s.Rate = r.sourceRate(n) },
 		"dialect": func(n *node) { s.Dialect = r.enum(n, dialects...) },
 		"guard":   func(n *node) { s.Guard = r.guard(n, "leavers") },
+		"owner":   func(n *node) { s.Owner = r.text(n) },
+		"silent":  func(n *node) { s.Silent = r.positive(n) },
 	})
 	return s
 }
@@ -36,24 +38,6 @@ func (r *reader) token(n *node, unique func(*node, string)) (t Token) {
 		"expires": func(n *node) { t.Expires = r.date(n) },
 	})
 	return t
-}
-
-func (r *reader) identity(n *node, i *Identity) {
-	r.fields(n, map[string]func(*node){
-		"match": func(n *node) {
-			i.Match = nil
-			r.each(n, func(v *node) { i.Match = append(i.Match, r.path(v)) })
-			if len(i.Match) == 0 && n.kind == list {
-				r.fault(n, "needs at least one attribute path")
-			}
-			if n.kind == null {
-				i.Match = []string{"userName"}
-			}
-		},
-		"authority": func(n *node) { i.Authority = r.authority(n) },
-		"start":     func(n *node) { i.Start = r.path(n) },
-		"end":       func(n *node) { i.End = r.path(n) },
-	})
 }
 
 func (r *reader) authority(n *node) map[string][]string {

@@ -37,7 +37,8 @@ type IdentityRow struct {
 	LeftSource  string
 	OverGuard   bool // left beyond the source's limit of leavers
 	ErasedAt    *time.Time
-	Findings    []string // rules that could not be decided, in words
+	Findings    []string // what is wrong with the facts, in words
+	MergedInto  string   // identity that this one turned out to be; empty: none
 }
 
 type identityRow struct {
@@ -56,6 +57,7 @@ type identityRow struct {
 	OverGuard   bool
 	ErasedAt    *int64
 	Findings    string
+	MergedInto  string
 }
 
 func (identityRow) TableName() string { return "identities" }
@@ -63,7 +65,7 @@ func (identityRow) TableName() string { return "identities" }
 func (r identityRow) plain() (IdentityRow, error) {
 	out := IdentityRow{ID: r.ID, Name: r.Name, Stage: model.Stage(r.Stage), Version: r.Version, CreatedAt: fromMicros(r.CreatedAt),
 		EvaluatedAt: timePtr(r.EvaluatedAt), NextAt: timePtr(r.NextAt), LeftAt: timePtr(r.LeftAt), LeftSource: r.LeftSource,
-		OverGuard: r.OverGuard, ErasedAt: timePtr(r.ErasedAt)}
+		OverGuard: r.OverGuard, ErasedAt: timePtr(r.ErasedAt), MergedInto: r.MergedInto}
 	user, err := decodeDoc([]byte(r.UserDoc))
 	if err != nil {
 		return out, fmt.Errorf("identity %s: %w", r.ID, err)

@@ -18,7 +18,7 @@ import (
 var migrations embed.FS
 
 // SchemaVersion is the newest schema this program knows.
-const SchemaVersion = 6
+const SchemaVersion = 12
 
 type migration struct {
 	version int

@@ -1,0 +1,5 @@
+package store
+
+import "github.com/scimhub/scimhub/model"
+
+func (t *Tx) openCases(_ []string) (map[string]*model.Case, error) { return nil, nil }

@@ -1,0 +1,2 @@
+-- Versions of the configuration: roll-back, sweeps over everybody.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Requests for roles, approvals, deputies.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Exceptions to conflicts, findings, managers and numbers.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Imports, and what is known of sources as a whole.
+SELECT 1;
