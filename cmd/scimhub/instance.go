@@ -62,11 +62,16 @@ type instanceOptions struct {
 	Announce bool // tell commands on this machine how to come in
 
 	Listener net.Listener // open already; nil: where the configuration says
+
+	Now func() time.Time // nil: time.Now
 }
 
 // start opens the database, puts a configuration in force and listens. Nothing is
 // served before run.
 func start(ctx context.Context, o instanceOptions) (*instance, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	file, fileErr := hub.Compile(0, o.Name, o.Config, checkProfiles)
 	doc := configOf(o.Name, o.Config)
 	dsn, err := doc.DatabaseURL()
@@ -76,8 +81,8 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if fileErr != nil && !databaseExists(dsn) {
 		return nil, fileErr // nothing to fall back on; make no empty database either
 	}
-	i := &instance{log: o.Log, admins: &admin.Tokens{Now: time.Now}, forget: func() {}}
-	if i.store, err = store.Open(ctx, dsn, store.Options{}); err != nil {
+	i := &instance{log: o.Log, admins: &admin.Tokens{Now: o.Now}, forget: func() {}}
+	if i.store, err = store.Open(ctx, dsn, store.Options{Now: o.Now}); err != nil {
 		return nil, err
 	}
 	if err := i.wire(ctx, o, doc); err != nil {

@@ -185,3 +185,9 @@ func (t *Tx) holdBelow(group string) error {
 SELECT g.id FROM resources g WHERE g.kind = 'Group' AND g.id = ANY(ARRAY(SELECT id FROM down)) ORDER BY g.id FOR KEY SHARE`, group)
 	return err
 }
+
+// TimedNow counts the identities whose moment has come and that are not marked yet.
+func (t *Tx) TimedNow() (n int, err error) {
+	err = t.row(`SELECT count(*) FROM identities WHERE next_at <= ?`, micros(t.Now)).Scan(&n)
+	return n, err
+}

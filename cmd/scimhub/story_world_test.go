@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/scimhub/scimhub/conformance/app"
+	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/model/store/storetest"
+)
+
+// storySecret is every token of a story: nothing in it is secret.
+const storySecret = "a-token-of-the-story"
+
+// storyWorld is a hub and its applications, under one clock.
+type storyWorld struct {
+	t     *testing.T
+	clock *storetest.Clock
+	hub   *instance
+	apps  map[string]*httptest.Server
+	ids   map[string]string // "hr/alice", "hr/group Sales" -> resource id at the hub
+	last  lastAnswer        // of what the story's people asked for
+}
+
+// lastAnswer is what the hub said to the last thing that somebody asked for.
+type lastAnswer struct {
+	status int
+	body   []byte
+}
+
+func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
+	t.Helper()
+	w := &storyWorld{t: t, clock: storetest.NewClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)), apps: map[string]*httptest.Server{}, ids: map[string]string{}}
+	text, err := os.ReadFile(filepath.Join("testdata", "stories", s.configuration+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := start(t.Context(), instanceOptions{Name: s.configuration + ".yaml", Config: w.complete(text, storetest.URL(t, dialect)),
+		Log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Now: w.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.worker.Poll = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- i.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the hub ended: %v", err)
+		}
+	})
+	w.hub = i
+	return w
+}
+
+// complete makes a configuration of a story's: where to listen, the database, the
+// operator's token, and for each target an application of its own.
+func (w *storyWorld) complete(text []byte, database string) []byte {
+	w.t.Helper()
+	var doc map[string]any
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		w.t.Fatal(err)
+	}
+	targets, _ := doc["targets"].(map[string]any)
+	for name, v := range targets {
+		target, _ := v.(map[string]any)
+		if w.apps[name] == nil {
+			a, err := app.New(app.Options{Now: w.clock.Now})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.apps[name] = httptest.NewServer(a.Handler())
+			w.t.Cleanup(w.apps[name].Close)
+		}
+		target["url"] = w.apps[name].URL + app.Prefix
+		target["auth"] = map[string]any{"bearer": storySecret}
+		if target["guard"] == nil {
+			target["guard"] = map[string]any{"removals": "100%", "floor": 1000}
+		}
+	}
+	sources, _ := doc["sources"].(map[string]any)
+	for name, v := range sources {
+		source, _ := v.(map[string]any)
+		source["tokens"] = []any{map[string]any{"name": "main", "secret": name + storySecret}}
+	}
+	adminOf, _ := doc["admin"].(map[string]any)
+	if adminOf == nil {
+		adminOf = map[string]any{}
+		doc["admin"] = adminOf
+	}
+	tokens, _ := adminOf["tokens"].([]any)
+	tokens = append(tokens, map[string]any{"name": "ops", "secret": storySecret, "role": "admin"})
+	adminOf["tokens"] = tokens
+	doc["listen"], doc["database"] = "127.0.0.1:0", database
+	out, err := json.Marshal(doc) // JSON is YAML
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+// testLog writes the hub's log to the test's.
+type testLog struct{ t *testing.T }
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// call sends JSON and reads JSON; a status beyond 299 is an error with what was said.
+func (w *storyWorld) call(token, method, path string, body, into any) error {
+	status, text, err := w.send(token, method, path, "application/json", body)
+	if err != nil {
+		return err
+	}
+	if status > 299 {
+		return fmt.Errorf("%s %s: %d %s", method, path, status, text)
+	}
+	if into == nil || len(text) == 0 {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
+
+func (w *storyWorld) send(token, method, path, kind string, body any) (status int, text []byte, err error) {
+	var r io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		r = strings.NewReader(b)
+	default:
+		j, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, err
+		}
+		r = bytes.NewReader(j)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.hub.URL+path, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	if body != nil {
+		req.Header.Set("Content-Type", kind)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	text, err = io.ReadAll(res.Body)
+	return res.StatusCode, text, err
+}
+
+// admin asks the API as the operator.
+func (w *storyWorld) admin(method, path string, body, into any) error {
+	return w.call(storySecret, method, "/api/v1"+path, body, into)
+}
+
+// settle waits until nothing is left to do at this moment.
+func (w *storyWorld) settle() error {
+	w.hub.hub.Wake()
+	w.hub.worker.Nudge()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	quiet := 0
+	for {
+		busy, err := w.busy()
+		if err != nil {
+			return err
+		}
+		if quiet++; busy != "" {
+			quiet = 0
+		}
+		if quiet == 2 { // what was evaluated last may have made work
+			return nil
+		}
+		select {
+		case <-deadline:
+			return errors.New("it does not settle: " + busy)
+		case <-tick.C:
+			w.hub.hub.Wake()
+			w.hub.worker.Nudge()
+		}
+	}
+}
+
+// busy says what is still to be done at this moment; empty: nothing.
+func (w *storyWorld) busy() (string, error) {
+	ctx := w.t.Context()
+	n, _, err := w.hub.store.Marks(ctx)
+	if err != nil || n > 0 {
+		return fmt.Sprint(n, " marks"), err
+	}
+	timed := 0
+	err = w.hub.store.View(ctx, func(tx *store.Tx) error {
+		timed, err = tx.TimedNow()
+		return err
+	})
+	if err != nil || timed > 0 {
+		return fmt.Sprint(timed, " timers"), err
+	}
+	for name := range w.apps {
+		at, due, err := w.hub.store.NextDue(ctx, name)
+		if err != nil || due && !at.After(w.clock.Now()) {
+			return "work at " + name, err
+		}
+	}
+	return "", nil
+}
