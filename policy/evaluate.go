@@ -22,6 +22,9 @@ type Result struct {
 	// Wanted are roles that a rule gives but for the approval that they need and nobody
 	// has given yet, with that rule's reasons; sorted by role.
 	Wanted []model.Grant
+	// Barred are the roles whose deny rule matches, whether anything gives them or not,
+	// sorted: nothing else may give them either.
+	Barred []string
 }
 
 // RuleError is one condition that could not be evaluated.
@@ -108,6 +111,13 @@ func (a *asking) of(condition int) verdict {
 //
 // asked are the requests that give their roles at the moment.
 func (e *Engine) Evaluate(i model.Identity, asked []model.Request, now time.Time) Result {
+	return e.EvaluateWithout(i, asked, nil, now)
+}
+
+// EvaluateWithout is Evaluate with some roles taken out: nothing gives them, and they
+// give none of the roles that they inherit. They are in no part of the result but
+// Barred.
+func (e *Engine) EvaluateWithout(i model.Identity, asked []model.Request, without []string, now time.Time) Result {
 	a := &asking{
 		engine:  e,
 		vars:    vars{newUser(e.language.provider.user, i)},
@@ -117,11 +127,14 @@ func (e *Engine) Evaluate(i model.Identity, asked []model.Request, now time.Time
 	if err := e.enforce(a); err != nil {
 		return e.nothingDecided(err)
 	}
-	held, given := e.decide(a)
+	held, given := e.decide(a, without)
 	result := Result{Errors: e.ruleErrors(a)}
 	facts := newFactBook(e, i)
 	because := e.reasons(a, held, facts)
 	for p, r := range e.roles {
+		if a.of(r.deny) == yes {
+			result.Barred = append(result.Barred, r.name)
+		}
 		switch {
 		case held[p] == yes:
 			reasons := because[p]
@@ -134,16 +147,21 @@ func (e *Engine) Evaluate(i model.Identity, asked []model.Request, now time.Time
 		}
 	}
 	slices.Sort(result.Undecided)
+	slices.Sort(result.Barred)
 	slices.SortFunc(result.Grants, func(a, b model.Grant) int { return strings.Compare(a.Role, b.Role) })
 	slices.SortFunc(result.Denied, func(a, b model.Denied) int { return strings.Compare(a.Role, b.Role) })
 	return result
 }
 
 // decide gives for each role whether it is held, and whether it would be but for
-// its deny rule.
-func (e *Engine) decide(a *asking) (held, given []verdict) {
+// its deny rule. Of those taken out it says neither.
+func (e *Engine) decide(a *asking, without []string) (held, given []verdict) {
 	held, given = make([]verdict, len(e.roles)), make([]verdict, len(e.roles))
 	for p, r := range e.roles {
+		if slices.Contains(without, r.name) {
+			given[p] = no // whatever inherits it was here before
+			continue
+		}
 		given[p] = or(given[p], a.of(r.when))
 		held[p] = and(given[p], not(a.of(r.deny)))
 		for _, parent := range r.inherits {

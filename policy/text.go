@@ -40,6 +40,12 @@ func ReasonText(r model.Reason) string {
 	if len(r.Facts) > 0 {
 		b.WriteString(" (" + factsText(r) + ")")
 	}
+	if r.HandOver {
+		b.WriteString("; no longer so, kept for hand-over")
+	}
+	if r.Exception != "" {
+		b.WriteString("; by exception " + r.Exception)
+	}
 	return b.String()
 }
 
