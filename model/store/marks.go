@@ -25,14 +25,6 @@ func (t *Tx) Mark(urgent bool, identities ...string) error {
 	return nil
 }
 
-// MarkAll marks every identity that is not erased: after a change of rules.
-func (t *Tx) MarkAll() error {
-	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until)
-SELECT id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM identities WHERE erased_at IS NULL ORDER BY id
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`, micros(t.Now), micros(t.Now))
-	return err
-}
-
 // MarkTimed marks the identities whose moment has come: a start or an end date.
 func (s *Store) MarkTimed(ctx context.Context, limit int) (int, error) {
 	var ids []string
@@ -112,15 +104,6 @@ func (t *Tx) Postpone(identities []string, until time.Time) error {
 	return err
 }
 
-// Marks counts the marks and gives the time of the oldest, nil if there is none.
-func (s *Store) Marks(ctx context.Context) (n int, oldest *time.Time, err error) {
-	var at *int64
-	err = s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT count(*), min(marked_at) FROM marks`).Scan(&n, &at)
-	})
-	return n, timePtr(at), err
-}
-
 // LeaseTarget takes or renews the lease on a target; false: somebody else holds it.
 // The repeated condition makes it safe on both databases without a lock.
 func (s *Store) LeaseTarget(ctx context.Context, target, holder string, d time.Duration) (bool, error) {
@@ -146,7 +129,7 @@ func (s *Store) ReleaseTarget(ctx context.Context, target, holder string) error 
 }
 
 // Reclaim frees what an earlier process held when it ended without giving it back:
-// claims on marks and leases on targets. It does so on SQLite alone, whose file one
+// claims on marks and sweeps, and leases on targets. It does so on SQLite alone, whose file one
 // process serves; on PostgreSQL they may be another replica's, and run out by
 // themselves.
 func (s *Store) Reclaim(ctx context.Context) error {
@@ -154,8 +137,10 @@ func (s *Store) Reclaim(ctx context.Context) error {
 		return nil
 	}
 	return s.Update(ctx, func(tx *Tx) error {
-		if _, err := tx.exec(`UPDATE marks SET leased_until = 0 WHERE leased_until > 0`); err != nil {
-			return err
+		for _, table := range []string{"marks", "sweeps"} {
+			if _, err := tx.exec(`UPDATE ` + table + ` SET leased_until = 0 WHERE leased_until > 0`); err != nil {
+				return err
+			}
 		}
 		_, err := tx.exec(`UPDATE targets SET holder = '', leased_until = 0 WHERE holder <> ''`)
 		return err

@@ -223,8 +223,8 @@ func (t *Tx) NewerConfig(version int64) (newer bool, err error) {
 	return newer, err
 }
 
-// AddConfig stores the next version, which is active from then on, and marks
-// everybody. after is the version that the change was planned against: another
+// AddConfig stores the next version, which is active from then on, and has everybody
+// looked at under it. A text that was rolled back earlier is not any more. after is the version that the change was planned against: another
 // one meanwhile is a Conflict.
 func (t *Tx) AddConfig(after int64, digest, body, by string) (int64, error) {
 	var have int64
@@ -240,5 +240,8 @@ func (t *Tx) AddConfig(after int64, digest, body, by string) (int64, error) {
 		}
 		return 0, err
 	}
-	return have + 1, t.MarkAll()
+	if _, err := t.exec(`DELETE FROM config_rolled_back WHERE digest = ?`, digest); err != nil {
+		return 0, err
+	}
+	return have + 1, t.startSweep(have + 1)
 }
