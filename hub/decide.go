@@ -50,12 +50,8 @@ type Decision struct {
 // access and lets nobody in: the first or the last day may be what it said.
 func Decide(snap *Snapshot, k Known, now time.Time) Decision {
 	identity, findings := Resolve(snap, k)
-	d := Decision{Identity: identity, Stage: identity.Stage(now), Findings: findings, Desired: map[string]policy.Desired{}}
-	if len(findings) > 0 && d.Stage == model.Active && k.Row.Stage != model.Active && k.Row.Stage != model.Leave {
-		if d.Stage = k.Row.Stage; d.Stage == "" {
-			d.Stage = model.Prehire
-		}
-	}
+	stage := stageOf(snap.Doc.Identity, identity, findings, k.Row.Stage, now)
+	d := Decision{Identity: identity, Stage: stage, Findings: findings, Desired: map[string]policy.Desired{}}
 	requests := settleRequests(snap.Doc, k, d.Identity, d.Stage, now)
 	if d.present() && !blocked(k) {
 		d.roles(snap, k, &requests, now)

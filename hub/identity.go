@@ -2,16 +2,15 @@ package hub
 
 import (
 	"slices"
-	"time"
 
 	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/scim"
 )
 
 // Resolve merges what the sources say of a person into one identity, with the
-// dates read from the merged record. It is pure: the stage follows from the result
-// and a moment. A date that cannot be read is a finding; what then becomes of the
-// stage is for Decide to say.
+// dates read from the merged record and the rule about leave applied. It is pure: the
+// stage follows from the result and a moment. A date that cannot be read, or that
+// another contradicts, is a finding and no date; what then becomes of the stage is for
+// stageOf to say.
 func Resolve(snap *Snapshot, k Known) (model.Identity, []model.Finding) {
 	doc, row := snap.Doc, k.Row
 	i := model.Identity{ID: row.ID, Groups: k.Groups, ErasedAt: row.ErasedAt, LeftAt: row.LeftAt, Version: row.Version, MergedInto: row.MergedInto}
@@ -27,22 +26,17 @@ func Resolve(snap *Snapshot, k Known) (model.Identity, []model.Finding) {
 		return i, nil
 	}
 	i.User, i.Origin = model.Merge(resources, doc.Identity.Authority, doc.SourceNames())
-	var findings []model.Finding
-	for _, date := range []struct {
-		path string
-		into **time.Time
-	}{{doc.Identity.Start, &i.StartsAt}, {doc.Identity.End, &i.EndsAt}} {
-		if date.path == "" {
-			continue
-		}
-		p, err := scim.ParsePath(date.path)
-		if err == nil {
-			*date.into, err = model.DateAt(i.User, p)
-		}
-		if err != nil {
-			findings = append(findings, model.Finding{Kind: model.FindingDate, Subject: date.path, Message: date.path + ": " + err.Error()})
-		}
+	dates, findings := datesOf(doc.Identity, i.User)
+	i.StartsAt, i.EndsAt, i.LeaveFrom, i.LeaveUntil = dates.start, dates.end, dates.leaveFrom, dates.leaveUntil
+	if snap.Policy == nil {
+		return i, findings
 	}
+	away, err := snap.Policy.OnLeave(i)
+	if err != nil {
+		findings = append(findings, model.Finding{Kind: model.FindingRule, Subject: "leave", Message: err.Error()})
+		away = row.Stage == model.Leave // neither sent away nor let back in by a rule that fails
+	}
+	i.OnLeave = away
 	return i, findings
 }
 

@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -235,36 +234,6 @@ func (m *merger) schemas() {
 		list = append(list, u)
 	}
 	m.user["schemas"] = list
-}
-
-// DateAt reads a date of a merged user, such as the start date that the
-// configuration names. It accepts an RFC 3339 dateTime, one without zone and a plain
-// date; the latter two are in UTC, the last its first moment. Nil where there is
-// none. What is there but no date is an Invalid error: it must not be taken for none.
-func DateAt(user map[string]any, path scim.Path) (*time.Time, error) {
-	doc, attr := user, path.Attr
-	if path.URI != "" && !strings.EqualFold(path.URI, scim.URNUser) {
-		doc, _ = member(user, path.URI).(map[string]any)
-	}
-	value := member(doc, attr)
-	if path.Sub != "" {
-		sub, _ := value.(map[string]any)
-		value = member(sub, path.Sub)
-	}
-	if unassigned(value) {
-		return nil, nil
-	}
-	text, ok := value.(string)
-	if !ok {
-		return nil, Fail(Invalid, fmt.Sprintf("%s is not a date", attr), nil)
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly, "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
-			t = t.UTC()
-			return &t, nil
-		}
-	}
-	return nil, Fail(Invalid, fmt.Sprintf("%s %q is not a date: write 2027-06-30 or 2027-06-30T08:00:00Z", attr, text), nil)
 }
 
 // member finds a key without regard to case, as SCIM names attributes.

@@ -218,7 +218,7 @@ func TestDateAt(t *testing.T) {
 		{path: scim.Path{URI: ext, Attr: "feb"}, fails: true},
 	}
 	for _, tt := range tests {
-		got, err := model.DateAt(user, tt.path)
+		got, err := model.DateAt(user, tt.path, time.UTC)
 		switch {
 		case (err != nil) != tt.fails:
 			t.Errorf("%+v: error %v", tt.path, err)
