@@ -45,6 +45,7 @@ type role struct {
 	deny     int
 	inherits []int // places in roles, sorted by name
 	grants   []model.Entitlement
+	always   bool // needs approval even where its rule matches
 }
 
 // target is what the policy says about a target.

@@ -10,7 +10,7 @@ import (
 )
 
 // Result is what the policy says about one identity. A role is in Grants, or in
-// Undecided, or not held.
+// Undecided, or not held; of those not held, some are in Denied, Wanted or Unsettled.
 type Result struct {
 	Grants []model.Grant  // sorted by role
 	Denied []model.Denied // roles that would be held but for a deny rule, sorted
@@ -22,6 +22,10 @@ type Result struct {
 	// Wanted are roles that a rule gives but for the approval that they need and nobody
 	// has given yet, with that rule's reasons; sorted by role.
 	Wanted []model.Grant
+	// Unsettled are roles of which it could not be decided whether they are wanted in
+	// that sense. Nobody holds them through the rule, and what was asked for them so far
+	// is still open; sorted.
+	Unsettled []string
 	// Barred are the roles whose deny rule matches, whether anything gives them or not,
 	// sorted: nothing else may give them either.
 	Barred []string
@@ -58,11 +62,12 @@ func not(a verdict) verdict    { return yes - a }
 // asking is one identity being put to all rows of the policy. Each condition is
 // evaluated once, whichever rows name it.
 type asking struct {
-	engine  *Engine
-	vars    vars
-	verdict []verdict // by place of the condition
-	asked   []bool
-	errors  map[int]error
+	engine   *Engine
+	vars     vars
+	requests map[int]requested // by place of the role
+	verdict  []verdict         // by place of the condition
+	asked    []bool
+	errors   map[int]error
 }
 
 func (a *asking) ask(name string) bool {
@@ -109,7 +114,12 @@ func (a *asking) of(condition int) verdict {
 //
 // A role that is not held gives none of the roles it inherits.
 //
-// asked are the requests that give their roles at the moment.
+// asked are the requests in force at the moment. Each gives its role as a rule would
+// that matches; a deny rule takes it all the same. A request that came of a rule
+// (model.OriginRule) gives nothing once the rule does not match.
+//
+// Where a role's approval is always, neither its rule nor a role that inherits it
+// gives it before there is a request for it in force; until then it is wanted.
 func (e *Engine) Evaluate(i model.Identity, asked []model.Request, now time.Time) Result {
 	return e.EvaluateWithout(i, asked, nil, now)
 }
@@ -119,80 +129,91 @@ func (e *Engine) Evaluate(i model.Identity, asked []model.Request, now time.Time
 // Barred.
 func (e *Engine) EvaluateWithout(i model.Identity, asked []model.Request, without []string, now time.Time) Result {
 	a := &asking{
-		engine:  e,
-		vars:    vars{newUser(e.language.provider.user, i)},
-		verdict: make([]verdict, len(e.conditions)),
-		asked:   make([]bool, len(e.conditions)),
+		engine:   e,
+		vars:     vars{newUser(e.language.provider.user, i)},
+		requests: e.takeRequests(asked),
+		verdict:  make([]verdict, len(e.conditions)),
+		asked:    make([]bool, len(e.conditions)),
 	}
 	if err := e.enforce(a); err != nil {
 		return e.nothingDecided(err)
 	}
-	held, given := e.decide(a, without)
+	standings := e.decide(a, without)
 	result := Result{Errors: e.ruleErrors(a)}
 	facts := newFactBook(e, i)
-	because := e.reasons(a, held, facts)
+	because := e.reasons(a, standings, facts)
 	for p, r := range e.roles {
 		if a.of(r.deny) == yes {
 			result.Barred = append(result.Barred, r.name)
 		}
+		s, reasons := standings[p], because[p]
+		slices.SortFunc(reasons, compareReasons)
+		grant := model.Grant{Identity: i.ID, Role: r.name, Because: reasons, From: now}
 		switch {
-		case held[p] == yes:
-			reasons := because[p]
-			slices.SortFunc(reasons, compareReasons)
-			result.Grants = append(result.Grants, model.Grant{Identity: i.ID, Role: r.name, Because: reasons, From: now})
-		case held[p] == unknown:
+		case s.held == yes:
+			grant.ApprovedBy, grant.Until = approvedBy(a.requests, reasons), s.until
+			result.Grants = append(result.Grants, grant)
+		case s.held == unknown:
 			result.Undecided = append(result.Undecided, r.name)
-		case given[p] == yes:
+		case s.unapproved == yes:
+			result.Wanted = append(result.Wanted, grant)
+		case s.unapproved == unknown:
+			result.Unsettled = append(result.Unsettled, r.name)
+		case s.given == yes:
 			result.Denied = append(result.Denied, model.Denied{Role: r.name, Because: []model.Reason{facts.reason(r.name, r.deny)}})
 		}
 	}
-	slices.Sort(result.Undecided)
-	slices.Sort(result.Barred)
-	slices.SortFunc(result.Grants, func(a, b model.Grant) int { return strings.Compare(a.Role, b.Role) })
-	slices.SortFunc(result.Denied, func(a, b model.Denied) int { return strings.Compare(a.Role, b.Role) })
+	result.sort()
 	return result
 }
 
-// decide gives for each role whether it is held, and whether it would be but for
-// its deny rule. Of those taken out it says neither.
-func (e *Engine) decide(a *asking, without []string) (held, given []verdict) {
-	held, given = make([]verdict, len(e.roles)), make([]verdict, len(e.roles))
-	for p, r := range e.roles {
-		if slices.Contains(without, r.name) {
-			given[p] = no // whatever inherits it was here before
-			continue
-		}
-		given[p] = or(given[p], a.of(r.when))
-		held[p] = and(given[p], not(a.of(r.deny)))
-		for _, parent := range r.inherits {
-			given[parent] = or(given[parent], held[p])
-		}
-	}
-	return held, given
+func (r *Result) sort() {
+	byRole := func(a, b model.Grant) int { return strings.Compare(a.Role, b.Role) }
+	slices.Sort(r.Undecided)
+	slices.Sort(r.Unsettled)
+	slices.Sort(r.Barred)
+	slices.SortFunc(r.Grants, byRole)
+	slices.SortFunc(r.Wanted, byRole)
+	slices.SortFunc(r.Denied, func(a, b model.Denied) int { return strings.Compare(a.Role, b.Role) })
 }
 
-// reasons gives for each role every rule that leads to it. From a rule to a role
-// there may be very many ways through inheritance; the shortest stands for them.
-func (e *Engine) reasons(a *asking, held []verdict, facts *factBook) [][]model.Reason {
+// reasons gives for each role every rule and request that leads to it, and to roles
+// that only wait for approval. From a rule to a role there may be very many ways
+// through inheritance; the shortest stands for them.
+func (e *Engine) reasons(a *asking, standings []standing, facts *factBook) [][]model.Reason {
 	out := make([][]model.Reason, len(e.roles))
-	for p, r := range e.roles {
-		if held[p] != yes || a.of(r.when) != yes {
-			continue
-		}
-		reason := facts.reason(r.name, r.when)
-		e.walk(p, held, func(at int, via []string) {
+	add := func(p int, reason model.Reason) {
+		e.walk(p, standings, func(at int, via []string) {
 			reached := reason
 			reached.Via = via
 			out[at] = append(out[at], reached)
 		})
 	}
+	for p, r := range e.roles {
+		s := standings[p]
+		if s.held != yes && s.unapproved != yes {
+			continue
+		}
+		if a.of(r.when) == yes {
+			add(p, facts.reason(r.name, r.when))
+		}
+		if s.held != yes {
+			continue
+		}
+		for _, q := range a.requests[p] {
+			if q.Origin != model.OriginRule || s.ruled == yes {
+				add(p, model.Reason{Role: r.name, Request: q.ID, Version: e.version})
+			}
+		}
+	}
 	return out
 }
 
-// walk visits a role and all held roles that follow from it, nearest first; via
-// are the roles on the way, the one visited last, without the one begun at.
-func (e *Engine) walk(from int, held []verdict, visit func(at int, via []string)) {
-	if len(e.roles[from].inherits) == 0 {
+// walk visits a role and all that follow from it, nearest first: those held, and
+// those that are not for want of approval, behind which nothing follows. via are the
+// roles on the way, the one visited last, without the one begun at.
+func (e *Engine) walk(from int, standings []standing, visit func(at int, via []string)) {
+	if len(e.roles[from].inherits) == 0 || standings[from].held != yes {
 		visit(from, nil)
 		return
 	}
@@ -204,8 +225,12 @@ func (e *Engine) walk(from int, held []verdict, visit func(at int, via []string)
 	for queue := []step{{at: from}}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		visit(s.at, s.via)
+		if standings[s.at].held != yes {
+			continue
+		}
 		for _, parent := range e.roles[s.at].inherits {
-			if held[parent] == yes && !seen[parent] {
+			reached := standings[parent].held == yes || standings[parent].unapproved == yes
+			if reached && !seen[parent] {
 				seen[parent] = true
 				queue = append(queue, step{parent, append(slices.Clone(s.via), e.roles[parent].name)})
 			}
@@ -218,6 +243,7 @@ func compareReasons(a, b model.Reason) int {
 		cmp.Compare(len(a.Via), len(b.Via)),
 		strings.Compare(a.Role, b.Role),
 		strings.Compare(a.Rule, b.Rule),
+		strings.Compare(a.Request, b.Request),
 	)
 }
 

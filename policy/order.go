@@ -70,6 +70,7 @@ func (e *Engine) resolve(sorted []string, inherits map[string][]string) {
 		}
 	}
 	for _, r := range e.doc.Roles {
-		e.roles[e.byName[r.Name]].grants = r.Grants
+		own := &e.roles[e.byName[r.Name]]
+		own.grants, own.always = r.Grants, r.Approval == approvalAlways
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scimhub/scimhub/model"
 )
@@ -42,6 +43,9 @@ func ReasonText(r model.Reason) string {
 	}
 	if r.HandOver {
 		b.WriteString("; no longer so, kept for hand-over")
+		if r.KeptUntil != nil {
+			b.WriteString(" until " + r.KeptUntil.UTC().Format(time.RFC3339))
+		}
 	}
 	if r.Exception != "" {
 		b.WriteString("; by exception " + r.Exception)
