@@ -47,12 +47,23 @@ func (h *Hub) Run(ctx context.Context) {
 }
 
 // EvaluateBatch claims some marks, evaluates the identities and stores what
-// follows; it returns how many it took. Dates that have come are marked first.
+// follows. Dates that have come are marked first. Where not much is marked, or the
+// sweep has waited for long, it looks at the next people of a sweep, too. It returns
+// how many it took.
 func (h *Hub) EvaluateBatch(ctx context.Context) (int, error) {
 	snap := h.Snapshot()
 	if snap == nil {
 		return 0, nil
 	}
+	n, err := h.evaluateMarked(ctx, snap)
+	if err != nil || n >= batchSize && h.turns.Add(1)%sweepTurn != 0 {
+		return n, err
+	}
+	swept, err := h.sweep(ctx, snap)
+	return n + swept, err
+}
+
+func (h *Hub) evaluateMarked(ctx context.Context, snap *Snapshot) (int, error) {
 	if _, err := h.Store.MarkTimed(ctx, batchSize); err != nil {
 		return 0, fmt.Errorf("timed marks: %w", err)
 	}
@@ -157,18 +168,16 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 // save stores what follows from a decision and returns its audit entries.
 func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, targets map[string]bool) ([]store.AuditEntry, error) {
 	row, held, stored := k.Row, k.Held, k.Accounts
-	result := "ok"
-	if failed := d.Failures(); len(failed) > 0 {
-		result = "error"
-		h.Log.Warn("rule or mapping failed, access kept as it is", "identity", d.Identity.ID, "findings", failed)
-	}
-	h.Metrics.Evaluations.WithLabelValues(result).Inc()
+	h.count(d)
 	next, err := h.nextRow(tx, snap, d, row, m, slices.ContainsFunc(stored, hasAccess))
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.SaveIdentity(next); err != nil {
-		return nil, err
+	if !sameRow(row, next) { // what says the same is not written again
+		next.Version++
+		if err := tx.SaveIdentity(next); err != nil {
+			return nil, err
+		}
 	}
 	if err := saveGrants(tx, snap.Version, d, held); err != nil {
 		return nil, err
@@ -200,16 +209,8 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 // window is that of the fact: what came together counts together, even if it is
 // worked on long after.
 func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, access bool) (store.IdentityRow, error) {
-	next := row
-	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.texts()
-	next.Version++
-	next.EvaluatedAt = &tx.Now
-	next.NextAt = nil
-	if !d.Next.IsZero() {
-		next.NextAt = &d.Next
-	}
+	next := d.row(row, tx.Now)
 	if d.Stage != model.Leaver {
-		next.LeftAt, next.LeftSource, next.OverGuard = nil, "", false
 		return next, nil
 	}
 	if next.LeftAt != nil {
@@ -258,10 +259,10 @@ func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) err
 	for _, g := range d.Grants {
 		due[g.Role] = true
 		if old, ok := current[g.Role]; ok {
-			if sameReasons(old.Because, g.Because) {
+			if sameGrant(old, g) {
 				continue
 			}
-			g.From = old.From
+			g.Identity, g.From = d.Identity.ID, old.From
 			if err := tx.SetGrantReasons(g); err != nil {
 				return err
 			}

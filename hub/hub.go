@@ -34,6 +34,7 @@ type Hub struct {
 	Usable func(*Snapshot) error
 
 	snapshot  atomic.Pointer[Snapshot]
+	turns     atomic.Uint64 // full batches, for the sweep to get its turn
 	woken     chan struct{}
 	activated chan struct{} // tells KeepIndexed
 	declared  sync.Map      // of *scim.ResourceType: types of which nothing undeclared is stored

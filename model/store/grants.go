@@ -100,12 +100,13 @@ func (t *Tx) AddEvent(e Event) error {
 	return err
 }
 
-// SetGrantReasons stores new reasons for a role that is held already.
+// SetGrantReasons stores new reasons for a role that is held already, who approved it,
+// and its planned end.
 func (t *Tx) SetGrantReasons(g model.Grant) error {
 	because, err := json.Marshal(g.Because)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE grants SET because = ? WHERE identity_id = ? AND role = ? AND ended_at IS NULL`, string(because), g.Identity, g.Role)
+	_, err = t.exec(`UPDATE grants SET because = ?, approved_by = ?, until_at = ? WHERE identity_id = ? AND role = ? AND ended_at IS NULL`, string(because), g.ApprovedBy, microsPtr(g.Until), g.Identity, g.Role)
 	return err
 }
