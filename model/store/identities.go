@@ -35,10 +35,15 @@ type IdentityRow struct {
 	NextAt      *time.Time // when a date changes the stage by itself
 	LeftAt      *time.Time
 	LeftSource  string
-	OverGuard   bool // left beyond the source's limit of leavers
+	OverGuard   bool       // left beyond the source's limit of leavers
+	LeftPlanned bool       // left at an end that was known long before: no guard counts it
+	EndsAt      *time.Time // as of the last evaluation; see model.Identity
+	EndsKnownAt *time.Time // since when that end is known
 	ErasedAt    *time.Time
 	Findings    []string // what is wrong with the facts, in words
 	MergedInto  string   // identity that this one turned out to be; empty: none
+	HistoryHash string   // of the last version in the history; see HistoryDoc.Encode
+	Number      string   // in the form of NumberKey, of those who are with the organisation or about to be
 }
 
 type identityRow struct {
@@ -55,9 +60,14 @@ type identityRow struct {
 	LeftAt      *int64
 	LeftSource  string
 	OverGuard   bool
+	LeftPlanned bool
+	EndsAt      *int64
+	EndsKnownAt *int64
 	ErasedAt    *int64
 	Findings    string
 	MergedInto  string
+	Number      string
+	HistoryHash string
 }
 
 func (identityRow) TableName() string { return "identities" }
@@ -65,7 +75,7 @@ func (identityRow) TableName() string { return "identities" }
 func (r identityRow) plain() (IdentityRow, error) {
 	out := IdentityRow{ID: r.ID, Name: r.Name, Stage: model.Stage(r.Stage), Version: r.Version, CreatedAt: fromMicros(r.CreatedAt),
 		EvaluatedAt: timePtr(r.EvaluatedAt), NextAt: timePtr(r.NextAt), LeftAt: timePtr(r.LeftAt), LeftSource: r.LeftSource,
-		OverGuard: r.OverGuard, ErasedAt: timePtr(r.ErasedAt), MergedInto: r.MergedInto}
+		OverGuard: r.OverGuard, LeftPlanned: r.LeftPlanned, EndsAt: timePtr(r.EndsAt), EndsKnownAt: timePtr(r.EndsKnownAt), ErasedAt: timePtr(r.ErasedAt), MergedInto: r.MergedInto, Number: r.Number, HistoryHash: r.HistoryHash}
 	user, err := decodeDoc([]byte(r.UserDoc))
 	if err != nil {
 		return out, fmt.Errorf("identity %s: %w", r.ID, err)
@@ -88,7 +98,7 @@ func (t *Tx) Identity(id string) (IdentityRow, error) {
 }
 
 // SaveIdentity stores what was worked out. Name, stage, merged record and dates
-// are replaced; created_at stays.
+// are replaced; created_at stays, and a leaver who was released meanwhile stays released.
 func (t *Tx) SaveIdentity(i IdentityRow) error {
 	user, err := json.Marshal(i.User)
 	if err != nil {
@@ -99,22 +109,27 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 		i.Findings = []string{}
 	}
 	findings, _ := json.Marshal(i.Findings)
-	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = ?, findings = ? WHERE id = ?`,
+	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = (CASE WHEN left_at IS NOT DISTINCT FROM CAST(? AS bigint) THEN over_guard AND CAST(? AS boolean) ELSE CAST(? AS boolean) END), left_planned = ?, ends_at = ?, ends_known_at = ?, findings = ?, number = ?, history_hash = ? WHERE id = ?`,
 		i.Name, identityKey(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
-		microsPtr(i.LeftAt), i.LeftSource, i.OverGuard, string(findings), i.ID)
+		microsPtr(i.LeftAt), i.LeftSource, microsPtr(i.LeftAt), i.OverGuard, i.OverGuard, i.LeftPlanned, microsPtr(i.EndsAt), microsPtr(i.EndsKnownAt), string(findings), i.Number, i.HistoryHash, i.ID)
 	return err
 }
 
-// FindIdentity finds a person by id, userName (as merged) or name, without regard to case.
+// FindIdentity finds a person by id, userName (as merged) or name, without regard to
+// case. An identity that turned out to be another is not found by name; its id finds
+// that other.
 func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
 	var rows []identityRow
-	if err := t.db.Where("id = ? OR key = ?", name, identityKey(name)).Order("id").Limit(2).Find(&rows).Error; err != nil {
+	if err := t.db.Where("id = ? OR key = ? AND merged_into = ''", name, identityKey(name)).Order("id").Limit(2).Find(&rows).Error; err != nil {
 		return IdentityRow{}, err
 	}
 	switch len(rows) {
 	case 0:
 		return IdentityRow{}, errNoIdentity(name)
 	case 1:
+		if rows[0].MergedInto != "" {
+			return t.FindIdentity(rows[0].MergedInto)
+		}
 		return rows[0].plain()
 	}
 	return IdentityRow{}, model.Fail(model.Conflict, fmt.Sprintf("%q names more than one person: use the id (%s, %s, …)", name, rows[0].ID, rows[1].ID), nil)
@@ -264,7 +279,8 @@ func (t *Tx) membershipsInto(into map[string][]model.Membership, query string, a
 	return nested, rows.Err()
 }
 
-// Left counts the leavers of a source since a moment, and the people it has. Until
+// Left counts the leavers of a source since a moment, but for those who left as
+// planned, and the people it has. Until
 // the transaction ends others wait who ask for the same source, so that two
 // replicas do not each let the last one allowed pass.
 func (t *Tx) Left(source string, since time.Time) (left, people int, err error) {
@@ -273,7 +289,7 @@ func (t *Tx) Left(source string, since time.Time) (left, people int, err error) 
 			return 0, 0, err
 		}
 	}
-	if err := t.row(`SELECT count(*) FROM identities WHERE left_source = ? AND left_at > ?`, source, micros(since)).Scan(&left); err != nil {
+	if err := t.row(`SELECT count(*) FROM identities WHERE left_source = ? AND left_at > ? AND NOT left_planned`, source, micros(since)).Scan(&left); err != nil {
 		return 0, 0, err
 	}
 	err = t.row(`SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = 'User'`, source).Scan(&people)
@@ -284,7 +300,7 @@ func (t *Tx) Left(source string, since time.Time) (left, people int, err error) 
 // somebody deleted at the source, who may come back. Empty if there is none.
 func (t *Tx) Orphan(userName string) (string, error) {
 	var id string
-	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, identityKey(userName)).Scan(&id)
+	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND i.merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, identityKey(userName)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -295,10 +311,13 @@ func (t *Tx) Orphan(userName string) (string, error) {
 // the name and have no resource left, the one with the same externalId, or else the
 // first for whom nothing says that it is another person. Names are given to new
 // people when old ones have left; another externalId of the same source tells them
-// apart. Empty where it is nobody.
+// apart. Nobody comes back who turned out to be somebody else, or of whom it was
+// decided that this is another. Empty where it is nobody.
 func (t *Tx) Returning(source, userName, externalID string) (string, error) {
 	var rows []identityRow
-	err := t.db.Where(`key = ? AND erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = identities.id)`, identityKey(userName)).
+	apart, keys := apartFrom("identities.id", source, ApartKeys("", userName, externalID))
+	err := t.db.Where(`key = ? AND erased_at IS NULL AND merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = identities.id) AND NOT `+apart,
+		append([]any{identityKey(userName)}, keys...)...).
 		Order("id").Limit(returning).Find(&rows).Error
 	if err != nil {
 		return "", err

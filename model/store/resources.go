@@ -212,14 +212,21 @@ func (t *Tx) ResourceForUpdate(source string, rt *scim.ResourceType, id string, 
 
 // FindLinkable returns the identities that a new User may belong to: those of
 // resources of other sources that the filter accepts, but for people whom the source
-// describes already: a second user of one source is another person.
-func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter) ([]string, error) {
+// describes already: a second user of one source is another person. Left out is who
+// was decided to be somebody else than the user with these keys; see ApartKeys.
+func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter, keys ...string) ([]string, error) {
 	cond, args, _, err := t.condition(f, user)
 	if err != nil {
 		return nil, err
 	}
-	return t.texts(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id = r.identity_id AND own.source = ?) AND `+cond+` LIMIT 3`, append([]any{source, source}, args...)...)
+	apart, not := apartFrom("r.identity_id", source, keys)
+	args = append(append([]any{source, source}, args...), not...)
+	return t.texts(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id = r.identity_id AND own.source = ?) AND `+cond+
+		` AND NOT `+apart+` AND NOT EXISTS (SELECT 1 FROM identities gone WHERE gone.id = r.identity_id AND gone.erased_at IS NOT NULL) ORDER BY r.identity_id LIMIT `+maxCandidates, args...)
 }
+
+// maxCandidates limits how many people a case names.
+const maxCandidates = "10"
 
 func errNoIdentity(name string) error {
 	return model.Fail(model.NotFound, fmt.Sprintf("there is no person %q", name), nil)

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// movedPause is how long a moved account waits before it is worked on, so that what
+// its new owner should have is worked out first.
+const movedPause = 10 * time.Second
+
+// MoveAccounts gives the accounts of one identity to another, at each target where
+// that one has none; the remote account goes on as it is. Where both have one each
+// keeps its own. It returns the targets, sorted.
+func (t *Tx) MoveAccounts(from, to string) (moved []string, err error) {
+	mine, theirs, err := t.accountsOfBoth(from, to)
+	if err != nil {
+		return nil, err
+	}
+	for target, a := range mine {
+		other, exists := theirs[target]
+		if !somethingThere(a) || exists && somethingThere(other) {
+			continue
+		}
+		if err := t.moveAccount(a, other, to); err != nil {
+			return nil, err
+		}
+		moved = append(moved, target)
+		if a.RemoteID == "" {
+			continue
+		}
+		_, err := t.exec(`INSERT INTO linked_accounts (identity_id, target, remote_id, at) VALUES (?,?,?,?) ON CONFLICT (identity_id, target) DO UPDATE SET remote_id = excluded.remote_id, at = excluded.at`,
+			from, target, a.RemoteID, micros(t.Now))
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(moved)
+	return moved, nil
+}
+
+// ReturnAccounts gives back the accounts that came from one identity to another by
+// links, as long as that one still has them.
+func (t *Tx) ReturnAccounts(to, holder string) (moved []string, err error) {
+	mine, theirs, err := t.accountsOfBoth(to, holder)
+	if err != nil {
+		return nil, err
+	}
+	came, err := t.cameFrom(to)
+	if err != nil {
+		return nil, err
+	}
+	for target, a := range theirs {
+		other, exists := mine[target]
+		if a.RemoteID == "" || came[target] != a.RemoteID || exists && somethingThere(other) {
+			continue
+		}
+		if err := t.moveAccount(a, other, to); err != nil {
+			return nil, err
+		}
+		moved = append(moved, target)
+	}
+	slices.Sort(moved)
+	_, err = t.exec(`DELETE FROM linked_accounts WHERE identity_id = ?`, to)
+	return moved, err
+}
+
+// cameFrom lists the accounts that were an identity's before it was linked: target ->
+// remote id.
+func (t *Tx) cameFrom(identity string) (map[string]string, error) {
+	rows, err := t.query(`SELECT target, remote_id FROM linked_accounts WHERE identity_id = ?`, identity)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]string{}
+	for rows.Next() {
+		var target, remote string
+		if err := rows.Scan(&target, &remote); err != nil {
+			return nil, err
+		}
+		out[target] = remote
+	}
+	return out, rows.Err()
+}
+
+// accountsOfBoth reads and locks the accounts of two identities, by target.
+func (t *Tx) accountsOfBoth(one, two string) (ofOne, ofTwo map[string]model.AccountRow, err error) {
+	if t.pg {
+		if _, err := t.texts(`SELECT target FROM accounts WHERE identity_id IN (?,?) ORDER BY identity_id, target FOR UPDATE`, one, two); err != nil {
+			return nil, nil, err
+		}
+	}
+	rows, err := t.AccountsOf([]string{one, two})
+	ofOne, ofTwo = map[string]model.AccountRow{}, map[string]model.AccountRow{}
+	for _, a := range rows {
+		if a.Identity == one {
+			ofOne[a.Target] = a
+		} else {
+			ofTwo[a.Target] = a
+		}
+	}
+	return ofOne, ofTwo, err
+}
+
+// somethingThere reports whether there is something at the target, or may be.
+func somethingThere(a model.AccountRow) bool {
+	return a.Applied != nil || a.Owned != "" || a.RemoteID != "" || len(a.Sent) > 0
+}
+
+// moveAccount gives a row another identity, whose own row, if it has one, says that
+// nothing is there. The generation grows beyond both: work on either that is under way
+// is stored no more, and a release given for either is over. What may have been sent
+// stays in the row, so that the account is found and read again as after a crash.
+func (t *Tx) moveAccount(a, other model.AccountRow, to string) error {
+	if _, err := t.exec(`DELETE FROM accounts WHERE target = ? AND identity_id = ?`, a.Target, to); err != nil {
+		return err
+	}
+	// Nobody has left: the urgent lane is not for this account any more.
+	_, err := t.exec(`UPDATE accounts SET identity_id = ?, leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, generation = ?, attempts = 0, next_at = ?, updated_at = ? WHERE target = ? AND identity_id = ?`,
+		to, max(a.Generation, other.Generation)+1, micros(t.Now.Add(movedPause)), micros(t.Now), a.Target, a.Identity)
+	return err
+}
