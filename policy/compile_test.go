@@ -129,7 +129,7 @@ g, engineer, employee
 // and whatever compiles gives a result for an empty and for a full person.
 func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
-		`user.active`, `user.title == "x" || user.title in ["a"]`, `user.ext["urn:a"].b.c == 1`, `"x" in user.groups`,
+		`user.active`, `user.title == "x" || user.title in ["a"]`, `user.ext["urn:acme:2.0:User"].b.c == 1.0`, `"x" in user.groups`,
 		`user.emails.exists(user, user.type == "x")`, `user.name == user.name`, `dyn(user).title == ""`, `has(user.name.familyName)`,
 		`user.ext == user.ext`, `size(user.ext) > 0`, `user.ext.exists(k, k != "")`, `[user][0].active`, `{"a": user}["a"].active`,
 		`user.emails[user.emails[0].primary ? 0 : 1].primary`, `User{}`, `type(user) == type(user.name)`, `string(user) == ""`,
@@ -139,10 +139,10 @@ func FuzzCompile(f *testing.F) {
 	}
 	full := person(attrs{
 		"userName": "u", "title": "x", "name": attrs{"familyName": "n"}, "emails": []any{attrs{"value": "v", "primary": true}},
-		"urn:a": attrs{"b": attrs{"c": 1.0}, "l": []any{1.0, "x", nil}},
+		"urn:acme:2.0:User": attrs{"b": attrs{"c": 1.0}, "tags": []any{1.0, "x", nil}},
 	}, "x")
 	f.Fuzz(func(t *testing.T, rule string) {
-		doc, _ := config.Parse("hub.yaml", []byte("roles: {a: {}}"))
+		doc := parse(`roles: {a: {}} # ext["urn:acme:2.0:User"]`)
 		doc.Roles[0].When = rule
 		e, faults := policy.Compile(1, doc)
 		if (e == nil) == (len(faults) == 0) {
@@ -165,4 +165,42 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestExtensionFaults: below user.ext nothing is typed, and what cannot be meant is
+// found all the same.
+func TestExtensionFaults(t *testing.T) {
+	t.Parallel()
+	_, faults := policy.Compile(1, parse(`roles:
+  a: {when: 'user.ext["urn:acme:2.0:Usr"].level == 3'}
+  b: {when: 'user.active && user.ext["urn:acme:2.0:User"].leval == 3'}
+  c: {when: 'user.ext["urn:nobody:knows"].x == "y"'}
+  d: {when: 'user.ext["URN:acme:2.0:User"].level == 3'}
+  e: {when: 'user.ext["urn:acme:2.0:User"].level == "3"'}
+  f: {when: '"x" != user.ext["urn:acme:2.0:User"].tags'}
+  g: {when: 'has(user.ext["urn:acme:2.0:User"].b.d)'}
+  h: {when: 'user.ext["urn:acme:2.0:User"].pin == "1234"'}
+  i: {when: 'user.ext["urn:acme:2.0:User"].flag == true && user.ext["urn:acme:2.0:User"].b.c == 1 && user.ext["urn:acme:2.0:User"].badge != null'}
+  j: {when: 'user.emails.exists(e, e.value == user.ext["urn:acme:2.0:User"].badg)'}
+  k: {when: 'user.groups.exists(user, user == "x")'}
+targets: {t: {url: https://t.example.com, user: {title: 'user.ext["urn:acme:2.0:User"].tags[0].x'}}}
+`))
+	var got strings.Builder
+	for _, f := range faults {
+		got.WriteString(f.Error() + "\n")
+	}
+	want := `hub.yaml:2:42: roles.a.when: User has no extension "urn:acme:2.0:Usr"; did you mean "urn:acme:2.0:User"?
+hub.yaml:3:58: roles.b.when: urn:acme:2.0:User has no attribute "leval"; did you mean "level"?
+hub.yaml:4:42: roles.c.when: User has no extension "urn:nobody:knows"; name its schema under schemas, and the extension of User under resource_types
+hub.yaml:5:43: roles.d.when: User has no extension "URN:acme:2.0:User"; did you mean "urn:acme:2.0:User"?
+hub.yaml:6:50: roles.e.when: level is of type integer and never equals a string
+hub.yaml:7:18: roles.f.when: tags is a list and never equals a string
+hub.yaml:8:17: roles.g.when: urn:acme:2.0:User has no attribute "d"; did you mean "c"?
+hub.yaml:9:43: roles.h.when: urn:acme:2.0:User has no attribute "pin"
+hub.yaml:11:76: roles.j.when: urn:acme:2.0:User has no attribute "badg"; did you mean "badge"?
+hub.yaml:13:95: targets.t.user.title: urn:acme:2.0:User has no attribute "x"
+`
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

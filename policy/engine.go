@@ -63,10 +63,11 @@ type mapped struct {
 // The engine is nil if there are faults, be they of expressions or of the document
 // itself; they come all together, in order of place.
 func Compile(version int64, doc *config.Document) (*Engine, []config.Fault) {
-	l, err := newLanguage()
+	l, err := newLanguage(doc.Registry)
 	if err != nil {
 		return nil, []config.Fault{doc.Fault("", err.Error())}
 	}
+	l.partial = len(doc.Schemas)+len(doc.ResourceTypes) > 0 && doc.Registry == scim.DefaultRegistry()
 	c := &compiler{doc: doc, language: l, faults: doc.Faults(), byText: map[string]int{}}
 	e := &Engine{version: version, doc: doc, language: l, index: map[string]int{}}
 	for _, r := range doc.Roles {

@@ -28,10 +28,16 @@ const (
 type language struct {
 	env      *cel.Env
 	provider *provider
+	user     *scim.ResourceType
+	// partial: the configuration's own schemas could not be read, so that what is
+	// unknown may well be there.
+	partial bool
 }
 
-func newLanguage() (*language, error) {
-	user, ok := scim.DefaultRegistry().Type("User")
+// newLanguage is the language over users of a registry: the schemas of a
+// configuration are type-checked as the standard ones are.
+func newLanguage(registry *scim.Registry) (*language, error) {
+	user, ok := registry.Type("User")
 	if !ok {
 		return nil, fmt.Errorf("expression types: the registry has no User")
 	}
@@ -54,7 +60,7 @@ func newLanguage() (*language, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expression environment: %w", err)
 	}
-	return &language{env: env, provider: p}, nil
+	return &language{env: env, provider: p, user: user}, nil
 }
 
 // expression is a compiled CEL expression. It is safe for concurrent use.
@@ -77,6 +83,9 @@ func (l *language) compile(text string, wanted *cel.Type) (*expression, []proble
 	checked, issues := l.env.Compile(text)
 	if issues.Err() != nil {
 		return nil, l.problems(issues)
+	}
+	if found := l.extensionProblems(checked.NativeRep()); len(found) > 0 {
+		return nil, found
 	}
 	out := checked.OutputType()
 	switch {

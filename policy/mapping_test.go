@@ -67,7 +67,7 @@ targets:
       "urn:acme:2.0:User:count": size(user.emails)
       "urn:acme:2.0:User:half": '0.5'
       "urn:acme:2.0:User:tags": user.ext["urn:acme:2.0:User"].tags
-      "urn:acme:2.0:User:none": user.ext["urn:none"].x
+      "urn:acme:2.0:User:none": user.ext["urn:beta:2.0:User"].x
       "urn:acme:2.0:User:map": '{"a": [1, 2], "b": user.groups}'
       "urn:acme:2.0:User:flag": 'true'
 `)
@@ -114,7 +114,7 @@ targets:
   plain: {url: https://t.example.com}
   first: {url: https://t.example.com, user: {title: 'user.emails[0].value'}}
   nameless: {url: https://t.example.com, user: {userName: 'user.title'}}
-  odd: {url: https://t.example.com, user: {title: '0.0 / 0.0', active: 'user.ext["urn:a"].x'}}
+  odd: {url: https://t.example.com, user: {title: '0.0 / 0.0', active: 'user.ext["urn:beta:2.0:User"].x'}}
 `)
 	tests := []struct{ target, want string }{
 		{"plain", "has no userName"},

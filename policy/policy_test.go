@@ -21,12 +21,27 @@ var today = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
 // compile makes an engine of a text that must be right.
 func compile(t testing.TB, text string) *policy.Engine {
 	t.Helper()
-	doc, _ := config.Parse("hub.yaml", []byte(text))
-	e, faults := policy.Compile(7, doc)
+	e, faults := policy.Compile(7, parse(text))
 	if len(faults) > 0 {
 		t.Fatalf("faults: %v", faults)
 	}
 	return e
+}
+
+// parse reads a text; one that names extensions has their schemas with it.
+func parse(text string) *config.Document {
+	if strings.Contains(text, `ext["urn:`) {
+		text += "\nschemas: [ext.json]\nresource_types: [user.json]\n"
+	}
+	files := map[string]string{"ext.json": `[
+{"id": "urn:acme:2.0:User", "name": "X", "attributes": [{"name": "level", "type": "integer"}, {"name": "badge", "type": "string"},
+  {"name": "none", "type": "string"}, {"name": "pin", "type": "string", "returned": "never"}, {"name": "flag", "type": "boolean"},
+  {"name": "tags", "type": "string", "multiValued": true}, {"name": "b", "type": "complex", "subAttributes": [{"name": "c", "type": "decimal"}]}]},
+{"id": "urn:beta:2.0:User", "name": "Y", "attributes": [{"name": "x", "type": "string"}]}]`,
+		"user.json": `{"name": "User", "endpoint": "/Users", "schema": "urn:ietf:params:scim:schemas:core:2.0:User",
+ "schemaExtensions": [{"schema": "urn:acme:2.0:User", "required": false}, {"schema": "urn:beta:2.0:User", "required": false}]}`}
+	doc, _ := config.Parse("hub.yaml", config.Bundle([]byte(text), func(file string) ([]byte, error) { return []byte(files[file]), nil }))
+	return doc
 }
 
 func person(user attrs, groups ...string) model.Identity {
@@ -160,12 +175,12 @@ i because role i: !(user.title == "Ops") (title "Dev" from hr)
 			want:  "c because role c: user.active (active true)\na undecided\nerror in a\n",
 		},
 		"extensions": {
-			roles: `{a: {when: 'user.ext["urn:x:2.0:User"].level == 3'}, b: {when: 'user.ext["urn:x:2.0:User"].badge == "b"'},
-			  c: {when: 'user.ext["urn:none"].x == "y"'}, d: {when: 'has(user.ext["urn:x:2.0:User"].level)'}, e: {when: 'has(user.ext["urn:x:2.0:User"].none)'}}`,
-			user: attrs{"urn:x:2.0:User": attrs{"level": int64(3), "badge": "b"}},
-			want: `a because role a: user.ext["urn:x:2.0:User"].level == 3 (level 3)
-b because role b: user.ext["urn:x:2.0:User"].badge == "b" (badge "b")
-d because role d: has(user.ext["urn:x:2.0:User"].level) (level 3)
+			roles: `{a: {when: 'user.ext["urn:acme:2.0:User"].level == 3'}, b: {when: 'user.ext["urn:acme:2.0:User"].badge == "b"'},
+			  c: {when: 'user.ext["urn:beta:2.0:User"].x == "y"'}, d: {when: 'has(user.ext["urn:acme:2.0:User"].level)'}, e: {when: 'has(user.ext["urn:acme:2.0:User"].none)'}}`,
+			user: attrs{"urn:acme:2.0:User": attrs{"level": int64(3), "badge": "b"}},
+			want: `a because role a: user.ext["urn:acme:2.0:User"].level == 3 (level 3)
+b because role b: user.ext["urn:acme:2.0:User"].badge == "b" (badge "b")
+d because role d: has(user.ext["urn:acme:2.0:User"].level) (level 3)
 `,
 		},
 		"lists": {
