@@ -240,7 +240,10 @@ VALUES (?,?,?,'','',?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)
 ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held,
 state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`,
 		r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.State, r.Due, now, now)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.noteAccounts(r.Target, []string{r.IdentityID})
 }
 
 // SetBecause stores new reasons for an account that stays as it is.
@@ -249,8 +252,10 @@ func (t *Tx) SetBecause(a model.AccountRow) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE accounts SET because = ? WHERE target = ? AND identity_id = ?`, string(because), a.Target, a.Identity)
-	return err
+	if _, err := t.exec(`UPDATE accounts SET because = ? WHERE target = ? AND identity_id = ?`, string(because), a.Target, a.Identity); err != nil {
+		return err
+	}
+	return t.noteAccounts(a.Target, []string{a.Identity})
 }
 
 // Intent is what is about to be sent to a target for one account.

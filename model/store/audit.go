@@ -3,10 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,17 @@ import (
 // lanes is the number of hash chains. Writers that come together take different
 // lanes, so that they do not wait for one another's commit.
 const lanes = 16
+
+// The forms of an entry: how the chain binds its data.
+const (
+	formPlain       = 1 // the data itself; of hubs before schema 11
+	formSalted      = 2 // a salted hash of the data, so that the data can be erased
+	formPlainErased = 3 // erased; DataHash is the digest of the whole entry
+	formErased      = 4 // erased; DataHash is the salted hash
+)
+
+// saltSize is how many random bytes keep erased data from being guessed.
+const saltSize = 16
 
 // AuditEntry is one line of the audit trail: who did what to what, and why.
 // Data is a JSON object and holds nothing secret.
@@ -29,11 +41,41 @@ type AuditEntry struct {
 	Identity string          `json:"identity,omitempty"`
 	Data     json.RawMessage `json:"data,omitempty"`
 	Hash     []byte          `json:"hash"`
+
+	Form     int    `json:"form,omitempty"`
+	Salt     []byte `json:"salt,omitempty"`
+	DataHash []byte `json:"data_hash,omitempty"` // of an erased entry: what its data was bound by
+}
+
+// Erased reports whether the entry's data was removed with the person it was about.
+func (e AuditEntry) Erased() bool { return e.Form == formPlainErased || e.Form == formErased }
+
+// seal makes the entry one of the present form.
+func (e *AuditEntry) seal() {
+	e.Form, e.Salt = formSalted, make([]byte, saltSize)
+	_, _ = rand.Read(e.Salt) // never fails
+}
+
+// dataHash is what stands for the data of an entry of the present form.
+func (e AuditEntry) dataHash() []byte {
+	if e.Form == formErased {
+		return e.DataHash
+	}
+	sum := sha256.Sum256(append(bytes.Clone(e.Salt), e.data()...))
+	return sum[:]
 }
 
 // digest is what the chain binds: every column but the place in the chain.
 func (e AuditEntry) digest() []byte {
-	line, _ := json.Marshal([]any{micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data())})
+	var line []byte
+	switch e.Form {
+	case formPlainErased:
+		return e.DataHash
+	case formSalted, formErased:
+		line, _ = json.Marshal([]any{formSalted, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, e.dataHash()})
+	default:
+		line, _ = json.Marshal([]any{micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data())})
+	}
 	sum := sha256.Sum256(line)
 	return sum[:]
 }
@@ -53,7 +95,7 @@ func chain(previous, digest []byte) []byte {
 // lastLane begins anywhere, so that replicas do not march in step.
 var lastLane = func() *atomic.Uint32 {
 	n := &atomic.Uint32{}
-	n.Store(rand.Uint32())
+	n.Store(mathrand.Uint32())
 	return n
 }()
 
@@ -81,10 +123,11 @@ func (t *Tx) Audit(entries ...AuditEntry) error {
 		if e.At.IsZero() {
 			e.At = t.Now
 		}
+		e.seal()
 		seq++
 		hash = chain(hash, e.digest())
 		rows[i] = auditRow{Lane: lane, Seq: seq, At: micros(e.At), Actor: e.Actor, Action: e.Action,
-			Object: e.Object, IdentityID: e.Identity, Data: string(e.data()), Hash: hash}
+			Object: e.Object, IdentityID: e.Identity, Data: string(e.data()), Hash: hash, Form: e.Form, Salt: e.Salt}
 	}
 	if err := t.db.CreateInBatches(rows, 200).Error; err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -103,90 +146,17 @@ type auditRow struct {
 	IdentityID string
 	Data       string
 	Hash       []byte
+	Form       int
+	Salt       []byte
+	DataHash   []byte
 }
 
 func (auditRow) TableName() string { return "audit" }
 
 func (r auditRow) entry() AuditEntry {
 	return AuditEntry{Lane: r.Lane, Seq: r.Seq, At: fromMicros(r.At), Actor: r.Actor, Action: r.Action,
-		Object: r.Object, Identity: r.IdentityID, Data: json.RawMessage(r.Data), Hash: r.Hash}
-}
-
-// AuditFault is a place where the chain does not hold.
-type AuditFault struct {
-	Lane    int    `json:"lane"`
-	Seq     int64  `json:"seq"`
-	Message string `json:"message"`
-}
-
-// VerifyAudit walks every lane and reports how many entries hold, and each place
-// where an entry was changed, removed or added. Memory is bounded.
-func (s *Store) VerifyAudit(ctx context.Context) (checked int64, faults []AuditFault, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		for lane := range lanes {
-			n, found, err := tx.verifyLane(lane)
-			checked += n
-			faults = append(faults, found...)
-			if err != nil {
-				return err
-			}
-		}
-		found, err := tx.strayLanes()
-		faults = append(faults, found...)
-		return err
-	})
-	return checked, faults, err
-}
-
-// strayLanes finds entries in lanes that nobody writes.
-func (t *Tx) strayLanes() (faults []AuditFault, err error) {
-	rows, err := t.query(`SELECT lane, min(seq), count(*) FROM audit WHERE lane < 0 OR lane >= ? GROUP BY lane ORDER BY lane`, lanes)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var f AuditFault
-		var n int64
-		if err := rows.Scan(&f.Lane, &f.Seq, &n); err != nil {
-			return faults, err
-		}
-		f.Message = fmt.Sprintf("%d entries were added in a lane that does not exist", n)
-		faults = append(faults, f)
-	}
-	return faults, rows.Err()
-}
-
-func (t *Tx) verifyLane(lane int) (checked int64, faults []AuditFault, err error) {
-	var headSeq int64
-	var headHash []byte
-	if err := t.row(`SELECT seq, hash FROM audit_heads WHERE lane = ?`, lane).Scan(&headSeq, &headHash); err != nil {
-		return 0, []AuditFault{{Lane: lane, Message: "the head of the lane is missing"}}, nil
-	}
-	rows, err := t.query(`SELECT seq, at, actor, action, object, identity_id, data, hash FROM audit WHERE lane = ? ORDER BY seq`, lane)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer rows.Close()
-	var previous []byte
-	var last int64
-	for rows.Next() {
-		var r auditRow
-		if err := rows.Scan(&r.Seq, &r.At, &r.Actor, &r.Action, &r.Object, &r.IdentityID, &r.Data, &r.Hash); err != nil {
-			return checked, faults, err
-		}
-		if r.Seq != last+1 {
-			faults = append(faults, AuditFault{lane, r.Seq, fmt.Sprintf("entries %d to %d are missing", last+1, r.Seq-1)})
-		} else if !bytes.Equal(chain(previous, r.entry().digest()), r.Hash) {
-			faults = append(faults, AuditFault{lane, r.Seq, "the entry does not match its hash"})
-		}
-		previous, last = r.Hash, r.Seq
-		checked++
-	}
-	if last != headSeq || !bytes.Equal(previous, headHash) {
-		faults = append(faults, AuditFault{lane, headSeq, fmt.Sprintf("the lane ends at %d, its head says %d", last, headSeq)})
-	}
-	return checked, faults, rows.Err()
+		Object: r.Object, Identity: r.IdentityID, Data: json.RawMessage(r.Data), Hash: r.Hash,
+		Form: r.Form, Salt: r.Salt, DataHash: r.DataHash}
 }
 
 // AuditFilter narrows a listing of the audit trail.

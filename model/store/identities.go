@@ -42,7 +42,7 @@ type IdentityRow struct {
 	ErasedAt    *time.Time
 	Findings    []string // what is wrong with the facts, in words
 	MergedInto  string   // identity that this one turned out to be; empty: none
-	HistoryHash string   // of the last version in the history; see HistoryDoc.Encode
+	HistoryHash string   // of the last version in the history; see HistoryDoc.Hash
 	Number      string   // in the form of NumberKey, of those who are with the organisation or about to be
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -54,8 +55,19 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 				}
 			}
 		}
+		if err := tx.noteAccounts(target, accountsOf(ordered)); err != nil {
+			return err
+		}
 		return tx.Audit(entries...)
 	})
+}
+
+func accountsOf(outcomes []Settlement) []string {
+	ids := make([]string, len(outcomes))
+	for i, o := range outcomes {
+		ids[i] = o.Row.Identity
+	}
+	return ids
 }
 
 func (t *Tx) settleRow(a model.AccountRow) error {
@@ -100,12 +112,16 @@ func changeEntry(target string, c model.Change, result, message string) AuditEnt
 // are accounts that are not ours: made when missing, removed when their state is empty.
 func (s *Store) SaveObserved(ctx context.Context, target string, rows []model.AccountRow) error {
 	return s.Update(ctx, func(tx *Tx) error {
+		var ours []string
 		for _, a := range rows {
 			if err := tx.saveObserved(a); err != nil {
 				return fmt.Errorf("observe %s at %s: %w", a.Identity, target, err)
 			}
+			if !strings.HasPrefix(a.Identity, "?") {
+				ours = append(ours, a.Identity)
+			}
 		}
-		return nil
+		return tx.noteAccounts(target, ours)
 	})
 }
 
@@ -204,6 +220,9 @@ ON CONFLICT (target, digest) DO UPDATE SET by_whom = excluded.by_whom, at = excl
 	for chunk := range slices.Chunk(slices.Compact(identities), 500) {
 		args := append([]any{string(model.StatePending), micros(t.Now), target}, anys(chunk)...)
 		if _, err := t.exec(`UPDATE accounts SET state = ?, due = TRUE, next_at = ? WHERE target = ? AND identity_id IN `+list(len(chunk)), args...); err != nil {
+			return err
+		}
+		if err := t.noteAccounts(target, chunk); err != nil {
 			return err
 		}
 	}

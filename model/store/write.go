@@ -55,7 +55,7 @@ var ErrOrphan = errors.New("an identity without resources has this name")
 
 // orphanGuard fails the whole statement, by dividing by zero, where there is such
 // a person; so the usual case, where there is none, costs no question of its own.
-const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id)) THEN 0 ELSE 1 END) = 1`
+const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND i.merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id)) THEN 0 ELSE 1 END) = 1`
 
 // piece is one statement of a write. PostgreSQL runs all pieces as one statement
 // (data-modifying CTEs), which saves a round trip each; SQLite one by one.
@@ -219,6 +219,7 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 		args: []any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
 	pieces = append(pieces, t.markPieces(w.Marks, w.Urgent)...)
 	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
+	entry.seal()
 	if w.Alone && len(pieces) > maxTogether {
 		return ErrStale
 	}
@@ -257,8 +258,8 @@ func (t *Tx) runTogether(pieces []piece, e AuditEntry, lane int, w ResourceWrite
 		fmt.Fprintf(&b, ", p%d AS (%s)", i, p.text)
 		args = append(args, p.args...)
 	}
-	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, hash FROM head` + written)
-	args = append(args, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()))
+	b.WriteString(` INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, form, salt, hash) SELECT lane, seq, ?::bigint, ?, ?, ?, ?, ?, ?::int, ?::bytea, hash FROM head` + written)
+	args = append(args, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()), e.Form, e.Salt)
 	if slices.ContainsFunc(pieces, func(p piece) bool { return p.plan }) {
 		args = t.planned(args)
 	}

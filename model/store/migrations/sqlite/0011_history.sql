@@ -1,2 +1,51 @@
 -- What was true when: the history of merged records; the audit trail's checkpoints and erasures.
-SELECT 1;
+
+-- One row each time that what the hub works out of a person changes; doc is JSON.
+CREATE TABLE identity_history (
+  identity_id text NOT NULL,
+  at          bigint NOT NULL,
+  doc         text NOT NULL,
+  PRIMARY KEY (identity_id, at)
+);
+CREATE INDEX identity_history_at ON identity_history (at, identity_id);
+ALTER TABLE identities ADD COLUMN history_hash text NOT NULL DEFAULT '';
+
+-- One row each time that an account at a target changes: what was due and why, and
+-- what was there. applied is '=' where it is the same as desired.
+CREATE TABLE account_history (
+  identity_id text NOT NULL,
+  target      text NOT NULL,
+  at          bigint NOT NULL,
+  desired     text,
+  applied     text,
+  because     text NOT NULL,
+  leaver      boolean NOT NULL,
+  state       text NOT NULL,
+  drift       text NOT NULL,
+  error_class text NOT NULL,
+  last_error  text NOT NULL,
+  verified_at bigint,
+  PRIMARY KEY (identity_id, target, at)
+);
+CREATE INDEX account_history_at ON account_history (at);
+
+-- How an entry is bound: 1 by its data; 2 by a salted hash of its data, so that the
+-- data can be erased; 3 and 4 are the same, erased: data_hash says what stood there.
+ALTER TABLE audit ADD COLUMN form int NOT NULL DEFAULT 1;
+ALTER TABLE audit ADD COLUMN salt blob;
+ALTER TABLE audit ADD COLUMN data_hash blob;
+CREATE INDEX audit_erased ON audit (identity_id) WHERE form > 2;
+
+-- Where a lane begins: what was before is older than the audit trail is kept.
+ALTER TABLE audit_heads ADD COLUMN base_seq bigint NOT NULL DEFAULT 0;
+ALTER TABLE audit_heads ADD COLUMN base_hash blob NOT NULL DEFAULT x'';
+
+-- The heads of all lanes at a moment, signed, so that whoever can write to this
+-- database cannot rewrite the trail unseen.
+CREATE TABLE audit_checkpoints (
+  seq        bigint PRIMARY KEY,
+  at         bigint NOT NULL,
+  body       text NOT NULL,
+  public_key text NOT NULL,
+  signature  text NOT NULL
+);
