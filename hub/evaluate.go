@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -173,6 +172,9 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	if err != nil {
 		return nil, err
 	}
+	if err := note(tx, d, k, &next); err != nil {
+		return nil, err
+	}
 	if !sameRow(row, next) { // what says the same is not written again
 		next.Version++
 		if err := tx.SaveIdentity(next); err != nil {
@@ -200,54 +202,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	if err := tx.SetFindings(d.Identity.ID, d.Findings); err != nil {
 		return nil, err
 	}
-	return h.timeline(tx, snap, d, row, next)
-}
-
-// nextRow is the identity's row after the decision. The first evaluation that
-// sees a person gone notes when the fact came and, if they have something to lose,
-// whether the source has more leavers in its window than its guard allows. The
-// window is that of the fact: what came together counts together, even if it is
-// worked on long after.
-func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, access bool) (store.IdentityRow, error) {
-	next := d.row(row, tx.Now)
-	if d.Stage != model.Leaver {
-		return next, nil
-	}
-	if next.LeftAt != nil {
-		return next, nil
-	}
-	next.LeftAt = &m.MarkedAt
-	if row.Stage != model.Active && !access {
-		return next, nil // was never in: nothing that a guard would count
-	}
-	next.LeftSource = leftSource(row, d)
-	source, ok := snap.Doc.Source(next.LeftSource)
-	if !ok {
-		return next, nil
-	}
-	left, people, err := tx.Left(source.Name, m.MarkedAt.Add(-source.Guard.Window))
-	next.OverGuard = left+1 > source.Guard.Limit(people)
-	return next, err
-}
-
-// hasAccess reports whether an account lets somebody in, or may.
-func hasAccess(a model.AccountRow) bool {
-	return a.Desired != nil || a.Applied != nil && a.Applied.Active || a.Owned == model.OwnedCreating
-}
-
-// leftSource is the source whose word made the person a leaver: the one that
-// active came from, or the first that described them.
-func leftSource(row store.IdentityRow, d Decision) string {
-	if s := d.Identity.Origin["active"]; s != "" {
-		return s
-	}
-	for _, l := range d.Identity.Links {
-		return l.Source
-	}
-	if s := row.Origin["userName"]; s != "" {
-		return s
-	}
-	return ""
+	return h.timeline(tx, snap, d, k, next)
 }
 
 func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) error {
@@ -281,31 +236,4 @@ func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) err
 		}
 	}
 	return nil
-}
-
-// timeline adds the event, if there is one, and gives the audit entries: what was
-// gained and lost and why.
-func (h *Hub) timeline(tx *store.Tx, snap *Snapshot, d Decision, row, next store.IdentityRow) ([]store.AuditEntry, error) {
-	if d.Event == "" && len(d.Gained)+len(d.Lost) == 0 {
-		return nil, nil
-	}
-	data := map[string]any{"stage": d.Stage, "before": row.Stage, "version": snap.Version}
-	if len(d.Gained) > 0 {
-		data["gained"] = d.Gained
-	}
-	if len(d.Lost) > 0 {
-		data["lost"] = d.Lost
-	}
-	if next.OverGuard {
-		data["held"] = "more leavers at the source than its guard allows"
-	}
-	event := d.Event
-	if event == "" {
-		event = "roles"
-	}
-	if err := tx.AddEvent(store.Event{Type: "identity." + event, Source: next.LeftSource, Identity: d.Identity.ID, Data: data}); err != nil {
-		return nil, err
-	}
-	body, err := json.Marshal(data)
-	return []store.AuditEntry{{Actor: "hub", Action: "identity." + event, Object: "identity/" + d.Identity.ID, Identity: d.Identity.ID, Data: body}}, err
 }
