@@ -14,7 +14,8 @@ type Reason struct {
 	Version int64             `json:"version"`           // configuration version
 	// HandOver says that nothing gives the role any more, and that it is kept for a
 	// while so that work can be handed over; the grant's Until is the end.
-	HandOver bool `json:"hand_over,omitempty"`
+	HandOver  bool       `json:"hand_over,omitempty"`
+	KeptUntil *time.Time `json:"kept_until,omitempty"` // that end
 	// Exception is the id of the exception by which conflicting roles are held together.
 	Exception string `json:"exception,omitempty"`
 }

@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // RequestState is where a request for a role stands.
 type RequestState string
@@ -49,9 +52,21 @@ type Request struct {
 	Steps []Step `json:"steps"`          // as they were when asked; later changes of the rules do not touch them
 	Step  int    `json:"step"`           // the one that waits, len(Steps) when none does
 	Facts Facts  `json:"facts,omitzero"` // what the approval relies on, as it was when it was given
+	// FactSources tells where the facts came from, by path: what a source does not say
+	// any more has only changed if the source still describes the person.
+	FactSources Facts `json:"fact_sources,omitzero"`
+	// Manager and Department of the person when the request was approved or kept last:
+	// who has others since has moved.
+	Manager    string `json:"manager,omitempty"` // identity
+	Department string `json:"department,omitempty"`
+	// Asked is who can answer now: identities, and role:NAME for whoever holds the role.
+	Asked []string `json:"asked,omitempty"`
 	// Review is the question put after the fact: to the reviewers of an emergency, or
 	// to the new manager of a person who moved. Nil where there is none open.
-	Review  *Review   `json:"review,omitempty"`
+	Review   *Review  `json:"review,omitempty"`
+	Reviewed []Review `json:"reviewed,omitempty"` // questions put after the fact that are closed
+	// Silent keeps a rule whose role was refused from asking again as long as it matches.
+	Silent  bool      `json:"silent,omitempty"`
 	Noticed bool      `json:"noticed,omitempty"` // the notice before the end was given
 	NextAt  time.Time `json:"next_at,omitzero"`  // when time alone may change it: a reminder, an end
 	Version int64     `json:"version"`           // raised with each change
@@ -68,6 +83,9 @@ type Step struct {
 	Reminded  *time.Time `json:"reminded,omitempty"`
 	Escalated []string   `json:"escalated,omitempty"` // approvers added since nobody decided in time
 	Decisions []Approval `json:"decisions,omitempty"`
+	// Conflict is the roles that the person may hold together, for as long as the
+	// request lasts, if this step says yes. Sorted; empty: the step is of the role's own.
+	Conflict []string `json:"conflict,omitempty"`
 }
 
 // Approval is what one approver decided.
@@ -84,24 +102,29 @@ type Approval struct {
 
 // Review asks whether an approved request is to stay.
 type Review struct {
-	Why  string    `json:"why"` // emergency, moved
-	Step Step      `json:"step"`
-	Due  time.Time `json:"due"`
+	Why    string     `json:"why"` // emergency, moved
+	Step   Step       `json:"step"`
+	Due    time.Time  `json:"due"`
+	Closed *time.Time `json:"closed,omitempty"` // when it was answered, or nobody had by the time it was due
 	// EndIfSilent takes the role away where nobody has answered when it is due.
 	EndIfSilent bool `json:"end_if_silent"`
 }
+
+// Live reports whether anything can still become of the request: it is open, it waits
+// for an answer after the fact, or it keeps a rule from asking again.
+func (r Request) Live() bool { return r.State.Open() || r.Review != nil || r.Silent }
 
 // InForce reports whether the request gives its role at a moment.
 func (r Request) InForce(now time.Time) bool {
 	return r.State == RequestApproved && (r.From == nil || !now.Before(*r.From)) && (r.Until == nil || now.Before(*r.Until))
 }
 
-// ApprovedBy names those who said yes, in order, for people.
+// ApprovedBy names those who said yes, in order, each once, for people.
 func (r Request) ApprovedBy() []string {
 	var out []string
 	for _, s := range r.Steps {
 		for _, d := range s.Decisions {
-			if d.Approve {
+			if d.Approve && !slices.Contains(out, d.Actor) {
 				out = append(out, d.Actor)
 			}
 		}
@@ -121,6 +144,9 @@ type Exception struct {
 	From     time.Time  `json:"from"`
 	Until    time.Time  `json:"until"` // an exception has an end
 	EndedAt  *time.Time `json:"ended_at,omitempty"`
+
+	OwnerName  string `json:"owner_name,omitempty"`  // as of now; not stored
+	OwnerStage Stage  `json:"owner_stage,omitempty"` // as of now; not stored
 }
 
 // InForce reports whether the exception holds at a moment.
