@@ -37,6 +37,12 @@ type SourceResource struct {
 // belong together, but for parts that authority names; so is a list. Where a source
 // has several resources of the person, the one modified last speaks first.
 //
+// Where the first source of a list drops an attribute the next of the list speaks; where
+// none of them has it, it is absent. Absent active means active, but not where a key of
+// its own gives the word on active to sources none of which knows the person: whom HR
+// has never heard of, or has deleted, is not active because a directory still lists
+// them. Such a source is the origin of active false.
+//
 // origin has a key for each attribute, part that authority names, and attribute of
 // an extension ("urn:…:attr"), and one for the extension where it all came from one
 // source. The result shares values with the input, which must not be changed.
@@ -59,8 +65,20 @@ func Merge(resources []SourceResource, authority map[string][]string, order []st
 			m.attribute(name)
 		}
 	}
+	m.inactive()
 	m.schemas()
 	return m.user, m.origin
+}
+
+// inactive takes away that absent active means active, where nobody who has the word
+// on it knows the person.
+func (m *merger) inactive() {
+	list, named := m.authority["active"]
+	if !named || len(list) == 0 || len(m.user) == 0 ||
+		slices.ContainsFunc(m.resources, func(r SourceResource) bool { return slices.Contains(list, r.Source) }) {
+		return
+	}
+	m.user["active"], m.origin["active"] = false, list[0]
 }
 
 // notMerged are attributes of a resource that are no facts about the person;
