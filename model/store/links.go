@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 )
@@ -240,12 +241,10 @@ func (t *Tx) LockValues(values []string) error {
 	for i, v := range values {
 		folded[i] = identityKey(v)
 	}
-	for _, v := range slices.Compact(slices.Sorted(slices.Values(folded))) {
-		if _, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(?::text, 7266223011))`, v); err != nil {
-			return err
-		}
-	}
-	return nil
+	folded = slices.Compact(slices.Sorted(slices.Values(folded))) // in one order for all
+	rows := strings.TrimSuffix(strings.Repeat("(CAST(? AS text)),", len(folded)), ",")
+	_, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(v, 7266223011)) FROM (VALUES `+rows+`) x(v)`, anys(folded)...)
+	return err
 }
 
 // ForgetLinks removes what links and cases keep about a person whose data is erased.
