@@ -171,6 +171,10 @@ func (a *API) handler(rt route) http.Handler {
 			writeProblem(w, err)
 			return
 		}
+		if s, ok := out.(streamed); ok {
+			a.stream(w, r, s)
+			return
+		}
 		writeJSON(w, http.StatusOK, "application/json", out)
 	})
 }

@@ -148,6 +148,18 @@ func (s *Store) VerifyCheckpoints(ctx context.Context, keys CheckpointKeys, kept
 	return checked, faults, err
 }
 
+// CompareCheckpoint holds the audit trail against one checkpoint, which may come from
+// elsewhere.
+func (s *Store) CompareCheckpoint(ctx context.Context, c Checkpoint, keys CheckpointKeys) (faults []AuditFault, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		v := checkpointCheck{tx: tx, keys: keys.all()}
+		err := v.compare(c, "the checkpoint")
+		faults = v.faults
+		return err
+	})
+	return faults, err
+}
+
 type checkpointCheck struct {
 	tx      *Tx
 	keys    []ed25519.PublicKey
