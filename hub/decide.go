@@ -26,6 +26,9 @@ type Known struct {
 	Namesakes  []string             // others who have the same number, by name
 	Accounts   []model.AccountRow   // at all targets
 	Approvers  map[string]Approvers // who could decide, by configured approver, of the open requests' steps
+
+	asked []model.Request  // closed ones of which something may still become
+	noted store.ManagerSet // the manager at the last evaluation
 }
 
 // Decision is everything that follows from what is known of one person under one
@@ -40,8 +43,10 @@ type Decision struct {
 	Findings []model.Finding           // what is wrong with the facts, and what could not be decided
 	Gained   []string                  // roles
 	Lost     []string
+	Number   string    // that nobody else should have, see store.NumberKey
 	Event    string    // see Transition
 	Next     time.Time // when time alone may change any of it; zero: never
+	Purge    bool      // the person's data is to be erased now
 }
 
 // Decide evaluates one person. What cannot be decided stays as it was: a role
@@ -52,16 +57,23 @@ func Decide(snap *Snapshot, k Known, now time.Time) Decision {
 	identity, findings := Resolve(snap, k)
 	stage := stageOf(snap.Doc.Identity, identity, findings, k.Row.Stage, now)
 	d := Decision{Identity: identity, Stage: stage, Findings: findings, Desired: map[string]policy.Desired{}}
-	requests := settleRequests(snap.Doc, k, d.Identity, d.Stage, now)
+	requests := settleRequests(snap.Doc, k, d.Identity, d.Stage, datesRead(findings), now)
 	if d.present() && !blocked(k) {
 		d.roles(snap, k, &requests, now)
 	}
 	d.Requests = requests.changed
+	d.Findings = append(d.Findings, requests.findings...)
 	d.targets(snap, k)
+	d.Findings = append(d.Findings, caseFinding(k)...)
 	d.Findings = append(d.Findings, quality(snap, k, d.Identity, d.Stage)...)
+	d.Number = numberOf(snap.Doc, d.Identity, d.Stage)
 	d.Gained, d.Lost = rolesDiffer(k.Held, d.Grants)
-	d.Event = Transition(k.Row.Stage, d.Stage, d.Gained, d.Lost)
+	d.Event = d.eventOf(snap, k)
+	if d.Identity.MergedInto != "" { // nobody has left
+		d.Event = ""
+	}
 	d.Next = nextMoment(d, requests, k, now)
+	d.purge(snap, k, now)
 	return d
 }
 
@@ -74,20 +86,35 @@ func blocked(k Known) bool { return k.Case != nil && k.Case.Blocks }
 // roles decides which roles the person holds: what rules and approved requests give,
 // without what conflicts take, with what is kept for a while.
 func (d *Decision) roles(snap *Snapshot, k Known, requests *settledRequests, now time.Time) {
-	result := snap.Policy.Evaluate(asPresent(d.Identity, d.Stage), requests.inForce, now)
-	requests.askByRule(snap.Doc, k, result, now)
-	d.Grants, d.Denied = result.Grants, result.Denied
-	for _, g := range k.Held {
-		if slices.Contains(result.Undecided, g.Role) {
-			d.Grants = append(d.Grants, g)
-		}
+	person := asPresent(d.Identity, d.Stage)
+	result := snap.Policy.Evaluate(person, requests.inForce, now)
+	if requests.askByRule(result) {
+		result = snap.Policy.Evaluate(asPresent(d.Identity, d.Stage), requests.inForce, now)
 	}
 	for _, e := range result.Errors {
 		d.Findings = append(d.Findings, model.Finding{Kind: model.FindingRule, Subject: e.Role, Message: e.Error()})
 	}
-	refused, findings := d.conflicts(snap.Doc, k, now)
-	d.Findings = append(d.Findings, findings...)
-	d.handOver(snap.Doc, k, refused, now)
+	again := func(without []string) policy.Result {
+		return snap.Policy.EvaluateWithout(person, requests.inForce, without, now)
+	}
+	settled := settleConflicts(snap, k, result, again, func(r policy.Result) []model.Grant { return keptUndecided(k, r, requests.inForce, now) }, now)
+	d.Grants = append(settled.result.Grants, settled.kept...)
+	d.Denied = append(settled.result.Denied, settled.denied...)
+	d.handOver(snap.Doc, k, settled, now)
+	d.Findings = append(d.Findings, conflictFindings(snap.Doc, k, settled, d.Grants, now)...)
+}
+
+// keptUndecided are the roles held before whose rules failed. What had an end that has
+// come is not among them: of that the rule decides nothing.
+func keptUndecided(k Known, r policy.Result, inForce []model.Request, now time.Time) (out []model.Grant) {
+	for _, g := range k.Held {
+		ended := g.Until != nil && !now.Before(*g.Until) &&
+			!slices.ContainsFunc(inForce, func(q model.Request) bool { return q.Role == g.Role })
+		if slices.Contains(r.Undecided, g.Role) && !ended {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // asPresent is the identity as rules see it: who is away on leave holds what they
@@ -152,7 +179,7 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 		old, exists := have[target]
 		next := old
 		next.Target, next.Identity, next.Desired, next.Because = target, d.Identity.ID, want.Account, want.Because
-		leaving := want.Account == nil && (d.Stage == model.Leaver || d.Stage == model.Purged)
+		leaving := want.Account == nil && d.Identity.MergedInto == "" && (d.Stage == model.Leaver || d.Stage == model.Purged)
 		next.Leaver, next.LeaverAt, next.LeaverHeld = leaving, nil, leaving && overGuard
 		if leaving {
 			next.LeaverAt = leftAt

@@ -138,12 +138,12 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	var entries []store.AuditEntry
 	for _, m := range marks {
 		k, ok := known[m.Identity]
-		if ok {
+		if ok && k.Row.ErasedAt == nil {
 			d := Decide(snap, k, tx.Now)
 			if stale && d.Stage != model.Leaver {
 				continue
 			}
-			more, err := h.save(tx, snap, d, k, m, targets)
+			more, err := h.saveOrErase(tx, snap, d, k, m, targets, stale)
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", m.Identity, err)
 			}
@@ -199,10 +199,12 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	if err := h.saveRequests(tx, snap, d, k); err != nil {
 		return nil, err
 	}
-	if err := tx.SetFindings(d.Identity.ID, d.Findings); err != nil {
+	found, err := saveFound(tx, d, k)
+	if err != nil {
 		return nil, err
 	}
-	return h.timeline(tx, snap, d, k, next)
+	line, err := h.timeline(tx, snap, d, k, next)
+	return append(found, line...), err
 }
 
 func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) error {

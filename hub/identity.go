@@ -46,25 +46,32 @@ func Resolve(snap *Snapshot, k Known) (model.Identity, []model.Finding) {
 //	before            after     grants      event
 //	------------------------------------------------
 //	none, prehire     active    –           joiner
-//	leaver, leave     active    –           rehire
-//	active            leaver    –           leaver
+//	leaver            active    –           rehire
+//	leave             active    –           return
+//	any other         leave     –           leave
 //	any other         leaver    –           leaver
-//	none              prehire   –           prehire
-//	active            active    differ      mover
+//	any other         prehire   –           prehire
+//	any other         purged    –           purged
+//	none              leaver    –           –
+//	active, leave     same      differ      mover
 func Transition(before, after model.Stage, gained, lost []string) string {
 	switch {
-	case after == model.Active && (before == "" || before == model.Prehire):
+	case after == before:
+		if (after == model.Active || after == model.Leave) && len(gained)+len(lost) > 0 {
+			return "mover"
+		}
+		return ""
+	case after != model.Active:
+		if before == "" && after == model.Leaver {
+			return ""
+		}
+		return string(after)
+	case before == model.Leave:
+		return "return"
+	case before == "" || before == model.Prehire:
 		return "joiner"
-	case after == model.Active && before != model.Active:
-		return "rehire"
-	case after != before && before != "":
-		return string(after)
-	case after == model.Prehire && before == "":
-		return string(after)
-	case after == model.Active && len(gained)+len(lost) > 0:
-		return "mover"
 	}
-	return ""
+	return "rehire"
 }
 
 // rolesDiffer compares the roles held with those that should be.

@@ -82,7 +82,7 @@ func (h *Hub) differing(ctx context.Context, snap *Snapshot, ids []string) (diff
 // evaluation.
 func (d Decision) differs(k Known, now time.Time) bool {
 	next := d.row(k.Row, now)
-	if !sameRow(k.Row, next) || d.Stage == model.Leaver && next.LeftAt == nil || len(d.Requests) > 0 {
+	if !sameRow(k.Row, next) || d.Stage == model.Leaver && next.LeftAt == nil || d.Purge || len(d.Requests) > 0 {
 		return true
 	}
 	if len(k.Held) != len(d.Grants) {
@@ -106,14 +106,16 @@ func (d Decision) differs(k Known, now time.Time) bool {
 func (d Decision) row(row store.IdentityRow, now time.Time) store.IdentityRow {
 	next := row
 	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.texts()
+	next.Number = d.Number
 	next.EvaluatedAt = &now
 	next.NextAt = nil
 	if !d.Next.IsZero() {
 		next.NextAt = &d.Next
 	}
 	if d.Stage != model.Leaver {
-		next.LeftAt, next.LeftSource, next.OverGuard = nil, "", false
+		next.LeftAt, next.LeftSource, next.OverGuard, next.LeftPlanned = nil, "", false, false
 	}
+	d.noteEnd(row, &next, now)
 	return next
 }
 

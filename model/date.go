@@ -116,7 +116,7 @@ func dateAt(user map[string]any, path scim.Path) (*date, error) {
 		if t.Year() > lastYear {
 			t = time.Date(lastYear, time.December, 31, 0, 0, 0, 0, time.UTC)
 		}
-		form.written = t
+		form.written = t.Truncate(time.Microsecond) // as times are stored
 		return &form.date, nil
 	}
 	return nil, Fail(Invalid, fmt.Sprintf("%s %q is not a date: write 2027-06-30 or 2027-06-30T08:00:00Z", attr, text), nil)

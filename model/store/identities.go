@@ -98,7 +98,8 @@ func (t *Tx) Identity(id string) (IdentityRow, error) {
 }
 
 // SaveIdentity stores what was worked out. Name, stage, merged record and dates
-// are replaced; created_at stays, and a leaver who was released meanwhile stays released.
+// are replaced; created_at stays, a leaver who was released meanwhile stays
+// released, and nothing is stored of who was erased meanwhile.
 func (t *Tx) SaveIdentity(i IdentityRow) error {
 	user, err := json.Marshal(i.User)
 	if err != nil {
@@ -109,7 +110,7 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 		i.Findings = []string{}
 	}
 	findings, _ := json.Marshal(i.Findings)
-	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = (CASE WHEN left_at IS NOT DISTINCT FROM CAST(? AS bigint) THEN over_guard AND CAST(? AS boolean) ELSE CAST(? AS boolean) END), left_planned = ?, ends_at = ?, ends_known_at = ?, findings = ?, number = ?, history_hash = ? WHERE id = ?`,
+	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = (CASE WHEN left_at IS NOT DISTINCT FROM CAST(? AS bigint) THEN over_guard AND CAST(? AS boolean) ELSE CAST(? AS boolean) END), left_planned = ?, ends_at = ?, ends_known_at = ?, findings = ?, number = ?, history_hash = ? WHERE id = ? AND erased_at IS NULL`,
 		i.Name, identityKey(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
 		microsPtr(i.LeftAt), i.LeftSource, microsPtr(i.LeftAt), i.OverGuard, i.OverGuard, i.LeftPlanned, microsPtr(i.EndsAt), microsPtr(i.EndsKnownAt), string(findings), i.Number, i.HistoryHash, i.ID)
 	return err
