@@ -13,18 +13,21 @@ import (
 
 // IdentityView is a person as operators see them.
 type IdentityView struct {
-	ID       string             `json:"id"`
-	UserName string             `json:"userName"`
-	Stage    model.Stage        `json:"stage"`
-	LeftAt   *time.Time         `json:"left_at,omitempty"`
-	Next     *time.Time         `json:"next_change,omitempty"`
-	Findings []string           `json:"findings,omitempty"`
-	User     map[string]any     `json:"user,omitempty"`     // only where one person is shown
-	Origin   map[string]string  `json:"origin,omitempty"`   // attribute -> source
-	Links    []LinkView         `json:"links,omitempty"`    // resources of the sources
-	Groups   []model.Membership `json:"groups,omitempty"`   // groups of the sources
-	Roles    []string           `json:"roles,omitempty"`    // held now
-	Accounts []AccountAt        `json:"accounts,omitempty"` // at all targets
+	ID       string            `json:"id"`
+	UserName string            `json:"userName"`
+	Stage    model.Stage       `json:"stage"`
+	LeftAt   *time.Time        `json:"left_at,omitempty"`
+	Next     *time.Time        `json:"next_change,omitempty"`
+	Findings []string          `json:"findings,omitempty"`
+	User     map[string]any    `json:"user,omitempty"`   // only where one person is shown
+	Origin   map[string]string `json:"origin,omitempty"` // attribute -> source
+	// Sources are the attributes of which resources say different things, with what all say.
+	Sources    map[string][]model.Said `json:"sources,omitempty"`
+	MergedInto string                  `json:"merged_into,omitempty"` // who this turned out to be
+	Links      []LinkView              `json:"links,omitempty"`       // resources of the sources
+	Groups     []model.Membership      `json:"groups,omitempty"`      // groups of the sources
+	Roles      []string                `json:"roles,omitempty"`       // held now
+	Accounts   []AccountAt             `json:"accounts,omitempty"`    // at all targets
 }
 
 // LinkView is one resource that describes a person.
@@ -41,7 +44,7 @@ type AccountAt struct {
 }
 
 func viewIdentity(i store.IdentityRow) IdentityView {
-	return IdentityView{ID: i.ID, UserName: i.Name, Stage: i.Stage, LeftAt: i.LeftAt, Next: i.NextAt, Findings: i.Findings}
+	return IdentityView{ID: i.ID, UserName: i.Name, Stage: i.Stage, LeftAt: i.LeftAt, Next: i.NextAt, Findings: i.Findings, MergedInto: i.MergedInto}
 }
 
 func (a *API) identities(r *http.Request, _ Caller) (any, error) {
@@ -94,6 +97,7 @@ func (a *API) identity(r *http.Request, _ Caller) (any, error) {
 		for _, u := range facts.Users[row.ID] {
 			out.Links = append(out.Links, LinkView{u.Source, u.ID, u.Modified})
 		}
+		out.Sources = a.disagreements(facts.Users[row.ID])
 		out.Groups = facts.Groups[row.ID]
 		grants, err := tx.Grants(ids)
 		if err != nil {

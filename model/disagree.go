@@ -62,11 +62,3 @@ func Flat(attrs map[string]any) map[string]any {
 	}
 	return out
 }
-
-// OriginOf is the source that the value at a path of Flat came from.
-func OriginOf(origin map[string]string, path, attribute string) string {
-	if s, ok := origin[path]; ok {
-		return s
-	}
-	return origin[attribute]
-}

@@ -32,7 +32,9 @@ func TestDisagree(t *testing.T) {
 // TestWordOnActive: absent active means active, unless somebody else has the word on it.
 func TestWordOnActive(t *testing.T) {
 	t.Parallel()
-	hr := func(attrs map[string]any) model.SourceResource { return model.SourceResource{Source: "hr", Attrs: attrs} }
+	hr := func(attrs map[string]any) model.SourceResource {
+		return model.SourceResource{Source: "hr", Attrs: attrs}
+	}
 	okta := func(attrs map[string]any) model.SourceResource {
 		return model.SourceResource{Source: "okta", Attrs: attrs}
 	}

@@ -13,7 +13,7 @@ import (
 
 func identityCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "identity", Short: "Look at people", Args: cobra.NoArgs, RunE: needsSub}
-	cmd.AddCommand(identityList(c), identityShow(c))
+	cmd.AddCommand(identityList(c), identityShow(c), identityCases(c), identityLink(c), identityUnlink(c))
 	return cmd
 }
 
@@ -37,7 +37,7 @@ func identityList(c *client) *cobra.Command {
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
 				rows := make([][]string, len(answer.Items))
 				for i, p := range answer.Items {
-					rows[i] = []string{p.UserName, string(p.Stage), p.ID, strconv.Itoa(len(p.Findings))}
+					rows[i] = []string{p.UserName, stageOf(p), p.ID, strconv.Itoa(len(p.Findings))}
 				}
 				if err := columns(w, "PERSON STAGE ID FINDINGS", rows); err != nil || answer.Next == "" {
 					return err
@@ -91,5 +91,8 @@ func printIdentity(w io.Writer, p admin.IdentityView) error {
 		}
 		rows = append(rows, []string{"at " + a.Target, line})
 	}
-	return columns(w, "FACT VALUE", rows)
+	if err := columns(w, "FACT VALUE", rows); err != nil {
+		return err
+	}
+	return printFacts(w, p)
 }
