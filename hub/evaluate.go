@@ -136,6 +136,7 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 		return err
 	}
 	var entries []store.AuditEntry
+	var others []decided
 	for _, m := range marks {
 		k, ok := known[m.Identity]
 		if ok && k.Row.ErasedAt == nil {
@@ -147,7 +148,7 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", m.Identity, err)
 			}
-			entries = append(entries, more...)
+			entries, others = append(entries, more...), append(others, decided{d, k})
 		}
 		if stale {
 			continue
@@ -160,6 +161,9 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 		if err := tx.Postpone(ids, tx.Now.Add(stalePause)); err != nil {
 			return err
 		}
+	}
+	if err := h.tellOthers(tx, others); err != nil {
+		return err
 	}
 	return tx.Audit(entries...)
 }
@@ -196,7 +200,8 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 			return nil, err
 		}
 	}
-	if err := h.saveRequests(tx, snap, d, k); err != nil {
+	asked, err := h.saveRequests(tx, d, k, next)
+	if err != nil {
 		return nil, err
 	}
 	found, err := saveFound(tx, d, k)
@@ -204,7 +209,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 		return nil, err
 	}
 	line, err := h.timeline(tx, snap, d, k, next)
-	return append(found, line...), err
+	return slices.Concat(asked, found, line), err
 }
 
 func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) error {

@@ -24,11 +24,16 @@ func gather(tx *store.Tx, snap *Snapshot, ids []string) (map[string]Known, error
 	if err != nil {
 		return nil, err
 	}
+	managers, err := tx.Managers(namedManagers(snap, facts))
+	if err != nil {
+		return nil, err
+	}
 	out := make(map[string]Known, len(ids))
 	for id, row := range facts.Rows {
 		k := Known{Row: row, Users: facts.Users[id], Groups: facts.Groups[id], Held: grants[id],
-			Requests: about.Requests[id], Exceptions: about.Exceptions[id], Case: about.Cases[id],
-			Manager: about.Managers[id], Namesakes: about.Namesakes[id]}
+			Exceptions: about.Exceptions[id], Case: about.Cases[id], Namesakes: about.Namesakes[id]}
+		k.setRequests(about.Requests[id])
+		k.setManager(managers[id])
 		if k.Approvers, err = approversOf(tx, snap, k); err != nil {
 			return nil, err
 		}

@@ -102,7 +102,8 @@ type Approval struct {
 
 // Review asks whether an approved request is to stay.
 type Review struct {
-	Why    string     `json:"why"` // emergency, moved
+	Why    string     `json:"why"`             // emergency, moved
+	About  string     `json:"about,omitempty"` // what has changed, in words
 	Step   Step       `json:"step"`
 	Due    time.Time  `json:"due"`
 	Closed *time.Time `json:"closed,omitempty"` // when it was answered, or nobody had by the time it was due
@@ -152,4 +153,17 @@ type Exception struct {
 // InForce reports whether the exception holds at a moment.
 func (e Exception) InForce(now time.Time) bool {
 	return e.EndedAt == nil && !now.Before(e.From) && now.Before(e.Until)
+}
+
+// Clone is a copy that shares nothing that changes.
+func (r Request) Clone() Request {
+	r.Steps = slices.Clone(r.Steps)
+	for i := range r.Steps {
+		r.Steps[i].Decisions = slices.Clone(r.Steps[i].Decisions)
+	}
+	if r.Review != nil {
+		review := *r.Review
+		r.Review = &review
+	}
+	return r
 }

@@ -4,11 +4,10 @@ import "github.com/scimhub/scimhub/model"
 
 // About is what is known of people beside the facts of the sources, by identity.
 type About struct {
-	Requests   map[string][]model.Request // open ones, by creation
+	Requests   map[string][]model.Request // those of which something may still become, by creation
 	Exceptions map[string][]model.Exception
 	Cases      map[string]*model.Case // open ones; the oldest
-	Managers   map[string]*model.Manager
-	Namesakes  map[string][]string // names of others with the same number
+	Namesakes  map[string][]string    // names of others with the same number
 }
 
 // About reads it for up to a few hundred identities.
@@ -20,9 +19,6 @@ func (t *Tx) About(ids []string) (a About, err error) {
 		return a, err
 	}
 	if a.Cases, err = t.openCases(ids); err != nil {
-		return a, err
-	}
-	if a.Managers, err = t.managersOf(ids); err != nil {
 		return a, err
 	}
 	a.Namesakes, err = t.namesakes(ids)

@@ -1,0 +1,55 @@
+package hub
+
+import (
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// saveRequests stores the requests that a decision changed, with their events, and
+// gives the audit entries. What somebody else changed meanwhile stays as it is then:
+// it is marked, and decided anew. Requests of a leaver whom the source's guard holds
+// stay, too: if the source has made a mistake nothing has to be asked for again.
+func (h *Hub) saveRequests(tx *store.Tx, d Decision, k Known, next store.IdentityRow) (entries []store.AuditEntry, err error) {
+	for _, r := range d.Requests {
+		before := requestOf(k, r.ID)
+		if r.State == model.RequestEnded && next.OverGuard && d.Stage == model.Leaver {
+			continue
+		}
+		if r.ID == "" {
+			if r, err = h.addRequest(tx, r); err != nil {
+				return nil, err
+			}
+			if err := tx.Mark(false, r.Identity); err != nil { // who can answer is looked up then
+				return nil, err
+			}
+		} else {
+			saved, err := tx.SaveRequest(r)
+			if err != nil {
+				return nil, err
+			}
+			if !saved {
+				continue
+			}
+		}
+		more, err := tell(tx, "hub", before, r)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, more...)
+	}
+	return entries, nil
+}
+
+func requestOf(k Known, id string) model.Request {
+	env := requestEnv{known: k}
+	return env.stored(id)
+}
+
+func (h *Hub) addRequest(tx *store.Tx, r model.Request) (model.Request, error) {
+	id, err := newID()
+	if err != nil {
+		return r, err
+	}
+	r.ID, r.Version = id, 1
+	return r, tx.AddRequest(r)
+}
