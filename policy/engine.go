@@ -36,6 +36,7 @@ type Engine struct {
 	targets    map[string]target
 	mirrors    map[string][]scim.Filter // target -> filters over source groups
 	leave      *expression              // nil: nobody is on leave by rule
+	relied     []relied                 // sorted by attribute
 }
 
 // role is a role with its names resolved to places.
@@ -92,6 +93,7 @@ func Compile(version int64, doc *config.Document) (*Engine, []config.Fault) {
 	if err := e.order(); err != nil {
 		return nil, []config.Fault{doc.Fault("roles", err.Error())}
 	}
+	e.collectRelied()
 	return e, nil
 }
 

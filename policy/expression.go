@@ -68,7 +68,8 @@ type expression struct {
 	text    string
 	program cel.Program
 	reads   []chain
-	needs   needs // zero: none was found
+	relies  []chain // of those: which hold one value, and are not tested for having one
+	needs   needs   // zero: none was found
 }
 
 // problem is one thing wrong with an expression; line is 1-based, column 0-based.
@@ -105,6 +106,7 @@ func (l *language) compile(text string, wanted *cel.Type) (*expression, []proble
 		return nil, []problem{{1, 0, err.Error()}}
 	}
 	x := &expression{text: text, program: program, reads: reads(tree)}
+	x.relies = l.relies(tree, x.reads)
 	if n, ok := needsOf(tree); ok {
 		x.needs = n
 	}
