@@ -21,15 +21,33 @@ type PlanRequest struct {
 	Target string `json:"target,omitempty"` // only this target
 }
 
-// PlanAnswer is the plan of every target that would change.
+// PlanAnswer is what would change: the plan of every target that would, and what
+// becomes of people's roles.
 type PlanAnswer struct {
 	Base      int64        `json:"base"` // configuration version that was active
 	Plans     []model.Plan `json:"plans"`
-	Removals  int          `json:"removals"` // accounts that would lose something
-	Held      int          `json:"held"`     // of these, held by a guard
+	Removals  int          `json:"removals"`  // accounts that would lose something
+	Additions int          `json:"additions"` // accounts that would gain something
+	Held      int          `json:"held"`      // of the removals, held by a guard
 	Findings  []string     `json:"findings,omitempty"`
 	Warnings  []string     `json:"warnings,omitempty"`
-	Unchanged bool         `json:"unchanged"`
+
+	Gained      int          `json:"gained"`       // roles, over all people
+	Lost        int          `json:"lost"`         // roles, over all people
+	Affected    int          `json:"affected"`     // people whose roles, stage, findings or accounts would change
+	NewFindings int          `json:"new_findings"` // those that were not there before
+	Roles       []RoleChange `json:"roles"`        // that somebody would gain or lose, by name
+	People      []hub.Effect `json:"people"`       // whose roles, stage or findings would change, by name
+
+	Unchanged bool `json:"unchanged"`
+}
+
+// RoleChange is who would gain or lose a role.
+type RoleChange struct {
+	Role   string   `json:"role"`
+	Gained int      `json:"gained"`
+	Lost   int      `json:"lost"`
+	People []string `json:"people"` // the first of them, at most 20: +NAME gains it, -NAME loses it
 }
 
 func (a *API) plan(r *http.Request, _ Caller) (any, error) {
@@ -61,81 +79,35 @@ func orDefault(s, other string) string {
 	return s
 }
 
-// Plan works out what every target would change if the snapshot were in force, by
-// evaluating everybody; nothing is written. Only changes are kept in memory.
+// Plan works out what would change if the snapshot were in force, by evaluating
+// everybody; nothing is written. Only what changes is kept in memory. With a target
+// it is about that target alone.
 func (a *API) Plan(ctx context.Context, snap *hub.Snapshot, only string) (PlanAnswer, error) {
-	var targets []model.Target
-	for _, t := range snap.Doc.Targets {
-		if only == "" || only == t.Name {
-			targets = append(targets, t)
-		}
-	}
-	if only != "" && len(targets) == 0 {
-		return PlanAnswer{}, model.Fail(model.NotFound, "there is no target "+only, nil)
-	}
-	out := PlanAnswer{Plans: []model.Plan{}}
-	for _, w := range snap.Doc.Warnings {
-		out.Warnings = append(out.Warnings, w.Error())
-	}
-	rows, err := a.futureRows(ctx, snap, targets, &out)
+	p, err := newPlanner(snap, only)
 	if err != nil {
-		return out, err
+		return PlanAnswer{}, err
 	}
-	for _, t := range targets {
-		p, err := a.targetPlan(ctx, t, rows[t.Name])
-		if err != nil {
-			return out, err
-		}
-		if len(p.Changes) > 0 {
-			out.Plans = append(out.Plans, p)
-		}
-		removed, held := countRemovals(p)
-		out.Removals += removed
-		out.Held += held
-	}
-	out.Unchanged = len(out.Plans) == 0
-	return out, nil
-}
-
-// futureRows evaluates everybody and keeps, per target, the rows that would not
-// be in sync.
-func (a *API) futureRows(ctx context.Context, snap *hub.Snapshot, targets []model.Target, out *PlanAnswer) (map[string][]model.AccountRow, error) {
-	rows := map[string][]model.AccountRow{}
-	profiles := map[string]fanout.Profile{}
-	for _, t := range targets {
-		p, err := fanout.ProfileNamed(t.Profile)
-		if err != nil {
-			return nil, err
-		}
-		profiles[t.Name] = p
-	}
-	after := ""
-	for {
+	for after := ""; ; {
 		ids, err := a.Hub.Store.IdentityIDs(ctx, after, planBatch)
-		if err != nil || len(ids) == 0 {
-			return rows, err
+		if err != nil {
+			return p.out, err
+		}
+		if len(ids) == 0 {
+			break
 		}
 		after = ids[len(ids)-1]
 		err = a.Hub.Store.View(ctx, func(tx *store.Tx) error {
 			decisions, err := a.Hub.DecideAll(tx, snap, ids)
-			if err != nil {
-				return err
-			}
 			for _, d := range decisions {
-				out.Findings = append(out.Findings, d.Failures()...)
-				for _, t := range targets {
-					row, relevant := d.Row(t.Name)
-					if relevant && len(fanout.Diff(t, profiles[t.Name], []model.AccountRow{row}, tx.Now).Changes) > 0 {
-						rows[t.Name] = append(rows[t.Name], row)
-					}
-				}
+				p.add(d, tx.Now)
 			}
-			return nil
+			return err
 		})
 		if err != nil {
-			return nil, err
+			return p.out, err
 		}
 	}
+	return p.finish(func(t model.Target, rows []model.AccountRow) (model.Plan, error) { return a.targetPlan(ctx, t, rows) })
 }
 
 // targetPlan is the guarded plan over rows of one target.
@@ -150,21 +122,6 @@ func (a *API) targetPlan(ctx context.Context, t model.Target, rows []model.Accou
 	}
 	now := a.now()
 	return fanout.PreviewGuard(ctx, a.Hub.Store, t, now, fanout.Diff(t, profile, rows, now), held)
-}
-
-// countRemovals counts accounts that lose something, and those of them held.
-func countRemovals(p model.Plan) (removed, held int) {
-	seen, kept := map[string]bool{}, map[string]bool{}
-	for _, c := range p.Changes {
-		if !c.Removes() {
-			continue
-		}
-		seen[c.Identity] = true
-		if c.Held != "" {
-			kept[c.Identity] = true
-		}
-	}
-	return len(seen), len(kept)
 }
 
 // ApplyRequest asks to put a configuration in force.

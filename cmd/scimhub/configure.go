@@ -57,6 +57,7 @@ func databaseExists(dsn string) bool {
 //	none             good                  the file, as version 1
 //	same text        –                     the active one
 //	other text       faulty                the active one; the faults are said
+//	other text       was rolled back       the active one; the reason is said
 //	other text       a guard would hold    the active one; the reason is said
 //	other text       good                  the file, as the next version
 func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.Snapshot, fileErr error) error {
@@ -90,10 +91,19 @@ func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.S
 }
 
 // unsafe says why a file must not be put in force without a person looking at it:
-// the guards would hold somebody whom they do not hold under the active version.
+// somebody rolled this very text back, or the guards would hold somebody whom they do
+// not hold under the active version.
 func (i *instance) unsafe(ctx context.Context, hasActive bool, active store.ConfigVersion, file *hub.Snapshot) (string, error) {
 	if !hasActive {
 		return "", nil
+	}
+	back, found, err := i.store.RolledBack(ctx, file.Doc.Digest())
+	if err != nil {
+		return "", err
+	}
+	if found {
+		return fmt.Sprintf("its text was version %d, which %s rolled back at %s; to put it in force all the same: scimhub apply --config %s",
+			back.Version, back.By, back.At.Format(time.RFC3339), file.Doc.Name), nil
 	}
 	plan, err := i.api.Plan(ctx, file, "")
 	if err != nil || plan.Held == 0 {

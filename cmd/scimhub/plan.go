@@ -3,15 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scimhub/scimhub/admin"
-	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model"
 )
 
@@ -27,7 +26,7 @@ under a new one with --config. Exit code 0: nothing; 2: changes; 3: more than
 		Example: "  scimhub plan --config new.yaml --fail-on 'removals>20'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			limit, err := parseFailOn(failOn)
+			limits, err := parseFailOn(failOn)
 			if err != nil {
 				return usageError{err}
 			}
@@ -38,10 +37,10 @@ under a new one with --config. Exit code 0: nothing; 2: changes; 3: more than
 			if err := o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error { return printPlan(w, answer) }); err != nil {
 				return err
 			}
-			switch {
-			case limit >= 0 && answer.Removals > limit:
-				return exitCode{exitRefused, fmt.Errorf("%d accounts would lose access, --fail-on allows %d", answer.Removals, limit)}
-			case !answer.Unchanged:
+			if over := exceeded(limits, answer); over != "" {
+				return exitCode{exitRefused, errors.New(over)}
+			}
+			if !answer.Unchanged {
 				return exitCode{code: exitDiffers}
 			}
 			return nil
@@ -50,21 +49,8 @@ under a new one with --config. Exit code 0: nothing; 2: changes; 3: more than
 	o.flag(cmd)
 	cmd.Flags().StringVarP(&path, "config", "c", "", "a new configuration (default: the active one)")
 	cmd.Flags().StringVar(&target, "target", "", "only this target")
-	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 3 beyond a limit: 'removals>20'")
+	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 3 where a condition holds: 'removals>20 || findings>0'; of removals, additions, gained, lost, held, findings, people")
 	return cmd
-}
-
-// parseFailOn reads "removals>N"; -1 is no limit.
-func parseFailOn(s string) (int, error) {
-	if s == "" {
-		return -1, nil
-	}
-	name, number, ok := strings.Cut(strings.ReplaceAll(s, " ", ""), ">")
-	n, err := strconv.Atoi(number)
-	if !ok || name != "removals" || err != nil || n < 0 {
-		return 0, fmt.Errorf("--fail-on must be 'removals>N', not %q", s)
-	}
-	return n, nil
 }
 
 func askPlan(ctx context.Context, c *client, path, target string) (admin.PlanAnswer, error) {
@@ -79,26 +65,6 @@ func askPlan(ctx context.Context, c *client, path, target string) (admin.PlanAns
 	var answer admin.PlanAnswer
 	err := c.call(ctx, "POST", "/plan", req, &answer)
 	return answer, err
-}
-
-func printPlan(w io.Writer, a admin.PlanAnswer) error {
-	for _, p := range a.Plans {
-		if _, err := io.WriteString(w, fanout.Render(p)); err != nil {
-			return err
-		}
-	}
-	for _, f := range a.Findings {
-		fmt.Fprintln(w, "finding:", f)
-	}
-	for _, f := range a.Warnings {
-		fmt.Fprintln(w, "warning:", f)
-	}
-	if a.Unchanged {
-		_, err := fmt.Fprintln(w, "nothing would change")
-		return err
-	}
-	_, err := fmt.Fprintf(w, "%d targets would change; %d accounts would lose access, %d of them are held by a guard\n", len(a.Plans), a.Removals, a.Held)
-	return err
 }
 
 func applyCommand(c *client) *cobra.Command {
