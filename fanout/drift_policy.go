@@ -121,6 +121,9 @@ func (s *sweeping) settled(row model.AccountRow) bool {
 
 // judge compares one of our accounts with what the target shows.
 func (s *sweeping) judge(row model.AccountRow, u RemoteUser) (model.AccountRow, []model.Change) {
+	if erased(row) {
+		return s.judgeErased(row, u.Active)
+	}
 	now := s.r.w.Now()
 	applied := s.r.profile.Canonical(*row.Applied)
 	seen := observe(s.r.profile, u, &applied)

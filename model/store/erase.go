@@ -42,6 +42,9 @@ func (t *Tx) eraseOne(id string) error {
 	if err := t.eraseRequests(id); err != nil {
 		return err
 	}
+	if err := t.EraseAccounts(id); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		text string
 		args []any
@@ -58,9 +61,6 @@ func (t *Tx) eraseOne(id string) error {
 		{`UPDATE exceptions SET reason = '', ended_at = coalesce(ended_at, ?) WHERE identity_id = ?`, []any{now, id}},
 		{`UPDATE grants SET because = '[]', approved_by = '', ended_at = coalesce(ended_at, ?) WHERE identity_id = ?`, []any{now, id}},
 		{`UPDATE events SET data = '{}' WHERE identity_id = ?`, []any{id}},
-		{`DELETE FROM accounts WHERE identity_id = ? AND remote_id = ''`, []any{id}},
-		{`UPDATE accounts SET user_name = '', desired = NULL, applied = ?, observed = NULL, sent = NULL, because = '{}', leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, drift = '', last_error = '', error_class = '', enabled = FALSE, generation = generation + 1, updated_at = ? WHERE identity_id = ?`,
-			[]any{`{"userName":"","active":false}`, now, id}},
 		{`UPDATE identities SET name = id, key = ?, stage = ?, user_doc = '{}', origin = '{}', findings = '[]', next_at = NULL, over_guard = FALSE, ends_at = NULL, ends_known_at = NULL, manager_id = '', manager_named = '', number = '', history_hash = '', version = version + 1, evaluated_at = ?, erased_at = ? WHERE id = ?`,
 			[]any{identityKey(id), string(model.Purged), now, now, id}},
 	} {
@@ -69,6 +69,18 @@ func (t *Tx) eraseOne(id string) error {
 		}
 	}
 	return nil
+}
+
+// EraseAccounts keeps, of the accounts of somebody erased, only those that are still
+// at a target, inactive, by their ids there. What was applied has no name any more,
+// by which they are known.
+func (t *Tx) EraseAccounts(id string) error {
+	if _, err := t.exec(`DELETE FROM accounts WHERE identity_id = ? AND remote_id = ''`, id); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE accounts SET user_name = '', desired = NULL, applied = ?, observed = NULL, sent = NULL, because = '{}', leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, drift = '', last_error = '', error_class = '', enabled = FALSE, generation = generation + 1, updated_at = ? WHERE identity_id = ?`,
+		`{"userName":"","active":false}`, micros(t.Now), id)
+	return err
 }
 
 // eraseRequests takes what people wrote, and the facts, out of a person's requests.
