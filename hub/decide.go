@@ -177,6 +177,9 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 	for _, target := range slices.Sorted(maps.Keys(d.Desired)) { // rows are locked in one order by all
 		want := d.Desired[target]
 		old, exists := have[target]
+		if d.Stage == model.Leave && want.Account != nil && !want.Account.Active && nothingMade(old) {
+			want = policy.Desired{} // nobody gets an account while away
+		}
 		next := old
 		next.Target, next.Identity, next.Desired, next.Because = target, d.Identity.ID, want.Account, want.Because
 		leaving := want.Account == nil && d.Identity.MergedInto == "" && (d.Stage == model.Leaver || d.Stage == model.Purged)
@@ -185,7 +188,7 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 			next.LeaverAt = leftAt
 		}
 		switch {
-		case !exists && (want.Account == nil || d.Stage == model.Leave && !want.Account.Active): // nobody gets an account while away
+		case !exists && want.Account == nil:
 		case exists && sameAccount(old.Desired, next.Desired) && old.Leaver == next.Leaver && old.LeaverHeld == next.LeaverHeld:
 			if !sameBecause(old.Because, next.Because) {
 				reasonsOnly = append(reasonsOnly, next)
@@ -201,10 +204,14 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 // nothing was ever made there is not.
 func settleNew(a model.AccountRow) model.AccountRow {
 	a.Due, a.State = true, model.StatePending
-	if a.Desired == nil && a.Applied == nil && a.RemoteID == "" && a.Owned == "" {
+	if a.Desired == nil && nothingMade(a) {
 		a.Due, a.State = false, model.StateDeleted
 	}
 	return a
+}
+
+func nothingMade(a model.AccountRow) bool {
+	return a.Applied == nil && a.RemoteID == "" && a.Owned == ""
 }
 
 func sameAccount(a, b *model.Account) bool {
