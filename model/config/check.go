@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/scimhub/scimhub/model/scim"
 )
 
 // crossCheck finds references to what is not there, and roles that inherit in a circle.
@@ -39,9 +41,41 @@ func (r *reader) crossCheck(root *node, d *Document) {
 			refer.to("source", sources, name, "identity", "authority", path, i)
 		}
 	}
+	r.checkDeclared(d, places)
 	r.checkCircles(d, places)
 	r.checkIdle(d, places)
 	r.checkAccess(d, places)
+}
+
+// checkDeclared warns of attributes of people that no schema declares: sources cannot
+// push them, so whatever rests on them never happens.
+func (r *reader) checkDeclared(d *Document, places map[string]*node) {
+	user, ok := d.Registry.Type("User")
+	if !ok {
+		return
+	}
+	check := func(path string, at ...any) {
+		n := places[Join(at...)]
+		p, err := scim.ParsePath(path)
+		if path == "" || err != nil || n == nil {
+			return
+		}
+		if _, attr, err := user.Resolve(scim.Path{URI: p.URI, Attr: p.Attr, Sub: p.Sub}); err != nil || attr == nil {
+			r.warn(n, "no schema declares "+path+": nothing that a source pushes can have it (schemas lists extension schemas)")
+		}
+	}
+	i := d.Identity
+	for key, path := range map[string]string{"start": i.Start, "end": i.End, "last": i.Last, "number": i.Number} {
+		check(path, "identity", key)
+	}
+	check(i.Leave.From, "identity", "leave", "from")
+	check(i.Leave.Until, "identity", "leave", "until")
+	for n, path := range i.Match {
+		check(path, "identity", "match", n)
+	}
+	for n, path := range i.Required {
+		check(path, "identity", "required", n)
+	}
 }
 
 // references checks names against what the document defines.

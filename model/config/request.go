@@ -96,6 +96,8 @@ func (r *reader) conflict(n *node) Conflict {
 			if c.Roles = r.texts(n); n.kind == list && len(n.items) < 2 {
 				r.fault(n, "needs at least two roles")
 			}
+			twice := r.unique("role")
+			r.each(n, func(v *node) { twice(v, v.text) })
 		},
 		"action":  func(n *node) { c.Action = r.enum(n, "refuse", "report", "approve") },
 		"approve": func(n *node) { c.Approve = r.approvers(n) },

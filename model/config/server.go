@@ -75,6 +75,9 @@ func (r *reader) adminToken(n *node, unique func(*node, string)) (t AdminToken) 
 		"expires": func(n *node) { t.Expires = r.date(n) },
 		"person":  func(n *node) { t.Person = r.text(n) },
 	})
+	if t.Role == personRole && t.Person == "" && !n.has("person") {
+		r.fault(n, "role person needs person, the userName of whom the token acts for")
+	}
 	return t
 }
 
