@@ -24,23 +24,40 @@ func (h *Hub) createUser(ctx context.Context, by Actor, w store.ResourceWrite) e
 		if err := checkManager(tx, by, manager); err != nil {
 			return err
 		}
-		if err := tx.LockName(userName); err != nil {
+		if err := tx.LockValues(append(matchValues(snap, w.Type, w.Resource.Attrs), userName)); err != nil {
 			return err
 		}
-		identity, candidates, err := h.match(tx, snap, w)
+		found, err := whose(tx, snap, &w)
 		if err != nil {
 			return err
 		}
-		if err := belongsTo(&w, identity); err != nil {
+		if err := tx.CreateResource(w); err != nil || len(found.candidates) == 0 {
 			return err
 		}
-		if err := tx.CreateResource(w); err != nil || len(candidates) < 2 {
-			return err
-		}
-		h.Log.Warn("person not linked: several candidates", "source", w.Source, "identity", w.Identity, "candidates", candidates)
-		return tx.AddEvent(store.Event{Type: "identity.ambiguous", Source: w.Source, Identity: w.Identity,
-			Data: map[string]any{"candidates": candidates}})
+		return h.unclear(tx, w, found, true)
 	})
+}
+
+// whose decides whose a new resource is: somebody's whom another source describes,
+// somebody's who comes back, or somebody new's. Where it could be several people's they
+// are in the answer, and it is somebody new's meanwhile.
+func whose(tx *store.Tx, snap *Snapshot, w *store.ResourceWrite) (matched, error) {
+	found, err := match(tx, snap, *w)
+	if err != nil {
+		return found, err
+	}
+	identity := found.identity
+	if identity == "" && len(found.candidates) == 0 {
+		if identity, err = returning(tx, *w); err != nil {
+			return found, err
+		}
+	}
+	if identity != "" {
+		if identity, err = tx.Standing(identity); err != nil {
+			return found, err
+		}
+	}
+	return found, belongsTo(w, identity)
 }
 
 // createAlone stores a user where no other source could know the person.
@@ -53,16 +70,30 @@ func (h *Hub) createAlone(ctx context.Context, w store.ResourceWrite, userName s
 	if !errors.Is(err, store.ErrOrphan) {
 		return err
 	}
-	externalID, _ := w.Resource.Attrs["externalId"].(string)
-	orphan, err := h.Store.Returning(ctx, w.Source, userName, externalID)
-	if err != nil {
-		return err
-	}
 	w.NewName, w.NewIdentity = "", false
-	if err := belongsTo(&w, orphan); err != nil {
-		return err
-	}
-	return h.Store.CreateResource(ctx, w)
+	return h.Store.Update(ctx, func(tx *store.Tx) error {
+		w := w
+		identity, err := returning(tx, w)
+		if err != nil {
+			return err
+		}
+		if identity != "" {
+			if identity, err = tx.Standing(identity); err != nil {
+				return err
+			}
+		}
+		if err := belongsTo(&w, identity); err != nil {
+			return err
+		}
+		return tx.CreateResource(w)
+	})
+}
+
+// returning finds who comes back with a new resource; empty if nobody does.
+func returning(tx *store.Tx, w store.ResourceWrite) (string, error) {
+	userName, _ := w.Resource.Attrs["userName"].(string)
+	externalID, _ := w.Resource.Attrs["externalId"].(string)
+	return tx.Returning(w.Source, userName, externalID)
 }
 
 func belongsTo(w *store.ResourceWrite, identity string) error {
@@ -77,38 +108,52 @@ func belongsTo(w *store.ResourceWrite, identity string) error {
 	return nil
 }
 
+// matched is what the matching rules say of a resource: whose it is, or who it could be.
+type matched struct {
+	rule       string
+	identity   string
+	candidates []string // two or more
+}
+
 // match tries the matching rules in order over the resources of other sources.
 // The first rule that finds exactly one person links; two or more are left for a
-// person to decide, so the resource starts an identity of its own.
-func (h *Hub) match(tx *store.Tx, snap *Snapshot, w store.ResourceWrite) (identity string, candidates []string, err error) {
+// person to decide.
+func match(tx *store.Tx, snap *Snapshot, w store.ResourceWrite) (matched, error) {
 	search := w.Type.SearchDoc(w.Resource)
-	var rules []string
-	if snap != nil && len(snap.Doc.Sources) > 1 {
-		rules = snap.Doc.Identity.Match
-	}
-	for _, rule := range rules {
+	for _, rule := range matchRules(snap) {
 		f, err := matchFilter(w.Type, rule, search)
 		if err != nil {
-			return "", nil, err
+			return matched{}, err
 		}
 		if f == nil {
 			continue
 		}
-		found, err := tx.FindLinkable(w.Source, w.Type, f)
-		if err != nil {
-			return "", nil, err
-		}
-		if len(found) > 1 {
-			return "", found, nil
-		}
-		if len(found) == 1 {
-			return found[0], nil, nil
+		found, err := tx.FindLinkable(w.Source, w.Type, f, apartKeys(w.Resource.ID, w.Resource.Attrs)...)
+		switch {
+		case err != nil:
+			return matched{}, err
+		case len(found) > 1:
+			return matched{rule: rule, candidates: found}, nil
+		case len(found) == 1:
+			return matched{rule: rule, identity: found[0]}, nil
 		}
 	}
-	userName, _ := w.Resource.Attrs["userName"].(string)
-	externalID, _ := w.Resource.Attrs["externalId"].(string)
-	identity, err = tx.Returning(w.Source, userName, externalID)
-	return identity, nil, err
+	return matched{}, nil
+}
+
+// matchRules are the rules by which resources of several sources are matched; none
+// where there is only one.
+func matchRules(snap *Snapshot) []string {
+	if snap == nil || len(snap.Doc.Sources) < 2 {
+		return nil
+	}
+	return snap.Doc.Identity.Match
+}
+
+func apartKeys(id string, attrs map[string]any) []string {
+	userName, _ := attrs["userName"].(string)
+	externalID, _ := attrs["externalId"].(string)
+	return store.ApartKeys(id, userName, externalID)
 }
 
 // matchFilter asks for the resources that have the value that this one has at the

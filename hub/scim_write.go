@@ -135,7 +135,7 @@ func (h *Hub) modifyAlone(ctx context.Context, m modification, id string, want s
 	if err != nil || w == nil {
 		return out, err
 	}
-	if m.by.StrictReferences && managerOf(w.Resource.Attrs) != managerOf(w.Before) {
+	if m.by.StrictReferences && managerOf(w.Resource.Attrs) != managerOf(w.Before) || matchesAnew(h.Snapshot(), *w) {
 		return out, store.ErrStale
 	}
 	return out, h.Store.ModifyResource(ctx, *w)
@@ -158,7 +158,10 @@ func (h *Hub) modifyLocked(ctx context.Context, m modification, id string, membe
 					return err
 				}
 			}
-			return tx.ModifyResource(*w)
+			if err := tx.ModifyResource(*w); err != nil {
+				return err
+			}
+			return h.rematch(tx, m.by, *w)
 		}
 		if err := join(tx, m.by, w, w.Before); err != nil {
 			return err
@@ -189,6 +192,9 @@ func (h *Hub) Delete(ctx context.Context, by Actor, t *scim.ResourceType, id str
 			Data: changedAttributes(t, held.Resource.Attrs, nil, "")}
 		if t.Name == "User" {
 			w.Marks, w.Urgent = []string{held.Identity}, true
+			if _, err := tx.DropCase(id); err != nil {
+				return err
+			}
 		} else if err := tx.MarkMembers(id); err != nil {
 			return err
 		}

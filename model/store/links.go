@@ -243,7 +243,16 @@ func (t *Tx) LockValues(values []string) error {
 	}
 	folded = slices.Compact(slices.Sorted(slices.Values(folded))) // in one order for all
 	rows := strings.TrimSuffix(strings.Repeat("(CAST(? AS text)),", len(folded)), ",")
-	_, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(v, 7266223011)) FROM (VALUES `+rows+`) x(v)`, anys(folded)...)
+	_, err := t.exec(`SELECT pg_advisory_xact_lock_shared(7266223013), pg_advisory_xact_lock(hashtextextended(v, 7266223011)) FROM (VALUES `+rows+`) x(v)`, anys(folded)...)
+	return err
+}
+
+// LockAllValues is LockValues for more values than a database has locks.
+func (t *Tx) LockAllValues() error {
+	if !t.pg {
+		return nil
+	}
+	_, err := t.exec(`SELECT pg_advisory_xact_lock(7266223013)`)
 	return err
 }
 
