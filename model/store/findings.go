@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
@@ -14,14 +15,30 @@ const maxNamesakes = 5
 // findingKey tells a finding from others of the same person.
 type findingKey struct{ kind, subject string }
 
-// SetFindings replaces what is wrong with a person's facts, or, without an identity,
-// with sources as a whole; what was found before keeps the time since when. Only what
-// differs is written.
+// SetFindings replaces what is wrong with a person's facts; what was found before
+// keeps the time since when. Only what differs is written.
 func (t *Tx) SetFindings(identity string, list []model.Finding) error {
 	stored, err := t.findings(`WHERE identity_id = ?`, identity)
 	if err != nil {
 		return err
 	}
+	return t.replaceFindings(identity, stored, list)
+}
+
+// SetSourceFindings replaces what is wrong with a source as a whole.
+func (t *Tx) SetSourceFindings(source string, list []model.Finding) error {
+	stored, err := t.findings(`WHERE identity_id = '' AND source = ?`, source)
+	if err != nil {
+		return err
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Source = source
+	}
+	return t.replaceFindings("", stored, list)
+}
+
+func (t *Tx) replaceFindings(identity string, stored, list []model.Finding) (err error) {
 	had := map[findingKey]model.Finding{}
 	for _, f := range stored {
 		had[findingKey{f.Kind, f.Subject}] = f
@@ -39,8 +56,8 @@ func (t *Tx) SetFindings(identity string, list []model.Finding) error {
 			_, err = t.exec(`INSERT INTO findings (identity_id, kind, subject, source, message, since) VALUES (?,?,?,?,?,?)`,
 				identity, f.Kind, f.Subject, f.Source, f.Message, micros(t.Now))
 		case old.Source != f.Source || old.Message != f.Message:
-			_, err = t.exec(`UPDATE findings SET source = ?, message = ? WHERE identity_id = ? AND kind = ? AND subject = ?`,
-				f.Source, f.Message, identity, f.Kind, f.Subject)
+			_, err = t.exec(`UPDATE findings SET source = ?, message = ? WHERE identity_id = ? AND kind = ? AND subject = ? AND source = ?`,
+				f.Source, f.Message, identity, f.Kind, f.Subject, old.Source)
 		}
 		if err != nil {
 			return err
@@ -48,7 +65,7 @@ func (t *Tx) SetFindings(identity string, list []model.Finding) error {
 	}
 	for _, f := range stored {
 		if !seen[findingKey{f.Kind, f.Subject}] {
-			if _, err := t.exec(`DELETE FROM findings WHERE identity_id = ? AND kind = ? AND subject = ?`, identity, f.Kind, f.Subject); err != nil {
+			if _, err := t.exec(`DELETE FROM findings WHERE identity_id = ? AND kind = ? AND subject = ? AND source = ?`, identity, f.Kind, f.Subject, f.Source); err != nil {
 				return err
 			}
 		}

@@ -25,7 +25,7 @@ CREATE TABLE findings (
   source      text COLLATE "C" NOT NULL,
   message     text COLLATE "C" NOT NULL,
   since       bigint NOT NULL,
-  PRIMARY KEY (identity_id, kind, subject)
+  PRIMARY KEY (identity_id, kind, subject, source)
 );
 CREATE INDEX findings_by_kind ON findings (kind, source, identity_id, subject);
 CREATE INDEX findings_by_source ON findings (source, kind, identity_id, subject);
