@@ -9,7 +9,6 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/policy"
@@ -26,84 +25,157 @@ type Explanation struct {
 	Until      *time.Time         `json:"until,omitempty"`
 	Target     string             `json:"target"`
 	Group      string             `json:"group,omitempty"`
-	State      model.AccountState `json:"state,omitempty"` // of the account; empty for a past moment
-	LastError  string             `json:"last_error,omitempty"`
-	VerifiedAt *time.Time         `json:"verified_at,omitempty"`
-	NextReview *time.Time         `json:"next_review,omitempty"`
+	State      model.AccountState `json:"state,omitempty"` // of the account
+	// AtTarget says that the hub has written the entitlement to the target, and Inactive
+	// that the account is there, or due, but lets nobody in.
+	AtTarget   bool       `json:"at_target"`
+	Inactive   bool       `json:"inactive,omitempty"`
+	LastError  string     `json:"last_error,omitempty"`
+	VerifiedAt *time.Time `json:"verified_at,omitempty"`
+	NextReview *time.Time `json:"next_review,omitempty"`
+
+	HandOver  bool             `json:"hand_over,omitempty"` // kept until Until, though nothing gives it any more
+	Request   *AskedView       `json:"request,omitempty"`
+	Exception *model.Exception `json:"exception,omitempty"` // by which it is held though it conflicts
+	// Note says in words what the fields do not: that it is not due any more, or held.
+	Note string `json:"note,omitempty"`
 }
 
 // BecauseView is a reason for programs and, as text, for people.
 type BecauseView struct {
 	model.Reason
-	Text string `json:"text"`
+	Text   string            `json:"text"`
+	Pushed map[string]string `json:"pushed,omitempty"` // source -> when it last wrote this person
+}
+
+// AskedView is the request behind an entitlement: who wanted it, why, and who said yes.
+type AskedView struct {
+	ID        string         `json:"id"`
+	Origin    string         `json:"origin"`
+	AskedBy   string         `json:"asked_by"`
+	Reason    string         `json:"reason,omitempty"`
+	At        time.Time      `json:"at"`
+	Decisions []DecisionView `json:"decisions"`
+}
+
+// DecisionView is what one approver said.
+type DecisionView struct {
+	By       string    `json:"by"`
+	For      string    `json:"for,omitempty"`       // the configured approver
+	DeputyOf string    `json:"deputy_of,omitempty"` // identity
+	Override bool      `json:"override,omitempty"`  // by an operator, instead of the approvers
+	Approve  bool      `json:"approve"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`
+}
+
+// ExplainAnswer is every entitlement that was asked about; or, of one that is not
+// there, why not.
+type ExplainAnswer struct {
+	Items   []Explanation `json:"items"`
+	Next    string        `json:"next,omitempty"`
+	At      time.Time `json:"at"` // the moment it is about
+	Note    string    `json:"note,omitempty"`
+	Missing []Missing `json:"missing,omitempty"`
 }
 
 // explain answers who has what and why: GET …/explain?target=T&group=G&at=TIME.
 func (a *API) explain(r *http.Request, _ Caller) (any, error) {
 	q := r.URL.Query()
-	var at *time.Time
-	if text := q.Get("at"); text != "" {
-		t, err := parseMoment(text)
-		if err != nil {
+	target, group := q.Get("target"), q.Get("group")
+	out := ExplainAnswer{At: a.now()}
+	past := q.Get("at") != ""
+	if past {
+		var err error
+		if out.At, err = a.readMoment("at", q.Get("at")); err != nil {
 			return nil, err
 		}
-		at = &t
+		if out.At.After(a.now()) {
+			return nil, model.Fail(model.Invalid, "at: "+out.At.Format(time.RFC3339)+" has not come yet: what a change would do is for plan and run --dry-run", nil)
+		}
 	}
-	var out []Explanation
 	err := a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
 		row, err := tx.FindIdentity(mux.Vars(r)["person"])
 		if err != nil {
 			return err
 		}
-		if at != nil {
-			out, err = explainPast(tx, row, *at)
+		var m momentOf
+		if past {
+			m, err = pastOf(tx, row, out.At)
 		} else {
-			out, err = explainNow(tx, row)
+			m, err = presentOf(tx, row)
+		}
+		if err != nil {
+			return err
+		}
+		if m.unknown {
+			out.Items, out.Note = []Explanation{}, m.note
+			return nil
+		}
+		out.Items = slices.DeleteFunc(m.explain(), func(e Explanation) bool {
+			return target != "" && e.Target != target || group != "" && e.Group != group
+		})
+		out.Note = m.note
+		if target != "" && !slices.ContainsFunc(out.Items, func(e Explanation) bool { return e.Role != "" || len(e.Because) > 0 }) {
+			out.Missing, err = a.whyNot(tx, m, target, group)
 		}
 		return err
 	})
-	out = slices.DeleteFunc(out, func(e Explanation) bool {
-		return q.Get("target") != "" && e.Target != q.Get("target") || q.Get("group") != "" && e.Group != q.Get("group")
-	})
-	return list(out, ""), err
+	out.Items = list(out.Items, "").Items
+	return out, err
 }
 
-func parseMoment(text string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, model.Fail(model.Invalid, "at must be a date or an RFC 3339 time: 2026-11-22 or 2026-11-22T10:00:00Z", nil)
-}
-
-// explainNow reads the reasons kept with each account: one line for each
-// entitlement and role.
-func explainNow(tx *store.Tx, row store.IdentityRow) ([]Explanation, error) {
-	grants, err := tx.Grants([]string{row.ID})
-	if err != nil {
-		return nil, err
-	}
-	accounts, err := tx.AccountsOf([]string{row.ID})
-	if err != nil {
-		return nil, err
-	}
-	var out []Explanation
-	for _, acc := range accounts {
-		if acc.Desired == nil {
-			continue
-		}
+// explain says of each entitlement that is due, by role, why; and of each that is not
+// due and still there, that it is.
+func (m momentOf) explain() (out []Explanation) {
+	for _, acc := range m.accounts {
 		for group, reasons := range acc.Because {
+			if acc.Desired == nil {
+				break
+			}
 			for role, list := range byRole(reasons) {
-				e := Explanation{Identity: row.ID, UserName: row.Name, Role: role, Target: acc.Target, Group: group, State: acc.State,
-					LastError: acc.LastError, VerifiedAt: acc.VerifiedAt, Because: views(list)}
-				fillGrant(&e, grants[row.ID])
+				e := m.entitlement(acc, group)
+				e.Role, e.Because = role, m.views(list)
+				m.fill(&e, list)
 				out = append(out, e)
 			}
 		}
+		out = append(out, m.leftovers(acc)...)
 	}
 	sortExplanations(out)
-	return out, nil
+	return out
+}
+
+func (m momentOf) entitlement(acc store.AccountHistory, group string) Explanation {
+	e := Explanation{Identity: m.row.ID, UserName: m.doc.Name, Target: acc.Target, Group: group, State: acc.State, LastError: acc.LastError,
+		VerifiedAt: acc.VerifiedAt, Because: []BecauseView{}}
+	e.AtTarget = acc.Applied != nil && (group == "" || slices.Contains(acc.Applied.Groups, group))
+	e.Inactive = acc.Desired != nil && !acc.Desired.Active
+	return e
+}
+
+// leftovers are what the target holds though it is not due.
+func (m momentOf) leftovers(acc store.AccountHistory) (out []Explanation) {
+	if acc.Applied == nil || !acc.Applied.Active {
+		return nil
+	}
+	note := "not due any more and still there"
+	if acc.State == model.StateHeld {
+		note += ": held, " + acc.LastError
+	}
+	if acc.Desired == nil {
+		e := m.entitlement(acc, "")
+		e.Note = note
+		out = append(out, e)
+	}
+	for _, group := range acc.Applied.Groups {
+		if acc.Desired == nil || !slices.Contains(acc.Desired.Groups, group) {
+			e := m.entitlement(acc, group)
+			e.Note = note
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // byRole groups reasons by the role that carries the entitlement: the end of the
@@ -120,46 +192,63 @@ func byRole(reasons []model.Reason) map[string][]model.Reason {
 	return out
 }
 
-// explainPast rebuilds the entitlements of a moment from the grants of that time
-// and the configuration that was active.
-func explainPast(tx *store.Tx, row store.IdentityRow, at time.Time) ([]Explanation, error) {
-	grants, err := tx.GrantsAt([]string{row.ID}, at)
-	if err != nil {
-		return nil, err
-	}
-	v, ok, err := tx.ConfigAt(at)
-	if err != nil || !ok {
-		return nil, err
-	}
-	snap, err := hub.Compile(v.Version, "configuration", []byte(v.Body), nil)
-	if err != nil {
-		return nil, err
-	}
-	var out []Explanation
-	for _, g := range grants[row.ID] {
-		for _, ent := range snap.Policy.Entitlements(g.Role) {
-			e := Explanation{Identity: row.ID, UserName: row.Name, Role: g.Role, Target: ent.Target, Group: ent.Group, Because: views(g.Because)}
-			fillGrant(&e, []model.Grant{g})
-			out = append(out, e)
-		}
-	}
-	sortExplanations(out)
-	return out, nil
-}
-
-func fillGrant(e *Explanation, grants []model.Grant) {
-	for _, g := range grants {
+// fill adds what is known of the role's grant, and of the request and the exception
+// behind it.
+func (m momentOf) fill(e *Explanation, reasons []model.Reason) {
+	for _, g := range m.doc.Grants {
 		if g.Role == e.Role {
 			from := g.From
 			e.From, e.Until, e.ApprovedBy = &from, g.Until, g.ApprovedBy
 		}
 	}
+	for _, r := range reasons {
+		e.HandOver = e.HandOver || r.HandOver
+		if q, ok := m.requests[r.Request]; ok && r.Request != "" {
+			e.Request = m.asked(q)
+			if by := strings.Join(q.ApprovedBy(), ", "); e.ApprovedBy == "" {
+				e.ApprovedBy = by
+			}
+			if q.Review != nil {
+				e.NextReview = &q.Review.Due
+			}
+			if e.Until == nil {
+				e.Until = q.Until
+			}
+		}
+		if x, ok := m.exceptions[r.Exception]; ok && r.Exception != "" {
+			e.Exception = &x
+			if e.NextReview == nil {
+				e.NextReview = &x.Until
+			}
+		}
+	}
 }
 
-func views(list []model.Reason) []BecauseView {
+func (m momentOf) asked(q model.Request) *AskedView {
+	v := &AskedView{ID: q.ID, Origin: q.Origin, AskedBy: q.Actor, Reason: q.Reason, At: q.Created, Decisions: []DecisionView{}}
+	for _, s := range q.Steps {
+		for _, d := range s.Decisions {
+			if d.At.After(m.at) {
+				continue
+			}
+			v.Decisions = append(v.Decisions, DecisionView{By: d.Actor, For: d.For, DeputyOf: d.Deputy, Override: d.Override, Approve: d.Approve, Reason: d.Reason, At: d.At})
+		}
+	}
+	return v
+}
+
+func (m momentOf) views(list []model.Reason) []BecauseView {
 	out := make([]BecauseView, len(list))
 	for i, r := range list {
-		out[i] = BecauseView{r, policy.ReasonText(r)}
+		out[i] = BecauseView{Reason: r, Text: policy.ReasonText(r)}
+		for _, source := range r.Sources {
+			if at, ok := m.doc.Pushed[source]; ok {
+				if out[i].Pushed == nil {
+					out[i].Pushed = map[string]string{}
+				}
+				out[i].Pushed[source] = at
+			}
+		}
 	}
 	return out
 }
@@ -168,28 +257,4 @@ func sortExplanations(list []Explanation) {
 	sort.Slice(list, func(i, j int) bool {
 		return strings.Join([]string{list[i].Target, list[i].Group, list[i].Role}, "\x00") < strings.Join([]string{list[j].Target, list[j].Group, list[j].Role}, "\x00")
 	})
-}
-
-// AuditAnswer says whether the audit chain holds.
-type AuditAnswer struct {
-	Checked int64              `json:"checked"`
-	Faults  []store.AuditFault `json:"faults"`
-}
-
-func (a *API) verifyAudit(r *http.Request, _ Caller) (any, error) {
-	n, faults, err := a.Hub.Store.VerifyAudit(r.Context())
-	if faults == nil {
-		faults = []store.AuditFault{}
-	}
-	return AuditAnswer{n, faults}, err
-}
-
-func (a *API) audit(r *http.Request, _ Caller) (any, error) {
-	limit, err := limitOf(r)
-	if err != nil {
-		return nil, err
-	}
-	q := r.URL.Query()
-	entries, next, err := a.Hub.Store.AuditPage(r.Context(), store.AuditFilter{Identity: q.Get("identity"), After: q.Get("cursor"), Limit: limit})
-	return list(entries, next), err
 }

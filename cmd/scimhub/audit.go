@@ -6,13 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/model/store"
 )
 
 func auditCommand(c *client) *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Read and verify the audit trail", Args: cobra.NoArgs, RunE: needsSub}
-	cmd.AddCommand(auditList(c), auditVerify(c))
+	cmd := &cobra.Command{Use: "audit", Short: "Read, export and verify the audit trail", Args: cobra.NoArgs, RunE: needsSub}
+	cmd.AddCommand(auditList(c), auditVerify(c), auditExport(c), auditCheckpoint(c))
 	return cmd
 }
 
@@ -43,31 +42,5 @@ func auditList(c *client) *cobra.Command {
 	cmd.Flags().StringVar(&identity, "identity", "", "only entries about the person with this id")
 	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
 	cmd.Flags().StringVar(&limit, "limit", "100", "entries on a page, at most 1000")
-	return cmd
-}
-
-func auditVerify(c *client) *cobra.Command {
-	var o output
-	cmd := &cobra.Command{
-		Use: "verify", Short: "Check the hash chain of the audit trail", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer admin.AuditAnswer
-			if err := c.call(cmd.Context(), "GET", "/audit/verify", nil, &answer); err != nil {
-				return err
-			}
-			err := o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-				for _, f := range answer.Faults {
-					fmt.Fprintf(w, "lane %d entry %d: %s\n", f.Lane, f.Seq, f.Message)
-				}
-				_, err := fmt.Fprintf(w, "%d entries checked, %d faults\n", answer.Checked, len(answer.Faults))
-				return err
-			})
-			if err == nil && len(answer.Faults) > 0 {
-				return exitCode{code: exitDiffers}
-			}
-			return err
-		},
-	}
-	o.flag(cmd)
 	return cmd
 }

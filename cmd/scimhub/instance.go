@@ -41,6 +41,7 @@ type instance struct {
 	sources  *sourceAccess
 	tls      *tlsFiles // nil: plain HTTP
 	refusals *hub.Refusals
+	keeper   *hub.Keeper // of the audit trail
 	admins   *admin.Tokens
 	metrics  *metrics
 	local    local
@@ -120,6 +121,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.sources = newSourceAccess(i.store, i.metrics)
 	i.admins.Slowly = i.sources.Slowly
 	i.refusals = hub.NewRefusals(i.store, o.Log)
+	i.keeper = &hub.Keeper{Hub: i.hub}
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
@@ -204,6 +206,7 @@ func (i *instance) run(ctx context.Context) error {
 	})
 	workers.Go(func() { i.followConfig(work) })
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
+	workers.Go(func() { i.keeper.Run(work) })
 	workers.Go(func() { i.hub.KeepIndexed(work) })
 	workers.Go(func() { i.deviations.Run(work) })
 	failed := make(chan error, 1)
@@ -222,6 +225,7 @@ func (i *instance) run(ctx context.Context) error {
 	}
 	stopWork()
 	workers.Wait()
+	i.keeper.Stop(ctx)
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
