@@ -124,20 +124,3 @@ func holds(args ...any) (any, error) {
 	}
 	return a.ask(name), nil
 }
-
-// Casbin gives the policy in Casbin's own form: the model, and the rows as CSV.
-// The conditions that the rows name are in comments above them.
-func (e *Engine) Casbin() (modelText, policyCSV string) {
-	p, g := rows(e.doc)
-	var b strings.Builder
-	for _, row := range p {
-		for line := range strings.Lines(e.conditions[e.index[row[1]]].text) {
-			fmt.Fprintf(&b, "# %s: %s\n", row[1], strings.TrimRight(line, "\r\n"))
-		}
-		fmt.Fprintf(&b, "p, %s\n", strings.Join(row, ", "))
-	}
-	for _, row := range g {
-		fmt.Fprintf(&b, "g, %s\n", strings.Join(row, ", "))
-	}
-	return modelConf, b.String()
-}

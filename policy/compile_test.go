@@ -1,14 +1,9 @@
 package policy_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/casbin/casbin/v2"
-	casbinmodel "github.com/casbin/casbin/v2/model"
-	fileadapter "github.com/casbin/casbin/v2/persist/file-adapter"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scimhub/scimhub/model/config"
@@ -72,56 +67,6 @@ hub.yaml:23:53: targets.t.user['emails[type eq "work"].value']: there is no attr
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-// TestCasbinExport reads the export back with Casbin itself.
-func TestCasbinExport(t *testing.T) {
-	t.Parallel()
-	e := compile(t, `
-roles:
-  employee: {when: user.active}
-  engineer:
-    when: |
-      user.title == "Dev" &&
-        user.active
-    deny: '"bad" in user.groups'
-    inherits: [employee]
-`)
-	model, csv := e.Casbin()
-	want := `# employee.when: user.active
-p, employee, employee.when, allow
-# engineer.when: user.title == "Dev" &&
-# engineer.when:   user.active
-p, engineer, engineer.when, allow
-# engineer.deny: "bad" in user.groups
-p, engineer, engineer.deny, deny
-g, engineer, employee
-`
-	if diff := cmp.Diff(want, csv); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	file := filepath.Join(t.TempDir(), "policy.csv")
-	if err := os.WriteFile(file, []byte(csv), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m, err := casbinmodel.NewModelFromString(model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	enforcer, err := casbin.NewEnforcer(m, fileadapter.NewAdapter(file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := enforcer.GetPolicy()
-	if err != nil || len(rows) != 3 {
-		t.Fatalf("%d rows, %v", len(rows), err)
-	}
-	enforcer.AddFunction("holds", func(args ...any) (any, error) { return args[1] == args[0], nil })
-	for who, want := range map[string]bool{"employee.when": true, "engineer.when": true, "engineer.deny": false, "none": false} {
-		if got, err := enforcer.Enforce(who); err != nil || got != want {
-			t.Errorf("%s: %v, %v", who, got, err)
-		}
 	}
 }
 
