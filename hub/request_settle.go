@@ -46,14 +46,19 @@ func settleRequests(doc *config.Document, k Known, identity model.Identity, stag
 // settle brings one request to the present.
 func (s *settledRequests) settle(before model.Request) {
 	c := requestCase{Request: before.Clone(), env: s.env}
-	for range settleLimit { // what comes about now may bring about more
+	c.settleAll()
+	s.keep(before, c)
+}
+
+// settleAll settles until nothing more comes about.
+func (c *requestCase) settleAll() {
+	for range settleLimit {
 		last := c.Clone()
 		c.settle()
 		if sameRequest(last, c.Request) {
-			break
+			return
 		}
 	}
-	s.keep(before, c)
 }
 
 // settleLimit bounds the steps that one moment may bring about.

@@ -22,6 +22,9 @@ type RequestFilter struct {
 	Seen []string
 }
 
+// AnybodyAsked, alone in RequestFilter.Asked, finds all that waits, whoever is asked.
+const AnybodyAsked = "*"
+
 // Requests lists requests, the newest first, after the id that the previous page
 // ended with. next is empty on the last page.
 func (t *Tx) Requests(f RequestFilter, after string, limit int) (out []model.Request, next string, err error) {
@@ -41,7 +44,10 @@ func (t *Tx) Requests(f RequestFilter, after string, limit int) (out []model.Req
 		l := list(len(f.Concerns))
 		add(`(identity_id IN `+l+` OR asked_by IN `+l+`)`, append(anys(f.Concerns), anys(f.Concerns)...)...)
 	}
-	if len(f.Asked) > 0 {
+	switch {
+	case len(f.Asked) == 1 && f.Asked[0] == AnybodyAsked:
+		add(`(state = 'pending' OR id IN (SELECT request_id FROM request_asked))`)
+	case len(f.Asked) > 0:
 		add(`id IN (SELECT request_id FROM request_asked WHERE asked IN `+list(len(f.Asked))+`)`, anys(f.Asked)...)
 	}
 	if len(f.Seen) > 0 {

@@ -1,0 +1,66 @@
+package hub
+
+import (
+	"fmt"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// Who asks for something, or answers.
+type Who struct {
+	Name     string // of the credential
+	Person   string // userName or id of whom it acts for; empty: nobody
+	Operator bool   // may ask, revoke and name deputies for anybody
+	Override bool   // may answer in the place of whoever is asked
+}
+
+// asker is Who with the person found.
+type asker struct {
+	id, name           string // of the person; without one the name is that of the credential
+	operator, override bool
+	credential         string
+}
+
+// actor is who asks, as the audit trail names them.
+func (a asker) actor() string {
+	if a.id == "" {
+		return a.credential
+	}
+	return "person " + a.name
+}
+
+// acting finds the person for whom a credential acts, who must still be here.
+func acting(tx *store.Tx, by Who) (asker, error) {
+	a := asker{name: by.Name, credential: by.Name, operator: by.Operator, override: by.Override}
+	if by.Person == "" {
+		if !by.Operator && !by.Override {
+			return a, model.Fail(model.Forbidden, fmt.Sprintf("the token %s acts for nobody: give it a person in admin.tokens", by.Name), nil)
+		}
+		return a, nil
+	}
+	row, err := tx.FindIdentity(by.Person)
+	if err != nil {
+		if model.CodeOf(err) == model.Internal {
+			return a, err
+		}
+		return a, model.Fail(model.Forbidden, fmt.Sprintf("the token %s acts for %q, who is not known", by.Name, by.Person), err)
+	}
+	if row.Stage != model.Active && row.Stage != model.Leave {
+		return a, model.Fail(model.Forbidden, fmt.Sprintf("the token %s acts for %s, who %s", by.Name, row.Name, stageWords(row.Stage)), nil)
+	}
+	a.id, a.name = row.ID, row.Name
+	return a, nil
+}
+
+// personFor finds who a role is asked for; whoever asks, where nobody is named.
+func personFor(tx *store.Tx, me asker, name string) (string, error) {
+	if name == "" {
+		if me.id == "" {
+			return "", model.Fail(model.Invalid, "for is missing: who is to hold the role", nil)
+		}
+		return me.id, nil
+	}
+	row, err := tx.FindIdentity(name)
+	return row.ID, err
+}
