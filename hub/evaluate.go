@@ -63,6 +63,9 @@ func (h *Hub) EvaluateBatch(ctx context.Context) (int, error) {
 }
 
 func (h *Hub) evaluateMarked(ctx context.Context, snap *Snapshot) (int, error) {
+	if err := h.watchClock(ctx); err != nil {
+		return 0, err
+	}
 	if _, err := h.Store.MarkTimed(ctx, batchSize); err != nil {
 		return 0, fmt.Errorf("timed marks: %w", err)
 	}

@@ -1,0 +1,106 @@
+package hub
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// sameNumber is how many people of one number are looked at again when it is given
+// or taken: enough for two to become one and one two.
+const sameNumber = 10
+
+// saveFound stores the findings of a decision and whatever of it makes those of
+// others differ, and ends exceptions whose time has come.
+func saveFound(tx *store.Tx, d Decision, k Known) ([]store.AuditEntry, error) {
+	if !slices.Equal(d.texts(), k.Row.Findings) {
+		if err := tx.SetFindings(d.Identity.ID, d.Findings); err != nil {
+			return nil, err
+		}
+	}
+	if k.Row.Number != d.Number {
+		if err := markNumbered(tx, d.Identity.ID, k.Row.Number, d.Number); err != nil {
+			return nil, err
+		}
+	}
+	if here(k.Row.Stage) != here(d.Stage) && k.Row.Stage != "" {
+		people, err := tx.ExceptionsOwned(d.Identity.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.Mark(false, people...); err != nil {
+			return nil, err
+		}
+	}
+	return endExceptions(tx, k)
+}
+
+// here reports whether somebody of the stage can answer for an exception.
+func here(s model.Stage) bool { return s == model.Active || s == model.Leave }
+
+// markNumbered marks those who have a number that somebody no longer has, or has
+// from now on, too; and that person, who was evaluated without knowing of them.
+func markNumbered(tx *store.Tx, id, before, after string) error {
+	var people []string
+	for _, number := range []string{before, after} {
+		if number == "" {
+			continue
+		}
+		others, err := tx.Numbered(number, sameNumber)
+		if err != nil {
+			return err
+		}
+		people = append(people, others...)
+	}
+	people = slices.DeleteFunc(people, func(other string) bool { return other == id })
+	if len(people) == 0 {
+		return nil
+	}
+	people = append(people, id)
+	slices.Sort(people)
+	return tx.Mark(false, slices.Compact(people)...)
+}
+
+// endExceptions notes that exceptions have come to their end.
+func endExceptions(tx *store.Tx, k Known) (entries []store.AuditEntry, err error) {
+	for _, e := range k.Exceptions {
+		if e.EndedAt != nil || tx.Now.Before(e.Until) {
+			continue
+		}
+		ended, err := tx.EndException(e.ID, "hub", e.Until)
+		if err != nil {
+			return nil, err
+		}
+		if !ended {
+			continue
+		}
+		entry, err := exceptionEvent(tx, "hub", "exception.ended", e, "its time has come")
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// exceptionEvent adds to the person's timeline what became of an exception, and
+// gives the audit entry of it.
+func exceptionEvent(tx *store.Tx, actor, action string, e model.Exception, why string) (store.AuditEntry, error) {
+	data := map[string]any{"id": e.ID, "roles": e.Roles, "owner": e.Owner, "reason": e.Reason, "from": e.From, "until": e.Until}
+	if e.Request != "" {
+		data["request"] = e.Request
+	}
+	if why != "" {
+		data["why"] = why
+	}
+	body, err := json.Marshal(data)
+	if err != nil {
+		return store.AuditEntry{}, err
+	}
+	if err := tx.AddEvent(store.Event{Type: action, Identity: e.Identity, Data: data}); err != nil {
+		return store.AuditEntry{}, err
+	}
+	return store.AuditEntry{Actor: actor, Action: action, Object: "exception/" + e.ID, Identity: e.Identity, Data: body}, nil
+}
