@@ -38,6 +38,8 @@ type API struct {
 	// TokensChanged puts the stored tokens of sources in force in this process; may
 	// be nil where there are none.
 	TokensChanged func(context.Context) error
+	// Refused notes what was refused in the audit trail; may be nil. It must not block.
+	Refused func(hub.APIRefusal)
 }
 
 // Version says which program answers.
@@ -71,7 +73,7 @@ type route struct {
 // routes is the whole API; who may do what stands beside each address and nowhere else.
 func (a *API) routes() []route {
 	return slices.Concat(a.coreRoutes(), a.linkRoutes(), a.requestRoutes(), a.conflictRoutes(), a.findingRoutes(),
-		a.versionRoutes(), a.historyRoutes(), a.importRoutes(), a.lifecycleRoutes())
+		a.versionRoutes(), a.historyRoutes(), a.importRoutes(), a.lifecycleRoutes(), a.policyRoutes())
 }
 
 func (a *API) coreRoutes() []route {
@@ -155,6 +157,7 @@ func (a *API) handler(rt route) http.Handler {
 				level = slog.LevelDebug
 			}
 			a.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
+			a.refused(r, rt, caller, err)
 			writeProblem(w, err)
 			return
 		}
@@ -168,6 +171,7 @@ func (a *API) handler(rt route) http.Handler {
 			if model.CodeOf(err) == model.Internal {
 				a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 			}
+			a.refused(r, rt, caller, err)
 			writeProblem(w, err)
 			return
 		}

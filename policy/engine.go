@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"github.com/casbin/casbin/v2"
@@ -37,6 +38,7 @@ type Engine struct {
 	mirrors    map[string][]scim.Filter // target -> filters over source groups
 	leave      *expression              // nil: nobody is on leave by rule
 	relied     []relied                 // sorted by attribute
+	export     func() (*Export, error)  // for Casbin, made when it is first asked for
 }
 
 // role is a role with its names resolved to places.
@@ -94,6 +96,7 @@ func Compile(version int64, doc *config.Document) (*Engine, []config.Fault) {
 		return nil, []config.Fault{doc.Fault("roles", err.Error())}
 	}
 	e.collectRelied()
+	e.export = sync.OnceValues(e.makeExport)
 	return e, nil
 }
 

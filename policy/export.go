@@ -57,7 +57,11 @@ func (x *Export) Subject(i model.Identity, asked []model.Request, present bool) 
 // for each way on which somebody comes to hold one there is a row of its own, with
 // the conditions of the whole way. A role with deny that inherits nothing needs only
 // a deny row.
-func (e *Engine) Casbin() (*Export, error) {
+//
+// An export is made once for an engine, and must not be changed.
+func (e *Engine) Casbin() (*Export, error) { return e.export() }
+
+func (e *Engine) makeExport() (*Export, error) {
 	t, err := newTranslator(e.language)
 	if err != nil {
 		return nil, err
