@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/scimhub/scimhub/model"
 )
 
@@ -105,7 +104,7 @@ func (t *Tx) AddHistory(identity string, d HistoryDoc) error {
 		return fmt.Errorf("history: %w", err)
 	}
 	now := micros(t.Now)
-	_, err = t.exec(`INSERT INTO identity_history (identity_id, at, doc) SELECT CAST(? AS text), x.at, CAST(? AS text) FROM (SELECT `+latest+`identity_history h WHERE h.identity_id = ?) AS at) x
+	_, err = t.exec(`INSERT INTO identity_history (identity_id, at, doc) SELECT CAST(? AS text), x.at, CAST(? AS text) FROM (SELECT `+latest+`identity_history h WHERE h.identity_id = ?) AS at) x WHERE TRUE
 ON CONFLICT (identity_id, at) DO UPDATE SET doc = excluded.doc`, identity, string(doc), now, now, identity)
 	return err
 }
