@@ -47,27 +47,29 @@ type IdentityRow struct {
 }
 
 type identityRow struct {
-	ID          string `gorm:"primaryKey"`
-	Name        string
-	Key         string
-	Stage       string
-	UserDoc     string
-	Origin      string
-	Version     int64
-	CreatedAt   int64 `gorm:"autoCreateTime:false"`
-	EvaluatedAt *int64
-	NextAt      *int64
-	LeftAt      *int64
-	LeftSource  string
-	OverGuard   bool
-	LeftPlanned bool
-	EndsAt      *int64
-	EndsKnownAt *int64
-	ErasedAt    *int64
-	Findings    string
-	MergedInto  string
-	Number      string
-	HistoryHash string
+	ID           string `gorm:"primaryKey"`
+	Name         string
+	Key          string
+	Stage        string
+	UserDoc      string
+	Origin       string
+	Version      int64
+	CreatedAt    int64 `gorm:"autoCreateTime:false"`
+	EvaluatedAt  *int64
+	NextAt       *int64
+	LeftAt       *int64
+	LeftSource   string
+	OverGuard    bool
+	LeftPlanned  bool
+	EndsAt       *int64
+	EndsKnownAt  *int64
+	ErasedAt     *int64
+	Findings     string
+	MergedInto   string
+	ManagerID    string // of managers.go
+	ManagerNamed string
+	Number       string
+	HistoryHash  string
 }
 
 func (identityRow) TableName() string { return "identities" }
