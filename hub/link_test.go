@@ -158,6 +158,7 @@ func TestNewStaysNew(t *testing.T) {
 		if open := w.openCases(); len(open) > 0 || w.identityOf(r) != p {
 			w.t.Errorf("asked again: %+v", open)
 		}
+		w.evaluate()
 		w.remove("third", w.user, r)
 		w.evaluate()
 		if r, again := w.pushed("third", "renamed", "emails", mail("shared@x")); again != p || len(w.openCases()) > 0 {

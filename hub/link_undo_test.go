@@ -44,6 +44,7 @@ func TestUnlinkUndoesALink(t *testing.T) {
 		if w.identityOf(rp) != p || len(w.openCases()) > 0 {
 			w.t.Errorf("linked again, or asked: %v", w.openCases())
 		}
+		w.evaluate()
 		w.remove("okta", w.user, rp)
 		rp, again := w.pushed("okta", "ada")
 		if again != p {
@@ -129,7 +130,7 @@ func TestChangedResourceIsMatchedAgain(t *testing.T) {
 		}
 		used, u := w.pushed("third", "used")
 		w.evaluate()
-		w.patchAs("third", used, `[{"op":"add","path":"emails","value":[{"type":"work","value":"bob@x"}]}]`)
+		w.patchAs("third", used, `[{"op":"replace","path":"emails","value":[{"type":"work","value":"bob@x"}]}]`)
 		w.evaluate()
 		open := w.openCases()
 		if len(open) != 1 || open[0].Blocks || !slices.Equal(open[0].Candidates, []string{other}) || open[0].Identity != u {
@@ -138,7 +139,7 @@ func TestChangedResourceIsMatchedAgain(t *testing.T) {
 		if s := w.state(u); len(s.roles) != 1 || len(s.row.Findings) != 1 || s.accounts["chat"].Desired == nil {
 			w.t.Errorf("who is asked about has lost something: %+v", s)
 		}
-		w.patchAs("third", used, `[{"op":"add","path":"emails","value":[{"type":"work","value":"used@x"}]}]`)
+		w.patchAs("third", used, `[{"op":"replace","path":"emails","value":[{"type":"work","value":"used@x"}]}]`)
 		w.evaluate()
 		if open := w.openCases(); len(open) > 0 || len(w.state(u).row.Findings) > 0 {
 			w.t.Errorf("nobody else matches any more: %+v", open)
