@@ -34,6 +34,11 @@ func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.Identi
 	}
 	left, people, err := tx.Left(source.Name, m.MarkedAt.Add(-source.Guard.Window))
 	next.OverGuard = left+1 > source.Guard.Limit(people)
+	if err != nil || !next.OverGuard {
+		return next, err
+	}
+	released, err := tx.Released(source.Name, m.MarkedAt) // with the import that said so
+	next.OverGuard = !released
 	return next, err
 }
 
