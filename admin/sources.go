@@ -20,6 +20,7 @@ type SourceView struct {
 	// Deviations is what it sends that only its dialect lets pass, the most frequent
 	// first.
 	Deviations []DeviationView `json:"deviations"`
+	Held       *HeldLeavers    `json:"held,omitempty"` // absent: nobody is held
 }
 
 // DeviationView is one kind of deviation.
@@ -55,6 +56,9 @@ func (a *API) viewSource(ctx context.Context, s config.Source) (SourceView, erro
 	v := SourceView{Name: s.Name, Dialect: s.Dialect, Deviations: []DeviationView{}}
 	var err error
 	if v.Resources, err = a.Hub.Store.ResourceCounts(ctx, s.Name); err != nil {
+		return v, err
+	}
+	if v.Held, err = a.heldLeavers(ctx, s.Name); err != nil {
 		return v, err
 	}
 	seen, err := a.Hub.Store.Deviations(ctx, s.Name)

@@ -17,7 +17,7 @@ import (
 
 func sourceCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "source", Short: "Look at sources, and at what they send that is not standard", Args: cobra.NoArgs, RunE: needsSub}
-	cmd.AddCommand(sourceList(c), sourceShow(c))
+	cmd.AddCommand(sourceList(c), sourceShow(c), sourceRelease(c))
 	return cmd
 }
 
@@ -62,6 +62,11 @@ func sourceShow(c *client) *cobra.Command {
 func printSource(w io.Writer, s admin.SourceView) error {
 	if _, err := fmt.Fprintf(w, "%s: dialect %s, %s\n", s.Name, s.Dialect, counted(s.Resources)); err != nil {
 		return err
+	}
+	if s.Held != nil {
+		if err := printHeld(w, s.Name, *s.Held); err != nil {
+			return err
+		}
 	}
 	if len(s.Deviations) == 0 {
 		_, err := fmt.Fprintln(w, "no deviations seen")
