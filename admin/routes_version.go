@@ -7,5 +7,6 @@ func (a *API) versionRoutes() []route {
 		{"GET", "/config/versions/{version}", readers, a.configVersion},
 		{"GET", "/config/diff", readers, a.diffConfig},
 		{"POST", "/config/rollback", admins, a.rollBack},
+		{"GET", "/export/identities", readers, a.exportPeople},
 	}
 }

@@ -16,21 +16,25 @@ import (
 
 func planCommand(c *client) *cobra.Command {
 	var o output
-	var path, target, failOn string
+	var path, target, failOn, people string
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what would change, without changing anything",
 		Long: `Works out what every target would change: under the active configuration, or
 under a new one with --config. Exit code 0: nothing; 2: changes; 3: more than
 --fail-on allows.`,
-		Example: "  scimhub plan --config new.yaml --fail-on 'removals>20'",
+		Example: "  scimhub plan --config new.yaml --fail-on 'removals>20 || findings>0'\n  scimhub plan --config new.yaml --people people.jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			limits, err := parseFailOn(failOn)
 			if err != nil {
 				return usageError{err}
 			}
-			answer, err := askPlan(cmd.Context(), c, path, target)
+			ask := func() (admin.PlanAnswer, error) { return askPlan(cmd.Context(), c, path, target) }
+			if people != "" {
+				ask = func() (admin.PlanAnswer, error) { return planOffline(path, people, target) }
+			}
+			answer, err := ask()
 			if err != nil {
 				return err
 			}
@@ -49,6 +53,7 @@ under a new one with --config. Exit code 0: nothing; 2: changes; 3: more than
 	o.flag(cmd)
 	cmd.Flags().StringVarP(&path, "config", "c", "", "a new configuration (default: the active one)")
 	cmd.Flags().StringVar(&target, "target", "", "only this target")
+	cmd.Flags().StringVar(&people, "people", "", "without a hub: people from this file, which scimhub identity export writes")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 3 where a condition holds: 'removals>20 || findings>0'; of removals, additions, gained, lost, held, findings, people")
 	return cmd
 }
