@@ -49,11 +49,11 @@ func (w *world) made(identity, target, remote string) {
 	}
 }
 
-func ops() hub.Actor { return hub.Actor{Name: "ops"} }
+func desk() hub.Actor { return hub.Actor{Name: "ops"} }
 
 func (w *world) link(person, to string) hub.Linked {
 	w.t.Helper()
-	out, err := w.Link(w.t.Context(), ops(), person, to, false)
+	out, err := w.Link(w.t.Context(), desk(), person, to, false)
 	if err != nil {
 		w.t.Fatalf("link %s to %s: %v", person, to, err)
 	}
@@ -63,7 +63,7 @@ func (w *world) link(person, to string) hub.Linked {
 
 func (w *world) unlink(person, source, resource string) hub.Linked {
 	w.t.Helper()
-	out, err := w.Unlink(w.t.Context(), ops(), person, source, resource)
+	out, err := w.Unlink(w.t.Context(), desk(), person, source, resource)
 	if err != nil {
 		w.t.Fatalf("unlink %s/%s of %s: %v", source, resource, person, err)
 	}
@@ -114,7 +114,7 @@ func TestAmbiguousGetsNothing(t *testing.T) {
 		if !slices.Equal(open[1].Candidates, []string{one, two, p3}) {
 			w.t.Errorf("the fourth could be %v", open[1].Candidates)
 		}
-		if _, err := w.Link(w.t.Context(), ops(), one, p3, false); model.CodeOf(err) != model.Conflict {
+		if _, err := w.Link(w.t.Context(), desk(), one, p3, false); model.CodeOf(err) != model.Conflict {
 			w.t.Errorf("a known person was linked to one who waits: %v", err)
 		}
 		w.link(p3, one)
@@ -124,14 +124,14 @@ func TestAmbiguousGetsNothing(t *testing.T) {
 		if open = w.openCases(); len(open) != 1 || !slices.Equal(open[0].Candidates, []string{one, two}) {
 			w.t.Fatalf("cases %+v", open)
 		}
-		if _, err := w.DecideNew(w.t.Context(), ops(), p4); err != nil {
+		if _, err := w.DecideNew(w.t.Context(), desk(), p4); err != nil {
 			w.t.Fatal(err)
 		}
 		w.evaluate()
 		if s := w.state(p4); len(s.roles) != 1 || len(s.accounts) != 2 || len(s.row.Findings) > 0 || len(w.openCases()) > 0 {
 			w.t.Errorf("decided to be somebody new: %+v", s)
 		}
-		if _, err := w.DecideNew(w.t.Context(), ops(), p4); model.CodeOf(err) != model.Conflict {
+		if _, err := w.DecideNew(w.t.Context(), desk(), p4); model.CodeOf(err) != model.Conflict {
 			w.t.Errorf("decided twice: %v", err)
 		}
 		decided, _, err := w.Store.Cases(w.t.Context(), true, "", 100)
@@ -148,7 +148,7 @@ func TestNewStaysNew(t *testing.T) {
 		w.pushed("hr", "one", "emails", mail("shared@x"))
 		w.pushed("hr", "two", "emails", mail("shared@x"))
 		r, p := w.pushed("third", "three", "emails", mail("shared@x"))
-		if _, err := w.DecideNew(w.t.Context(), ops(), p); err != nil {
+		if _, err := w.DecideNew(w.t.Context(), desk(), p); err != nil {
 			w.t.Fatal(err)
 		}
 		w.evaluate()
@@ -249,17 +249,17 @@ func TestLinkRefusals(t *testing.T) {
 			code  model.Code
 			words string
 		}{
-			{"oneself", func() error { _, err := w.Link(ctxOf(w), ops(), a, "A", false); return err }, model.Invalid, "nothing to link"},
-			{"to nobody", func() error { _, err := w.Link(ctxOf(w), ops(), a, "nobody", false); return err }, model.NotFound, `"nobody"`},
-			{"nobody", func() error { _, err := w.Link(ctxOf(w), ops(), "nobody", a, false); return err }, model.NotFound, `"nobody"`},
-			{"to erased", func() error { _, err := w.Link(ctxOf(w), ops(), a, erased, false); return err }, model.Conflict, "erased"},
-			{"to merged", func() error { _, err := w.Link(ctxOf(w), ops(), o, gone, false); return err }, model.Conflict, a},
-			{"merged", func() error { _, err := w.Link(ctxOf(w), ops(), gone, o, false); return err }, model.Conflict, a},
-			{"two of a source", func() error { _, err := w.Link(ctxOf(w), ops(), a, b, false); return err }, model.Refused, "source hr"},
-			{"not theirs", func() error { _, err := w.Unlink(ctxOf(w), ops(), a, "hr", rb); return err }, model.Invalid, "none of the resources"},
-			{"no such source", func() error { _, err := w.Unlink(ctxOf(w), ops(), a, "okta", ""); return err }, model.Invalid, "okta"},
-			{"the only one", func() error { _, err := w.Unlink(ctxOf(w), ops(), o, "okta", ro); return err }, model.Conflict, "only resource"},
-			{"no case", func() error { _, err := w.DecideNew(ctxOf(w), ops(), o); return err }, model.Conflict, "nothing is open"},
+			{"oneself", func() error { _, err := w.Link(ctxOf(w), desk(), a, "A", false); return err }, model.Invalid, "nothing to link"},
+			{"to nobody", func() error { _, err := w.Link(ctxOf(w), desk(), a, "nobody", false); return err }, model.NotFound, `"nobody"`},
+			{"nobody", func() error { _, err := w.Link(ctxOf(w), desk(), "nobody", a, false); return err }, model.NotFound, `"nobody"`},
+			{"to erased", func() error { _, err := w.Link(ctxOf(w), desk(), a, erased, false); return err }, model.Conflict, "erased"},
+			{"to merged", func() error { _, err := w.Link(ctxOf(w), desk(), o, gone, false); return err }, model.Conflict, a},
+			{"merged", func() error { _, err := w.Link(ctxOf(w), desk(), gone, o, false); return err }, model.Conflict, a},
+			{"two of a source", func() error { _, err := w.Link(ctxOf(w), desk(), a, b, false); return err }, model.Refused, "source hr"},
+			{"not theirs", func() error { _, err := w.Unlink(ctxOf(w), desk(), a, "hr", rb); return err }, model.Invalid, "none of the resources"},
+			{"no such source", func() error { _, err := w.Unlink(ctxOf(w), desk(), a, "okta", ""); return err }, model.Invalid, "okta"},
+			{"the only one", func() error { _, err := w.Unlink(ctxOf(w), desk(), o, "okta", ro); return err }, model.Conflict, "only resource"},
+			{"no case", func() error { _, err := w.DecideNew(ctxOf(w), desk(), o); return err }, model.Conflict, "nothing is open"},
 		} {
 			err := c.do()
 			if model.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.words) {
@@ -269,10 +269,10 @@ func TestLinkRefusals(t *testing.T) {
 		if after := w.counts(); after != before {
 			w.t.Errorf("refusals wrote: %v, before %v", after, before)
 		}
-		if _, err := w.Link(ctxOf(w), ops(), b, a, true); err != nil || w.identityOf(rb) != a {
+		if _, err := w.Link(ctxOf(w), desk(), b, a, true); err != nil || w.identityOf(rb) != a {
 			w.t.Errorf("by force: %v", err)
 		}
-		if _, err := w.Unlink(ctxOf(w), ops(), a, "hr", ""); model.CodeOf(err) != model.Invalid || !strings.Contains(err.Error(), rb) {
+		if _, err := w.Unlink(ctxOf(w), desk(), a, "hr", ""); model.CodeOf(err) != model.Invalid || !strings.Contains(err.Error(), rb) {
 			w.t.Errorf("which of two: %v", err)
 		}
 	})

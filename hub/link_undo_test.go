@@ -98,7 +98,7 @@ func TestUnlinkOfAMatch(t *testing.T) {
 		}
 		// And a chain: who was linked to somebody who was linked is that last one.
 		_, z := w.pushed("hr", "zoe")
-		if _, err := w.Link(w.t.Context(), ops(), q, z, true); err != nil {
+		if _, err := w.Link(w.t.Context(), desk(), q, z, true); err != nil {
 			w.t.Fatal(err)
 		}
 		w.evaluate()
@@ -199,18 +199,18 @@ func TestLinkingInAnyOrder(t *testing.T) {
 				ids := w.db.Strings(w.t, `SELECT id FROM identities ORDER BY id`)
 				if len(ids) > 1 {
 					p, q := ids[dice.IntN(len(ids))], ids[dice.IntN(len(ids))]
-					_, err := w.Link(w.t.Context(), ops(), p, q, dice.IntN(3) == 0)
+					_, err := w.Link(w.t.Context(), desk(), p, q, dice.IntN(3) == 0)
 					note("link %s to %s: %v", p, q, err)
 				}
 			case 6:
 				if len(live) > 0 {
 					r := live[dice.IntN(len(live))]
-					_, err := w.Unlink(w.t.Context(), ops(), w.identityOf(r.id), r.source, r.id)
+					_, err := w.Unlink(w.t.Context(), desk(), w.identityOf(r.id), r.source, r.id)
 					note("unlink %v: %v", r, err)
 				}
 			case 7:
 				for _, c := range w.openCases() {
-					_, err := w.DecideNew(w.t.Context(), ops(), c.Identity)
+					_, err := w.DecideNew(w.t.Context(), desk(), c.Identity)
 					note("new %s: %v", c.Identity, err)
 				}
 			}
