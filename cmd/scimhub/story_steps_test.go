@@ -30,6 +30,7 @@ func steps() []step {
 	add(`On (\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?)`, (*storyWorld).on)
 	add(`SOURCE pushes PERSON(?:: (.*))?`, (*storyWorld).push)
 	add(`SOURCE changes PERSON: (.*)`, (*storyWorld).change)
+	add(`SOURCE renames PERSON to PERSON`, (*storyWorld).rename)
 	add(`SOURCE deletes PERSON`, (*storyWorld).deletePerson)
 	add(`SOURCE puts PERSON in group (.*)`, func(w *storyWorld, a []string) error { return w.member(a[0], a[1], a[2], "add") })
 	add(`SOURCE takes PERSON out of group (.*)`, func(w *storyWorld, a []string) error { return w.member(a[0], a[1], a[2], "remove") })
@@ -38,6 +39,11 @@ func steps() []step {
 	add(`PERSON is nobody that the hub knows`, (*storyWorld).isUnknown)
 	add(`PERSON holds (.*)`, (*storyWorld).holds)
 	add(`at TARGET PERSON has an account(?: in (.*))?`, (*storyWorld).hasAccount)
+	add(`at TARGET PERSON has the account of before(?: in (.*))?`, (*storyWorld).sameAccount)
+	add(`at TARGET the account of PERSON has (\S+) (.*)`, (*storyWorld).accountHas)
+	add(`there are (\d+) people called PERSON`, (*storyWorld).peopleCalled)
+	add(`PERSON's (\S+) is (.*) from SOURCE`, (*storyWorld).factFrom)
+	add(`PERSON's (\S+) come from SOURCE`, func(w *storyWorld, a []string) error { return w.factFrom([]string{a[0], a[1], "", a[2]}) })
 	add(`at TARGET PERSON's account is inactive`, (*storyWorld).isInactive)
 	add(`at TARGET PERSON has no account`, (*storyWorld).hasNoAccount)
 	add(`PERSON's timeline says (.*)`, (*storyWorld).timeline)
@@ -83,13 +89,17 @@ func facts(w *storyWorld, source, text string) (map[string]any, error) {
 				id = value
 			}
 			extension(scim.URNEnterprise)["manager"] = map[string]any{"value": id}
-		case "start", "end", "leaveFrom", "leaveUntil", "status":
-			key := map[string]string{"start": "startDate", "end": "endDate"}[name]
+		case "start", "end", "last", "leaveFrom", "leaveUntil", "status":
+			key := map[string]string{"start": "startDate", "end": "endDate", "last": "lastDay"}[name]
 			if key == "" {
 				key = name
 			}
 			extension(employmentURN)[key] = value
 		case "email":
+			user["emails"] = ""
+			if value == "" {
+				break
+			}
 			user["emails"] = []any{map[string]any{"value": value, "type": "work", "primary": true}}
 		case "given", "family":
 			n, _ := user["name"].(map[string]any)
@@ -164,6 +174,87 @@ func (w *storyWorld) change(a []string) error {
 		return err
 	}
 	return w.settle()
+}
+
+func (w *storyWorld) rename(a []string) error {
+	if err := w.change([]string{a[0], a[1], "userName " + a[2]}); err != nil {
+		return err
+	}
+	w.ids[a[0]+"/"+a[2]] = w.ids[a[0]+"/"+a[1]]
+	return nil
+}
+
+// sameAccount claims that an account is the one that was there when it was first looked at.
+func (w *storyWorld) sameAccount(a []string) error {
+	if err := w.hasAccount(a); err != nil {
+		return err
+	}
+	v, err := w.identity(a[1])
+	if err != nil {
+		return err
+	}
+	var page struct{ Items []struct{ Action, Object string } }
+	if err := w.admin(http.MethodGet, "/audit?limit=1000&identity="+v.ID, nil, &page); err != nil {
+		return err
+	}
+	made := 0
+	for _, e := range page.Items {
+		if e.Action == "target.create" && e.Object == "target/"+a[0] {
+			made++
+		}
+	}
+	if made != 1 {
+		return fmt.Errorf("an account was made %d times", made)
+	}
+	return nil
+}
+
+func (w *storyWorld) accountHas(a []string) error {
+	acc, err := w.account(a[0], a[1])
+	if err != nil || acc == nil {
+		return errors.Join(err, errors.New("there is no account"))
+	}
+	if a[2] == "email" {
+		text, err := json.Marshal(acc.doc["emails"])
+		if err == nil && !strings.Contains(string(text), strconv.Quote(a[3])) {
+			err = fmt.Errorf("the addresses are %s", text)
+		}
+		return err
+	}
+	if got := fmt.Sprint(acc.doc[a[2]]); got != a[3] {
+		return fmt.Errorf("%s is %s", a[2], got)
+	}
+	return nil
+}
+
+func (w *storyWorld) peopleCalled(a []string) error {
+	var page struct{ Items []admin.IdentityView }
+	if err := w.admin(http.MethodGet, "/identities?q="+url.QueryEscape(a[1]), nil, &page); err != nil {
+		return err
+	}
+	if n := len(page.Items); strconv.Itoa(n) != a[0] {
+		return fmt.Errorf("there are %d", n)
+	}
+	return nil
+}
+
+// factFrom claims a fact of the merged record, and the source that it came from.
+func (w *storyWorld) factFrom(a []string) error {
+	v, err := w.identity(a[0])
+	if err != nil {
+		return err
+	}
+	key, value := a[1], v.User[a[1]]
+	if extension, _ := v.User[scim.URNEnterprise].(map[string]any); extension[key] != nil {
+		key, value = scim.URNEnterprise+":"+key, extension[key]
+	}
+	if a[2] != "" && fmt.Sprint(value) != a[2] {
+		return fmt.Errorf("it is %v", value)
+	}
+	if v.Origin[key] != a[3] {
+		return fmt.Errorf("it came from %q", v.Origin[key])
+	}
+	return nil
 }
 
 func (w *storyWorld) deletePerson(a []string) error {
