@@ -165,7 +165,7 @@ func (a *API) handler(rt route) http.Handler {
 			writeProblem(w, err)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(w, rt))
 		out, err := rt.serve(r, caller)
 		if err != nil {
 			if model.CodeOf(err) == model.Internal {

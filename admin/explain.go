@@ -74,9 +74,9 @@ type DecisionView struct {
 type ExplainAnswer struct {
 	Items   []Explanation `json:"items"`
 	Next    string        `json:"next,omitempty"`
-	At      time.Time `json:"at"` // the moment it is about
-	Note    string    `json:"note,omitempty"`
-	Missing []Missing `json:"missing,omitempty"`
+	At      time.Time     `json:"at"` // the moment it is about
+	Note    string        `json:"note,omitempty"`
+	Missing []Missing     `json:"missing,omitempty"`
 }
 
 // explain answers who has what and why: GET …/explain?target=T&group=G&at=TIME.

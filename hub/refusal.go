@@ -58,6 +58,9 @@ type refusalKind struct {
 	Source, Name, Remote, Method, Resource, Type string
 	Status                                       int
 	Reason                                       string
+
+	API    bool   // of the API, not of the service provider
+	Person string // whom it was about
 }
 
 // otherRefusals stands for the kinds that are not told apart.
@@ -202,7 +205,13 @@ func (r *Refusals) Flush(ctx context.Context, all bool) error {
 	}
 	entries, err := refusalEntries(strangers, sources)
 	if err == nil {
-		err = r.store.Update(ctx, func(tx *store.Tx) error { return tx.Audit(entries...) })
+		err = r.store.Update(ctx, func(tx *store.Tx) error {
+			named, err := namePeople(tx, entries)
+			if err != nil {
+				return err
+			}
+			return tx.Audit(named...)
+		})
 	}
 	if err != nil {
 		r.mu.Lock()
@@ -285,7 +294,11 @@ func refusalEntry(actor string, kind refusalKind, c refusalCount) (store.AuditEn
 	if object == "" {
 		object = "scim"
 	}
-	return store.AuditEntry{At: c.first, Actor: actor, Action: "scim.refused", Object: object, Data: data}, nil
+	action := "scim.refused"
+	if kind.API {
+		action = "api.refused"
+	}
+	return store.AuditEntry{At: c.first, Actor: actor, Action: action, Object: object, Identity: kind.Person, Data: data}, nil
 }
 
 func until(c refusalCount) *time.Time {

@@ -106,14 +106,22 @@ func TestCheckpointsShowRewriting(t *testing.T) {
 		attack func(t *testing.T, db *storetest.DB)
 		kept   bool // shown only by a checkpoint that was kept elsewhere
 	}{
-		"rewritten":          {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 100) }, false},
-		"cut off":            {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 1) }, false},
-		"signed anew":        {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 100); db.Exec(t, `DELETE FROM audit_checkpoints`); sign(t, db, thief, 0) }, false},
-		"signed beside":      {func(t *testing.T, db *storetest.DB) { sign(t, db, thief, 0) }, false},
-		"checkpoint changed": {func(t *testing.T, db *storetest.DB) { db.Exec(t, `UPDATE audit_checkpoints SET body = replace(body, '"lane":1,', '"lane":1, ') WHERE seq = 1`) }, false},
-		"first removed":      {func(t *testing.T, db *storetest.DB) { db.Exec(t, `DELETE FROM audit_checkpoints WHERE seq = 1`) }, false},
-		"unreadable":         {func(t *testing.T, db *storetest.DB) { db.Exec(t, `UPDATE audit_checkpoints SET body = 'x' WHERE seq = 1`) }, false},
-		"all removed":        {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 100); db.Exec(t, `DELETE FROM audit_checkpoints`) }, true},
+		"rewritten": {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 100) }, false},
+		"cut off":   {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 1) }, false},
+		"signed anew": {func(t *testing.T, db *storetest.DB) {
+			rewrite(t, db, 100)
+			db.Exec(t, `DELETE FROM audit_checkpoints`)
+			sign(t, db, thief, 0)
+		}, false},
+		"signed beside": {func(t *testing.T, db *storetest.DB) { sign(t, db, thief, 0) }, false},
+		"checkpoint changed": {func(t *testing.T, db *storetest.DB) {
+			db.Exec(t, `UPDATE audit_checkpoints SET body = replace(body, '"lane":1,', '"lane":1, ') WHERE seq = 1`)
+		}, false},
+		"first removed": {func(t *testing.T, db *storetest.DB) { db.Exec(t, `DELETE FROM audit_checkpoints WHERE seq = 1`) }, false},
+		"unreadable": {func(t *testing.T, db *storetest.DB) {
+			db.Exec(t, `UPDATE audit_checkpoints SET body = 'x' WHERE seq = 1`)
+		}, false},
+		"all removed": {func(t *testing.T, db *storetest.DB) { rewrite(t, db, 100); db.Exec(t, `DELETE FROM audit_checkpoints`) }, true},
 		"key known to the thief": {func(t *testing.T, db *storetest.DB) {
 			rewrite(t, db, 100)
 			db.Exec(t, `DELETE FROM audit_checkpoints`)

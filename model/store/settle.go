@@ -31,7 +31,10 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 	ordered := append([]Settlement(nil), outcomes...)
 	sort.Slice(ordered, func(i, j int) bool { return ordered[i].Row.Identity < ordered[j].Row.Identity })
 	return s.Update(ctx, func(tx *Tx) error {
-		var entries []AuditEntry
+		entries, err := tx.heldEntries(target, ordered)
+		if err != nil {
+			return err
+		}
 		for _, o := range ordered {
 			if err := tx.settleRow(o.Row); err != nil {
 				return fmt.Errorf("settle %s at %s: %w", o.Row.Identity, target, err)
