@@ -27,6 +27,7 @@ type Known struct {
 	Accounts   []model.AccountRow   // at all targets
 	Approvers  map[string]Approvers // who could decide, by configured approver, of the open requests' steps
 
+	past  bool             // of an earlier moment: Row has the merged record, Users only name the resources
 	asked []model.Request  // closed ones of which something may still become
 	noted store.ManagerSet // the manager at the last evaluation
 }

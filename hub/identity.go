@@ -25,7 +25,9 @@ func Resolve(snap *Snapshot, k Known) (model.Identity, []model.Finding) {
 		i.User, i.Origin = row.User, row.Origin
 		return i, nil
 	}
-	i.User, i.Origin = model.Merge(resources, doc.Identity.Authority, doc.SourceNames())
+	if i.User, i.Origin = row.User, row.Origin; !k.past {
+		i.User, i.Origin = model.Merge(resources, doc.Identity.Authority, doc.SourceNames())
+	}
 	dates, findings := datesOf(doc.Identity, i.User)
 	i.StartsAt, i.EndsAt, i.LeaveFrom, i.LeaveUntil = dates.start, dates.end, dates.leaveFrom, dates.leaveUntil
 	if snap.Policy == nil {
