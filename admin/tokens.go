@@ -13,8 +13,9 @@ import (
 
 // Caller is an operator, as their token proves it.
 type Caller struct {
-	Name string
-	Role string
+	Name   string
+	Role   string
+	Person string // userName or id of whom it acts for; empty: nobody
 }
 
 // Token is one static API token. Only its hash is kept.
@@ -30,7 +31,7 @@ type Token struct {
 
 // NewToken hashes a token.
 func NewToken(name, role, secret string, expires *time.Time) Token {
-	return Token{Caller: Caller{name, role}, Hash: sha256.Sum256([]byte(secret)), Expires: expires}
+	return Token{Caller: Caller{Name: name, Role: role}, Hash: sha256.Sum256([]byte(secret)), Expires: expires}
 }
 
 // Tokens is the set of API tokens in force; it may be replaced at any time.

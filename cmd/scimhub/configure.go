@@ -216,7 +216,9 @@ func (i *instance) activate(ctx context.Context, snap *hub.Snapshot) error {
 func adminTokens(doc *config.Document, reveal func(string, model.Secret) string) []admin.Token {
 	var out []admin.Token
 	for _, t := range doc.Admin.Tokens {
-		out = append(out, admin.NewToken(t.Name, t.Role, reveal(config.Join("admin", "tokens", t.Name), t.Secret), t.Expires))
+		token := admin.NewToken(t.Name, t.Role, reveal(config.Join("admin", "tokens", t.Name), t.Secret), t.Expires)
+		token.Person = t.Person
+		out = append(out, token)
 	}
 	return out
 }
