@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/scimhub/scimhub/model"
@@ -48,6 +49,9 @@ func (r *runner) attempt(ctx context.Context, j *job, c model.Change) error {
 }
 
 func (r *runner) create(ctx context.Context, j *job, c model.Change) error {
+	if owner, mine := r.ledger.take(nameKey(c.After.UserName), j.row.Identity); !mine {
+		return beingMade(c.After.UserName, owner)
+	}
 	u, err := r.conn.Create(ctx, *c.After)
 	if err != nil {
 		return err
@@ -96,6 +100,10 @@ func (r *runner) wrote(j *job, c model.Change, u *RemoteUser, err error) error {
 	return nil
 }
 
+func beingMade(userName, owner string) error {
+	return &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %q is being made for identity %s", userName, owner)}
+}
+
 // echo remembers what the target showed right after a write. A target that
 // changes what it is given (case, format) shows that later, too; it is no drift.
 func (r *runner) echo(j *job, u *RemoteUser) {
@@ -120,6 +128,9 @@ func (r *runner) gone(row *model.AccountRow) {
 // collided meets a create that the target refuses because the account exists: it
 // is looked up and goes through the adoption rule like any account found.
 func (r *runner) collided(ctx context.Context, j *job, refusal error) error {
+	if j.row.Desired != nil && r.ledger.other(nameKey(j.row.Desired.UserName), j.row.Identity) != "" {
+		return refusal
+	}
 	u, found, err := r.lookup(ctx, j, false)
 	if err != nil {
 		return err

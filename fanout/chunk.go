@@ -255,8 +255,14 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 	if len(removed) > 0 {
 		r.guardMu.Lock()
 	}
-	if err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list); err != nil {
+	err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list)
+	if err != nil {
 		r.log.Error("outcomes cannot be stored", "error", err)
+	}
+	for _, j := range jobs {
+		if err == nil { // else nobody knows yet whose the accounts are
+			r.ledger.release(j.row.Identity)
+		}
 	}
 	if len(removed) > 0 {
 		for id := range removed {

@@ -248,7 +248,11 @@ func (r *runner) unlinked(ctx context.Context, jobs []*job) {
 			j.drop = true
 			continue
 		}
-		if owner := first[j.row.RemoteID]; owner != j.row.Identity {
+		owner := first[j.row.RemoteID]
+		if owner == j.row.Identity {
+			owner = r.entered(j)
+		}
+		if owner != j.row.Identity {
 			c := model.Change{Verb: model.Adopt, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID}
 			j.fail(c, &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %s is that of identity %s already", j.row.RemoteID, owner)})
 			j.row.RemoteID, j.row.Observed, j.row.Applied = "", nil, nil
@@ -257,6 +261,18 @@ func (r *runner) unlinked(ctx context.Context, jobs []*job) {
 			}
 		}
 	}
+}
+
+// entered is whose the account of a job is by the ledger: the job's own, from now on,
+// unless it is somebody else's.
+func (r *runner) entered(j *job) string {
+	if j.row.Observed != nil {
+		if other := r.ledger.other(nameKey(j.row.Observed.UserName), j.row.Identity); other != "" {
+			return other
+		}
+	}
+	owner, _ := r.ledger.take(idKey(j.row.RemoteID), j.row.Identity)
+	return owner
 }
 
 // isForeign tells the rows of accounts that are nobody's the hub knows.

@@ -23,6 +23,7 @@ type runner struct {
 
 	lease  *lease
 	claims claims
+	ledger ledger
 	groups groupBook
 	index  accountIndex
 
