@@ -296,3 +296,22 @@ func (b *factBook) reason(role string, condition int) model.Reason {
 	r.Role = role
 	return r
 }
+
+// Conditions are the rule of a role and its deny rule, with the facts that they read
+// of an identity, whether they match or not; nil where the role has none, or is not
+// there.
+func (e *Engine) Conditions(role string, i model.Identity) (when, deny *model.Reason) {
+	place, ok := e.byName[role]
+	if !ok {
+		return nil, nil
+	}
+	facts := newFactBook(e, i)
+	reason := func(condition int) *model.Reason {
+		if condition < 0 {
+			return nil
+		}
+		r := facts.reason(role, condition)
+		return &r
+	}
+	return reason(e.roles[place].when), reason(e.roles[place].deny)
+}

@@ -103,7 +103,7 @@ state that follows, over SCIM. Start with: scimhub demo`,
 	c := &client{}
 	root.PersistentFlags().StringVar(&c.server, "server", "", "address of the hub, http://host:port (default $SCIMHUB_SERVER, or the hub on this machine)")
 	root.PersistentFlags().StringVar(&c.token, "token", "", "API token (default $SCIMHUB_TOKEN, or that of the hub on this machine)")
-	root.AddCommand(serveCommand(), demoCommand(), appCommand(), applyCommand(c), planCommand(c), configCommand(c), replayCommand(c), explainCommand(c),
+	root.AddCommand(serveCommand(), demoCommand(), appCommand(), applyCommand(c), planCommand(c), configCommand(c), replayCommand(c), explainCommand(c), policyCommand(c),
 		targetCommand(c), sourceCommand(c), importCommand(c), identityCommand(c), requestCommand(c), tokenCommand(c), auditCommand(c), conflictCommand(c), findingCommand(c), versionCommand(), conformanceCommand())
 	wrapArgs(root)
 	return root
