@@ -32,7 +32,7 @@ func pastConfig(n int) string {
 database: sqlite:x.db
 sources: {hr: {dialect: rfc, guard: {leavers: 100%%, window: 1h, floor: 100}}}
 roles:
-  employee: {when: user.active, grants: [{target: chat}]}
+  employee: {when: 'user.active && "%d" != ""', grants: [{target: chat}]}
   special:
     when: user.title == %q
     inherits: [employee]
@@ -44,7 +44,7 @@ targets:
   chat: {url: "http://127.0.0.1:1", profile: generic}
   git: {url: "http://127.0.0.1:2", profile: generic, groups: {mirror: ['displayName sw "app-"']}}
   wiki: {url: "http://127.0.0.1:3", profile: generic, scope: user.title != "Finance"}
-`, departments[n%3], n%2)
+`, n%3, departments[n%3], n%2)
 }
 
 // past is a hub whose history is random, and the log of what was true in it.
