@@ -8,5 +8,6 @@ func (a *API) versionRoutes() []route {
 		{"GET", "/config/diff", readers, a.diffConfig},
 		{"POST", "/config/rollback", admins, a.rollBack},
 		{"GET", "/export/identities", readers, a.exportPeople},
+		{"POST", "/replay", operators, a.replay},
 	}
 }
