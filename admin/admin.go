@@ -96,6 +96,7 @@ func (a *API) coreRoutes() []route {
 		{"GET", "/identities", readers, a.identities},
 		{"GET", "/identities/{person}", readers, a.identity},
 		{"GET", "/identities/{person}/explain", readers, a.explain},
+		{"GET", "/identities/{person}/timeline", readers, a.timeline},
 		{"GET", "/tokens", readers, a.listTokens},
 		{"POST", "/tokens", admins, a.createToken},
 		{"POST", "/tokens/{token}/rotate", admins, a.rotateToken},

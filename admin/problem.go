@@ -44,6 +44,9 @@ func writeProblem(w http.ResponseWriter, err error) {
 			p.Faults = append(p.Faults, f.Error())
 		}
 	}
+	if rows, ok := errors.AsType[*hub.RowsError](err); ok {
+		p.Faults = rows.Lines()
+	}
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="scimhub"`)
 	}

@@ -1,4 +1,33 @@
 package admin
 
+import (
+	"net/http"
+	"time"
+)
+
 // importRoutes are those about imports.
-func (a *API) importRoutes() []route { return nil }
+func (a *API) importRoutes() []route {
+	return []route{
+		{"POST", importPath, []string{RoleAdmin, RoleOperator, RoleApprover}, a.importRows},
+		{"GET", "/sources/{source}/imports", readers, a.imports},
+	}
+}
+
+const (
+	importPath = "/sources/{source}/import"
+	maxImport  = 256 << 20        // bytes; a hundred thousand people take about 30 MB
+	importTime = 30 * time.Minute // for a body to arrive and be worked on
+)
+
+// bodyLimit is how large a request of a route may be, bytes. Who may send a large one
+// gets the time for it.
+func bodyLimit(w http.ResponseWriter, rt route) int64 {
+	if rt.path != importPath {
+		return maxBody
+	}
+	deadline := time.Now().Add(importTime) // of the connection: the wall's clock
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(deadline) // a server without deadlines needs none moved
+	_ = control.SetWriteDeadline(deadline)
+	return maxImport
+}

@@ -21,6 +21,9 @@ type SourceView struct {
 	// first.
 	Deviations []DeviationView `json:"deviations"`
 	Held       *HeldLeavers    `json:"held,omitempty"` // absent: nobody is held
+	// LastSeen is its last request or import, to the minute; absent: none yet.
+	LastSeen    *time.Time `json:"last_seen,omitempty"`
+	SilentSince *time.Time `json:"silent_since,omitempty"` // absent: it is not
 }
 
 // DeviationView is one kind of deviation.
@@ -58,6 +61,11 @@ func (a *API) viewSource(ctx context.Context, s config.Source) (SourceView, erro
 	if v.Resources, err = a.Hub.Store.ResourceCounts(ctx, s.Name); err != nil {
 		return v, err
 	}
+	states, err := a.Hub.Store.SourceStates(ctx)
+	if err != nil {
+		return v, err
+	}
+	v.LastSeen, v.SilentSince = states[s.Name].LastSeen, states[s.Name].SilentSince
 	if v.Held, err = a.heldLeavers(ctx, s.Name); err != nil {
 		return v, err
 	}

@@ -28,6 +28,7 @@ func (i *instance) mount() {
 	root.Path(scimPath + `{rest:(?:/.*)?}`).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
 	root.PathPrefix("/scim").HandlerFunc(otherVersion)
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
+	i.api.MountPages(root)
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
 	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
 	root.Path("/readyz").HandlerFunc(i.ready)
@@ -52,10 +53,18 @@ func otherVersion(w http.ResponseWriter, _ *http.Request) {
 func (i *instance) serviceProvider(types *scim.Registry) http.Handler {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticate, AuthenticationSchemes: i.sources.Schemes,
-		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.metrics.observe,
+		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.observe,
 		CursorKey: i.cursorKey, StoresPasswords: true, Refused: i.refusals.Add}
 	h.Mount(root.PathPrefix(scimPath).Subrouter())
 	return root
+}
+
+// observe counts a SCIM request and notes that its source was heard of.
+func (i *instance) observe(source, method, resource string, code int, d time.Duration) {
+	i.metrics.observe(source, method, resource, code, d)
+	if source != "" {
+		i.hub.SeenInPassing(source)
+	}
 }
 
 // scimBase is what meta.location begins with: the public URL of the configuration

@@ -209,6 +209,7 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.keeper.Run(work) })
 	workers.Go(func() { i.hub.KeepIndexed(work) })
 	workers.Go(func() { i.deviations.Run(work) })
+	workers.Go(func() { i.hub.WatchSources(work) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.serve() }()
 	var err error
