@@ -106,7 +106,7 @@ func TestRolesInConflict(t *testing.T) {
 		// b goes for a, so that nothing stands against c
 		"what goes takes nothing":              {`[{roles: [b, c]}, {roles: [a, b]}]`, "abc", "x", nil, nil, "a c", 1},
 		"the same in the other order":          {`[{roles: [a, b]}, {roles: [b, c]}]`, "abc", "x", nil, nil, "a c", 1},
-		"a circle":                             {`[{roles: [a, b]}, {roles: [b, c]}, {roles: [c, a]}]`, "abc", "x", nil, nil, "a c", 1},
+		"a circle":                             {`[{roles: [a, b]}, {roles: [b, c]}, {roles: [c, a]}]`, "abc", "x", nil, nil, "a", 2},
 		"a role that includes both":            {`[{roles: [a, b]}]`, "x", "x", nil, nil, "a boss", 1},
 		"what only a taken role gives":         {`[{roles: [a, outer]}]`, "ao", "x", nil, nil, "a", 1},
 		"held through what goes takes nothing": {`[{roles: [inner, c]}, {roles: [a, outer]}]`, "aoc", "x", nil, nil, "a c", 1},

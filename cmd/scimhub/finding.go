@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+func findingCommand(c *client) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "finding", Short: "Look at facts that are missing, impossible or contradictory", Args: cobra.NoArgs, RunE: needsSub,
+		Long: `What is wrong with the facts about people, with the source that can put it right and
+the owner of that source. A finding takes nobody's access away, and is gone once the
+facts are right.`,
+	}
+	cmd.AddCommand(findingList(c), findingSummary(c))
+	return cmd
+}
+
+func findingList(c *client) *cobra.Command {
+	var o output
+	var kind, source, person, cursor string
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: "List findings", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer listOf[admin.FindingView]
+			path := query("/findings", "kind", kind, "source", source, "for", person, "cursor", cursor, "limit", strconv.Itoa(limit))
+			if err := c.call(cmd.Context(), "GET", path, nil, &answer); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+				rows := make([][]string, len(answer.Items))
+				for i, f := range answer.Items {
+					rows[i] = []string{dash(f.UserName), f.Kind, dash(f.Source), dash(f.Owner), moment(&f.Since), f.Message}
+				}
+				return columnsAndMore(w, "PERSON KIND SOURCE OWNER SINCE WHAT", rows, answer.Next)
+			})
+		},
+	}
+	o.flag(cmd)
+	cmd.Flags().StringVar(&kind, "kind", "", "only of this kind: missing, manager, number, date, match, conflict, rule, mapping, approval, source")
+	cmd.Flags().StringVar(&source, "source", "", "only those that this source can put right")
+	cmd.Flags().StringVar(&person, "for", "", "only those of this person")
+	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
+	cmd.Flags().IntVar(&limit, "limit", 100, "findings on a page, at most 1000")
+	return cmd
+}
+
+func findingSummary(c *client) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "summary", Short: "Count findings by source and kind; exit 2 where there are any", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer listOf[admin.FindingTotal]
+			if err := c.call(cmd.Context(), "GET", "/findings/summary", nil, &answer); err != nil {
+				return err
+			}
+			err := o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+				if len(answer.Items) == 0 {
+					_, err := io.WriteString(w, "no findings\n")
+					return err
+				}
+				rows := make([][]string, len(answer.Items))
+				for i, f := range answer.Items {
+					rows[i] = []string{dash(f.Source), f.Kind, strconv.Itoa(f.Count), dash(f.Owner)}
+				}
+				return columns(w, "SOURCE KIND COUNT OWNER", rows)
+			})
+			if err == nil && len(answer.Items) > 0 {
+				err = exitCode{code: exitDiffers}
+			}
+			return err
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}
+
+// findingsCollector counts findings at each scrape. Labels are bounded: sources are
+// those of configurations, kinds are the program's.
+type findingsCollector struct{ store *store.Store }
+
+func findingsDesc() *prometheus.Desc {
+	return prometheus.NewDesc("scimhub_findings", "Facts that are missing, impossible or contradictory, by source and kind.", []string{"source", "kind"}, nil)
+}
+
+// Describe is part of prometheus.Collector.
+func (c findingsCollector) Describe(ch chan<- *prometheus.Desc) { ch <- findingsDesc() }
+
+// Collect is part of prometheus.Collector.
+func (c findingsCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	counts, err := c.store.CountFindings(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(findingsDesc(), err)
+		return
+	}
+	for _, n := range counts {
+		ch <- prometheus.MustNewConstMetric(findingsDesc(), prometheus.GaugeValue, float64(n.Count), n.Source, n.Kind)
+	}
+}
