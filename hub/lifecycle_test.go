@@ -347,3 +347,31 @@ func TestTransitionsOfLeave(t *testing.T) {
 		}
 	}
 }
+
+// TestRecreatedWithinMoments: a source that deletes and makes somebody again under a
+// new id interrupts nothing, if the hub did not look in between.
+func TestRecreatedWithinMoments(t *testing.T) {
+	t.Parallel()
+	for name, configuration := range map[string]string{"one source": life, "more sources": strings.Replace(twoSources, "match: [", "purge_after: 720h\n  match: [", 1)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, configuration, func(w *world) {
+				u := w.person("ada", "displayName", "Ada", "externalId", "E1")
+				id := w.identityOf(u.ID)
+				w.evaluate()
+				w.carriedOut()
+				before := w.state(id)
+				w.remove("hr", w.user, u.ID)
+				again := w.person("ada", "displayName", "Ada", "externalId", "E1")
+				w.evaluate()
+				after := w.state(id)
+				if w.identityOf(again.ID) != id || after.accounts["chat"].Generation != before.accounts["chat"].Generation || after.accounts["chat"].Due {
+					w.t.Errorf("interrupted: %+v", after.accounts["chat"])
+				}
+				if diff := cmp.Diff([]string{"identity.joiner"}, w.events(id)); diff != "" {
+					w.t.Errorf("events:\n%s", diff)
+				}
+			})
+		})
+	}
+}
