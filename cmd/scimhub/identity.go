@@ -13,7 +13,7 @@ import (
 
 func identityCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "identity", Short: "Look at people", Args: cobra.NoArgs, RunE: needsSub}
-	cmd.AddCommand(identityList(c), identityShow(c), identityExport(c), identityErase(c), identityCases(c), identityLink(c), identityUnlink(c))
+	cmd.AddCommand(identityList(c), identityShow(c), identityTimeline(c), identityExport(c), identityErase(c), identityCases(c), identityLink(c), identityUnlink(c))
 	return cmd
 }
 
