@@ -60,7 +60,7 @@ func printExplanations(w io.Writer, args []string, past bool, answer admin.Expla
 		fmt.Fprintln(w, answer.Note)
 	}
 	if len(answer.Missing) > 0 {
-		fmt.Fprintf(w, "%s does not have %s:\n", args[0], args[1])
+		fmt.Fprintf(w, "%s has no entitlement to %s:\n", args[0], args[1])
 		for _, m := range answer.Missing {
 			fmt.Fprintf(w, "    %s\n", m.Message)
 		}
