@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -51,8 +52,39 @@ type policyExpect struct {
 	Has     []string                  `yaml:"has"`
 	Lacks   []string                  `yaml:"lacks"`
 	Denied  []string                  `yaml:"denied"`  // roles that a deny rule or a conflict takes
-	Access  *[]string                 `yaml:"access"`  // exactly: TARGET or TARGET:GROUP
+	Access  *accessList               `yaml:"access"`  // exactly: TARGET or TARGET:GROUP
 	Targets map[string]map[string]any `yaml:"targets"` // null: no account; else groups, active, userName, attributes
+}
+
+// accessList is TARGET or TARGET:GROUP. Inside a mapping in braces the parser takes
+// git:engineers for a mapping, which nobody means.
+type accessList []string
+
+// UnmarshalYAML is part of yaml.InterfaceUnmarshaler.
+func (l *accessList) UnmarshalYAML(unmarshal func(any) error) error {
+	var items []any
+	if err := unmarshal(&items); err != nil {
+		return err
+	}
+	*l = accessList{}
+	for _, item := range items {
+		switch item := item.(type) {
+		case string:
+			*l = append(*l, item)
+			continue
+		case map[string]any:
+			for target, group := range item {
+				if name, ok := group.(string); ok && len(item) == 1 {
+					*l = append(*l, target+":"+name)
+				}
+			}
+			if len(item) == 1 {
+				continue
+			}
+		}
+		return errors.New("access must list TARGET or TARGET:GROUP")
+	}
+	return nil
 }
 
 // caseFaults is what is wrong with a file of cases.
@@ -113,13 +145,37 @@ func readCases(path string) (caseFile, *caseFaults, error) {
 	}
 	if problem, ok := errors.AsType[yaml.Error](err); ok && problem.GetToken() != nil {
 		at := problem.GetToken().Position
-		faults.faults = append(faults.faults, config.Fault{File: path, Line: at.Line, Column: at.Column, Message: problem.GetMessage()})
+		faults.faults = append(faults.faults, config.Fault{File: path, Line: at.Line, Column: at.Column, Message: plainYAML(problem.GetMessage())})
 	} else if err != nil {
 		faults.add("$", "%v", err)
 	} else if len(out.Cases) == 0 {
 		faults.add("$", "has no cases")
 	}
 	return out, faults, faults.err()
+}
+
+var mismatch = regexp.MustCompile(`^cannot unmarshal (\S+).* of type (\S+)`)
+
+// plainYAML says in words what the decoder says in Go's types.
+func plainYAML(message string) string {
+	if m := mismatch.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("%s where %s is wanted", yamlKind(m[1]), yamlKind(m[2]))
+	}
+	return message
+}
+
+func yamlKind(goType string) string {
+	switch goType = strings.TrimLeft(goType, "*"); {
+	case strings.HasPrefix(goType, "map"), strings.HasSuffix(goType, "Case"), strings.HasSuffix(goType, "Expect"):
+		return "a mapping"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case goType == "string":
+		return "text"
+	case goType == "bool":
+		return "true or false"
+	}
+	return "a number"
 }
 
 // caseFiles finds the files of cases below a directory, or the file itself, sorted.
@@ -216,8 +272,7 @@ func (f *caseFaults) person(path string, doc *config.Document, attrs map[string]
 		f.add(path, "cannot be read as a User: %v", err)
 		return nil
 	}
-	dialect, _ := scim.DialectNamed("rfc")
-	out, err := user.Decode(body, dialect)
+	out, err := user.Decode(body, scim.Dialect{}) // no tolerance: a misspelt attribute is a mistake here
 	if err != nil {
 		f.add(path, "%v", err)
 	}

@@ -65,10 +65,10 @@ func testPolicy(w io.Writer, root, configPath string, now time.Time) error {
 				differ++
 			}
 		}
-		faulty = append(faulty, faults.faults...)
+		faulty = append(faulty, config.SortFaults(faults.faults)...)
 	}
 	if len(faulty) > 0 {
-		return &hub.FaultsError{Faults: config.SortFaults(faulty)}
+		return &hub.FaultsError{Faults: faulty}
 	}
 	fmt.Fprintf(w, "%d cases in %d files, %d differ\n", cases, len(files), differ)
 	if differ > 0 {
@@ -283,7 +283,7 @@ func (d *difference) whyNot(role string) {
 }
 
 // access compares the whole of it: an account alone, or the groups of one.
-func (d *difference) access(want *[]string) {
+func (d *difference) access(want *accessList) {
 	if want == nil {
 		return
 	}
