@@ -189,6 +189,13 @@ func told(tx *store.Tx, actor, what string, data map[string]any, identities ...s
 		}
 		entries = append(entries, store.AuditEntry{Actor: actor, Action: what, Object: "identity/" + id, Identity: id, Data: body})
 	}
+	reports, err := tx.Reports(identities) // whose manager may be another person from now on
+	if err != nil {
+		return err
+	}
+	if err := tx.Mark(false, reports...); err != nil {
+		return err
+	}
 	if err := tx.Mark(true, identities...); err != nil {
 		return err
 	}

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // TestUnlinkUndoesALink: who was linked by mistake is back with what they had, and
@@ -252,4 +255,90 @@ func (w *world) linkFaults() (faults []string) {
 	}
 	slices.Sort(faults)
 	return faults
+}
+
+// TestLinkIsInTheHistory: at any moment an account is in the history of one person.
+func TestLinkIsInTheHistory(t *testing.T) {
+	t.Parallel()
+	each(t, linkSources, func(w *world) {
+		_, p := w.pushed("okta", "ada.l")
+		w.evaluate()
+		w.made(p, "chat", "c1")
+		_, q := w.pushed("hr", "ada")
+		before := w.clock.Now()
+		w.clock.Add(time.Hour)
+		w.link(p, q)
+		after := w.clock.Now()
+		at := func(identity string, when time.Time) string {
+			var out []string
+			err := w.Store.View(w.t.Context(), func(tx *store.Tx) error {
+				list, err := tx.AccountsAt(identity, when)
+				for _, a := range list {
+					if a.Desired != nil {
+						out = append(out, a.Target+" "+a.Desired.UserName)
+					}
+				}
+				return err
+			})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			return strings.Join(out, ", ")
+		}
+		for _, c := range []struct {
+			identity string
+			when     time.Time
+			want     string
+		}{{p, before, "chat ada.l, git ada.l"}, {q, before, ""}, {p, after, ""}, {q, after, "chat ada, git ada"}} {
+			if got := at(c.identity, c.when); got != c.want {
+				w.t.Errorf("%s at %s had %q, want %q", c.identity, c.when, got, c.want)
+			}
+		}
+	})
+}
+
+// TestLinkTakesWhatWasAskedAlong: open requests and exceptions go with the person.
+func TestLinkTakesWhatWasAskedAlong(t *testing.T) {
+	t.Parallel()
+	each(t, linkSources, func(w *world) {
+		_, p := w.pushed("okta", "ada.l")
+		_, q := w.pushed("hr", "ada")
+		w.evaluate()
+		request := func(id, identity, role string, state model.RequestState) {
+			err := w.Store.Update(w.t.Context(), func(tx *store.Tx) error {
+				return tx.AddRequest(model.Request{ID: id, Identity: identity, AskedBy: p, Role: role, Origin: model.OriginAsked, State: state, Actor: "x", Created: w.clock.Now(), Steps: []model.Step{}})
+			})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		request("r1", p, "one", model.RequestApproved)
+		request("r2", p, "two", model.RequestPending)
+		request("r3", q, "two", model.RequestPending)
+		request("r4", p, "three", model.RequestDenied)
+		request("r5", q, "four", model.RequestPending)
+		w.db.Exec(w.t, `INSERT INTO exceptions (id, identity_id, roles, owner, reason, made_by, from_at, until_at, made_at) VALUES ('e1', ?, '["a","b"]', ?, 'r', 'x', 1, 4000000000000000, 1)`, p, q)
+		if _, err := w.Link(w.t.Context(), desk(), p, q, false); err != nil {
+			w.t.Fatal(err)
+		}
+		got := w.db.Strings(w.t, `SELECT id FROM requests WHERE identity_id = ? ORDER BY id`, q)
+		if !slices.Equal(got, []string{"r1", "r3", "r5"}) {
+			w.t.Errorf("requests that went along: %v", got)
+		}
+		err := w.Store.View(w.t.Context(), func(tx *store.Tx) error {
+			about, err := tx.About([]string{q})
+			for _, r := range about.Requests[q] {
+				if r.Identity != q || r.AskedBy != q {
+					w.t.Errorf("request %s is about %s, asked by %s", r.ID, r.Identity, r.AskedBy)
+				}
+			}
+			if len(about.Exceptions[q]) != 1 {
+				w.t.Errorf("exceptions %+v", about.Exceptions[q])
+			}
+			return err
+		})
+		if err != nil {
+			w.t.Error(err)
+		}
+	})
 }

@@ -133,6 +133,10 @@ func (t *Tx) SetMerged(from, into string) error {
 	if _, err := t.exec(`UPDATE identities SET merged_into = ? WHERE merged_into = ?`, into, from); err != nil {
 		return err
 	}
+	// Reports keep their manager, who is only known by another id now.
+	if _, err := t.exec(`UPDATE identities SET manager_id = ? WHERE manager_id = ?`, into, from); err != nil {
+		return err
+	}
 	_, err := t.exec(`UPDATE identities SET merged_into = ?, left_at = NULL, left_source = '', over_guard = FALSE WHERE id = ?`, into, from)
 	return err
 }
@@ -253,20 +257,6 @@ func (t *Tx) LockAllValues() error {
 		return nil
 	}
 	_, err := t.exec(`SELECT pg_advisory_xact_lock(7266223013)`)
-	return err
-}
-
-// ForgetLinks removes what links and cases keep about a person whose data is erased.
-func (t *Tx) ForgetLinks(identity string) error {
-	return errors.Join(
-		t.run(`DELETE FROM apart WHERE identity_id = ? OR owner_id = ?`, identity, identity),
-		t.run(`DELETE FROM linked_resources WHERE identity_id = ?`, identity),
-		t.run(`DELETE FROM linked_accounts WHERE identity_id = ?`, identity),
-		t.run(`DELETE FROM cases WHERE identity_id = ?`, identity))
-}
-
-func (t *Tx) run(text string, args ...any) error {
-	_, err := t.exec(text, args...)
 	return err
 }
 

@@ -121,5 +121,21 @@ func (t *Tx) moveAccount(a, other model.AccountRow, to string) error {
 	// Nobody has left: the urgent lane is not for this account any more.
 	_, err := t.exec(`UPDATE accounts SET identity_id = ?, leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, generation = ?, attempts = 0, next_at = ?, updated_at = ? WHERE target = ? AND identity_id = ?`,
 		to, max(a.Generation, other.Generation)+1, micros(t.Now.Add(movedPause)), micros(t.Now), a.Target, a.Identity)
+	if err != nil {
+		return err
+	}
+	if err := t.noteGone(a.Target, a.Identity); err != nil {
+		return err
+	}
+	return t.noteAccounts(a.Target, []string{to})
+}
+
+// noteGone says in the history that somebody has no account at a target any more.
+func (t *Tx) noteGone(target, identity string) error {
+	now := micros(t.Now)
+	_, err := t.exec(`INSERT INTO account_history (`+accountHistoryColumns+`)
+SELECT CAST(? AS text), CAST(? AS text), x.at, NULL, NULL, '{}', FALSE, CAST(? AS text), '', '', '', NULL FROM (SELECT `+latest+`account_history h WHERE h.identity_id = ? AND h.target = ?) AS at) x WHERE TRUE
+ON CONFLICT (identity_id, target, at) DO UPDATE SET desired = NULL, applied = NULL, because = excluded.because, leaver = FALSE, state = excluded.state, drift = '', error_class = '', last_error = '', verified_at = NULL`,
+		identity, target, string(model.StateDeleted), now, now, identity, target)
 	return err
 }
