@@ -365,7 +365,7 @@ func (p *importPlan) manager(c *rowColumn, text string, idOf func(row int) strin
 	if _, ok := p.byID[text]; ok && c.by == "" {
 		return text, nil
 	}
-	if c.by == "" && p.shape.dialect.UnresolvedReferences {
+	if p.shape.dialect.UnresolvedReferences { // kept as it is written; who has no manager that way is found later
 		return text, nil
 	}
 	by := c.by
