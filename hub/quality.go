@@ -54,8 +54,8 @@ func missing(snap *Snapshot, i model.Identity) (out []model.Finding) {
 				Message: attributeName(path) + " is missing" + fromSource(source) + text})
 		}
 	}
-	for _, r := range reliedOn(snap, i) {
-		add(r.path, ", which the rules of "+strings.Join(r.roles, ", ")+" read")
+	for _, r := range snap.Policy.Missing(i) {
+		add(r.Attribute, ", which the rules of "+strings.Join(r.Roles, ", ")+" read")
 	}
 	for _, path := range snap.Doc.Identity.Required {
 		if shownAt(i.User, path) == "" {
@@ -63,12 +63,6 @@ func missing(snap *Snapshot, i model.Identity) (out []model.Finding) {
 		}
 	}
 	return out
-}
-
-// relied is an attribute that rules read and that a person does not have.
-type relied struct {
-	path  string
-	roles []string
 }
 
 func fromSource(source string) string {
@@ -243,6 +237,3 @@ func numberOf(doc *config.Document, i model.Identity, stage model.Stage) string 
 	}
 	return store.NumberKey(shownAt(i.User, doc.Identity.Number))
 }
-
-// reliedOn gives the attributes that a person does not have and that rules read.
-func reliedOn(_ *Snapshot, _ model.Identity) []relied { return nil }
