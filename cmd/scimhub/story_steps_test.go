@@ -34,9 +34,18 @@ func steps() []step {
 	add(`SOURCE deletes PERSON`, (*storyWorld).deletePerson)
 	add(`SOURCE puts PERSON in group (.*)`, func(w *storyWorld, a []string) error { return w.member(a[0], a[1], a[2], "add") })
 	add(`SOURCE takes PERSON out of group (.*)`, func(w *storyWorld, a []string) error { return w.member(a[0], a[1], a[2], "remove") })
+	add(`SOURCE recreates PERSON(?:: (.*))?`, func(w *storyWorld, a []string) error {
+		if err := w.deletePerson(a[:2]); err != nil {
+			return err
+		}
+		return w.push(a)
+	})
+	operatorSteps(add)
+	requestSteps(add)
 	// What is then true.
 	add(`PERSON is (prehire|active|leave|leaver|purged)`, (*storyWorld).isStage)
 	add(`PERSON is nobody that the hub knows`, (*storyWorld).isUnknown)
+	add(`PERSON holds (\S+) until (\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)`, (*storyWorld).holdsUntil)
 	add(`PERSON holds (.*)`, (*storyWorld).holds)
 	add(`at TARGET PERSON has an account(?: in (.*))?`, (*storyWorld).hasAccount)
 	add(`at TARGET PERSON has the account of before(?: in (.*))?`, (*storyWorld).sameAccount)
@@ -48,6 +57,10 @@ func steps() []step {
 	add(`at TARGET PERSON has no account`, (*storyWorld).hasNoAccount)
 	add(`PERSON's timeline says (.*)`, (*storyWorld).timeline)
 	add(`PERSON has the finding (.*)`, (*storyWorld).hasFinding)
+	add(`PERSON is a case: (.*)`, (*storyWorld).isCase)
+	add(`at TARGET PERSON has one account only`, (*storyWorld).oneAccount)
+	add(`SOURCE has (\d+) leavers? held`, (*storyWorld).heldLeavers)
+	add(`PERSON has TARGET because of (.*)`, (*storyWorld).because)
 	add(`PERSON has no findings`, (*storyWorld).hasNoFindings)
 	return out
 }
@@ -193,7 +206,9 @@ func (w *storyWorld) sameAccount(a []string) error {
 	if err != nil {
 		return err
 	}
-	var page struct{ Items []struct{ Action, Object string } }
+	var page struct {
+		Items []struct{ Action, Object string }
+	}
 	if err := w.admin(http.MethodGet, "/audit?limit=1000&identity="+v.ID, nil, &page); err != nil {
 		return err
 	}

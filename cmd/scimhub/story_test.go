@@ -56,6 +56,9 @@ func tell(t *testing.T, s story, dialect string) {
 			t.Fatalf("%s:%d: %s: %v", s.file, l.line, strings.TrimSpace(l.text), err)
 		}
 	}
+	if w.refused != nil {
+		t.Fatalf("%s: the end: %v", s.file, w.refused)
+	}
 }
 
 func readStories(t *testing.T) []story {
@@ -140,6 +143,9 @@ func (w *storyWorld) do(text string) error {
 	s, args, ok := understand(text)
 	if !ok {
 		return fmt.Errorf("nobody understands it")
+	}
+	if w.refused != nil && !strings.HasPrefix(text, "it is refused") {
+		return fmt.Errorf("before this: %w", w.refused)
 	}
 	return s.do(w, args)
 }

@@ -29,28 +29,26 @@ const storySecret = "a-token-of-the-story"
 
 // storyWorld is a hub and its applications, under one clock.
 type storyWorld struct {
-	t     *testing.T
-	clock *storetest.Clock
-	hub   *instance
-	apps  map[string]*httptest.Server
-	ids   map[string]string // "hr/alice", "hr/group Sales" -> resource id at the hub
-	last  lastAnswer        // of what the story's people asked for
-}
+	t        *testing.T
+	clock    *storetest.Clock
+	hub      *instance
+	database string
+	apps     map[string]*httptest.Server
+	ids      map[string]string // "hr/alice", "hr/group Sales" -> resource id at the hub
 
-// lastAnswer is what the hub said to the last thing that somebody asked for.
-type lastAnswer struct {
-	status int
-	body   []byte
+	// refused is what the hub said to something that somebody wanted, until the story
+	// has said that it is so.
+	refused error
 }
 
 func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
 	t.Helper()
-	w := &storyWorld{t: t, clock: storetest.NewClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)), apps: map[string]*httptest.Server{}, ids: map[string]string{}}
+	w := &storyWorld{t: t, database: storetest.URL(t, dialect), clock: storetest.NewClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)), apps: map[string]*httptest.Server{}, ids: map[string]string{}}
 	text, err := os.ReadFile(filepath.Join("testdata", "stories", s.configuration+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := start(t.Context(), instanceOptions{Name: s.configuration + ".yaml", Config: w.complete(text, storetest.URL(t, dialect)),
+	i, err := start(t.Context(), instanceOptions{Name: s.configuration + ".yaml", Config: w.complete(text, w.database),
 		Log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelError})), Now: w.clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +65,11 @@ func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
 	})
 	w.hub = i
 	return w
+}
+
+// storyPeople are those who can ask and decide in stories.
+func storyPeople() []string {
+	return strings.Fields("alice bob carol dave erin frank grace heidi ivan judy mallory")
 }
 
 // complete makes a configuration of a story's: where to listen, the database, the
@@ -106,6 +109,9 @@ func (w *storyWorld) complete(text []byte, database string) []byte {
 	}
 	tokens, _ := adminOf["tokens"].([]any)
 	tokens = append(tokens, map[string]any{"name": "ops", "secret": storySecret, "role": "admin"})
+	for _, who := range storyPeople() {
+		tokens = append(tokens, map[string]any{"name": who, "secret": who + storySecret, "role": "person", "person": who})
+	}
 	adminOf["tokens"] = tokens
 	doc["listen"], doc["database"] = "127.0.0.1:0", database
 	out, err := json.Marshal(doc) // JSON is YAML
