@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -38,22 +39,32 @@ type Keeper struct {
 // AuditKey is the key that signs checkpoints: the configured one, or else the hub's own.
 // configured tells which.
 func (h *Hub) AuditKey(ctx context.Context) (key ed25519.PrivateKey, configured bool, err error) {
-	if snap := h.Snapshot(); snap != nil && !snap.Doc.Audit.Key.IsZero() {
-		text, err := snap.Doc.Audit.Key.Reveal()
-		if err != nil {
-			return nil, true, fmt.Errorf("audit.key: %w", err)
+	if snap := h.Snapshot(); snap != nil {
+		if key, err = ConfiguredAuditKey(snap.Doc); key != nil || err != nil {
+			return key, true, err
 		}
-		seed, err := hex.DecodeString(strings.TrimSpace(text))
-		if err != nil || len(seed) != ed25519.SeedSize {
-			return nil, true, model.Fail(model.Invalid, "audit.key must be 64 hexadecimal digits: openssl rand -hex 32 makes one", nil)
-		}
-		return ed25519.NewKeyFromSeed(seed), true, nil
 	}
 	seed, err := h.Store.ProcessKey(ctx, auditKeyName)
 	if err != nil {
 		return nil, false, err
 	}
 	return ed25519.NewKeyFromSeed(seed), false, nil
+}
+
+// ConfiguredAuditKey reads audit.key; nil where none is configured.
+func ConfiguredAuditKey(doc *config.Document) (ed25519.PrivateKey, error) {
+	if doc.Audit.Key.IsZero() {
+		return nil, nil
+	}
+	text, err := doc.Audit.Key.Reveal()
+	if err != nil {
+		return nil, fmt.Errorf("audit.key: %w", err)
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return nil, model.Fail(model.Invalid, "audit.key must be 64 hexadecimal digits: openssl rand -hex 32 makes one", nil)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // AuditKeys are the public keys whose checkpoints count here, with those that the

@@ -183,6 +183,9 @@ func (i *instance) credentials(snap *hub.Snapshot) (sources credentialReader, ad
 
 // usable says why a configuration cannot be put in force in this process.
 func (i *instance) usable(snap *hub.Snapshot) error {
+	if _, err := hub.ConfiguredAuditKey(snap.Doc); err != nil {
+		return err
+	}
 	_, _, err := i.credentials(snap)
 	return err
 }
