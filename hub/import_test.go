@@ -113,6 +113,7 @@ func (w *world) wantImport(in hub.Import, want string) hub.ImportResult {
 func TestImportBringsUsersInLine(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		w.wantImport(csvOf(threePeople), "+3 ~0 -0 ^0")
 		w.evaluate()
 		u := w.users()
@@ -160,6 +161,7 @@ func TestImportBringsUsersInLine(t *testing.T) {
 func TestImportLeavesAloneWhatItDoesNotName(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		w.person("Ada", "externalId", "1", "nickName", "Countess", "emails", []any{
 			map[string]any{"value": "home@x.example", "type": "home"}, map[string]any{"value": "old@x.example", "type": "work", "primary": true}})
 		w.person("late", "title", "Boss") // of no externalId: known by name
@@ -199,6 +201,7 @@ func TestImportPartial(t *testing.T) {
 func TestImportJSONLines(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		first := `{"schemas":["urn:x"],"id":"7","externalId":"1","userName":"ada","name":{"givenName":"Ada"},"title":"Engineer","emails":[{"value":"a@x.example","type":"work"}]}
 
 {"externalId":"2","userName":"bob","name.givenName":"Bob","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager":"1"}
@@ -235,6 +238,7 @@ columns:
 	file := "no,first name,last,mail,status,kind,boss\n" +
 		"1,Ada,L,ADA@x.example,in,,2\n2,Bob,M,bob@x.example,in,,\n3,C,3PO,c@x.example,in,robot,\n4,Dan,X,dan@x.example,left,,2\n"
 	each(t, roomy, func(w *world) {
+		t := w.t
 		r := w.wantImport(mapped(file, m), "+3 ~0 -0 ^0")
 		if r.Skipped != 1 || r.Rows != 4 {
 			t.Errorf("result: %+v", r)
@@ -252,6 +256,7 @@ columns:
 func TestImportNamesMoveBetweenPeople(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		w.doImport(csvOf("externalId,userName\n1,ada\n2,bob\n3,cyd\n"))
 		w.wantImport(csvOf("externalId,userName\n1,bob\n2,cyd\n3,ADA\n"), "+0 ~3 -0 ^0")
 		u := w.users()
@@ -265,6 +270,7 @@ func TestImportNamesMoveBetweenPeople(t *testing.T) {
 func TestImportGuard(t *testing.T) {
 	t.Parallel()
 	each(t, oneSource, func(w *world) { // two may leave within an hour
+		t := w.t
 		w.doImport(csvOf("externalId,userName\n1,a\n2,b\n3,c\n4,d\n5,e\n"))
 		w.evaluate()
 		shrunk := csvOf("externalId,userName\n1,a\n2,b\n")
@@ -319,6 +325,7 @@ func TestImportGuardCountsLeaversBefore(t *testing.T) {
 func TestImportBadRows(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		w.doImport(csvOf(threePeople))
 		for name, tt := range map[string]struct {
 			in   hub.Import
@@ -395,6 +402,7 @@ func TestImportOfManagers(t *testing.T) {
 		})
 	})
 	each(t, roomy, func(w *world) { // the dialect lets a source name whom it has not sent
+		t := w.t
 		check(w)
 		w.doImport(stranger)
 		if got := manager(w.users()["4"]); got != "nobody" {
@@ -420,6 +428,7 @@ func TestImportMovedWorld(t *testing.T) {
 func TestImportAllOrNothing(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		var many strings.Builder
 		many.WriteString("externalId,userName\n")
 		for i := range 900 {
@@ -452,6 +461,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the disk i
 func TestImportLinksAsPushesDo(t *testing.T) {
 	t.Parallel()
 	each(t, strings.ReplaceAll(twoSources, "hr: {dialect: rfc}", "hr: {dialect: rfc, guard: {leavers: 100%, window: 1h, floor: 100}}"), func(w *world) {
+		t := w.t
 		okta := w.create("okta", w.user, map[string]any{"schemas": []any{scim.URNUser}, "userName": "ada@okta", "externalId": "1", "active": true})
 		w.create("okta", w.user, map[string]any{"schemas": []any{scim.URNUser}, "userName": "z1", "emails": []any{map[string]any{"value": "same@x.example", "type": "work"}}})
 		w.create("okta", w.user, map[string]any{"schemas": []any{scim.URNUser}, "userName": "z2", "emails": []any{map[string]any{"value": "same@x.example", "type": "work"}}})
@@ -473,6 +483,7 @@ func TestImportLinksAsPushesDo(t *testing.T) {
 func TestImportOfSomebodyWhoComesBack(t *testing.T) {
 	t.Parallel()
 	each(t, roomy, func(w *world) {
+		t := w.t
 		ada := w.person("ada", "externalId", "1")
 		before := w.identityOf(ada.ID)
 		w.evaluate()

@@ -153,7 +153,7 @@ func (h *Hub) findSilence(ctx context.Context, s config.Source, states map[strin
 
 // silence is the finding about a source that is not heard of.
 func silence(source, message string) model.Finding {
-	return model.Finding{Kind: model.FindingSource, Subject: source + ": silent", Source: source, Message: message}
+	return model.Finding{Kind: model.FindingSource, Subject: "silent", Source: source, Message: message}
 }
 
 // tellSource writes what befell a source into its events and the audit trail.

@@ -97,6 +97,6 @@ func (t *Tx) SetSourceFinding(f model.Finding, found bool) error {
 		return err
 	}
 	_, err := t.exec(`INSERT INTO findings (identity_id, kind, subject, source, message, since) VALUES ('',?,?,?,?,?)
-ON CONFLICT (identity_id, kind, subject) DO UPDATE SET source = excluded.source, message = excluded.message`, f.Kind, f.Subject, f.Source, f.Message, micros(t.Now))
+ON CONFLICT (identity_id, kind, subject, source) DO UPDATE SET message = excluded.message`, f.Kind, f.Subject, f.Source, f.Message, micros(t.Now))
 	return err
 }
