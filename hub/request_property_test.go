@@ -88,7 +88,9 @@ func checkRequest(r *rapid.T, b *bench, before model.Request, c *requestCase) {
 	for _, s := range steps {
 		for _, d := range s.Decisions {
 			byAsking := d.For == managerApprover && d.Reason == "asked for it" && d.Approver == c.AskedBy
-			moved := slices.ContainsFunc(c.Reviewed, func(v model.Review) bool { return v.Why == reviewMoved && len(v.Step.Decisions) > 0 && v.Step.Decisions[0] == d })
+			moved := slices.ContainsFunc(c.Reviewed, func(v model.Review) bool {
+				return v.Why == reviewMoved && len(v.Step.Decisions) > 0 && v.Step.Decisions[0] == d
+			})
 			if d.Approver == c.Identity || d.Deputy == c.Identity || d.Approver != "" && d.Approver == c.AskedBy && !byAsking && !moved {
 				r.Fatalf("%s decided about their own: %+v", d.Approver, d)
 			}

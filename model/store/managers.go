@@ -26,8 +26,8 @@ type Manager struct {
 }
 
 // Managers finds whom people name as their manager: the resource of that id at the
-// same source, or else the one of that externalId, or of that userName there. An
-// answer is there for everybody whose id is in named; who names nobody has an empty
+// same source, or else the one of that externalId, or of that userName there; or who
+// was found under that name last. An answer is there for everybody whose id is in named; who names nobody has an empty
 // value there and an empty Manager.
 func (t *Tx) Managers(named map[string]NamedManager) (map[string]*Manager, error) {
 	out := map[string]*Manager{}
@@ -51,6 +51,9 @@ func (t *Tx) Managers(named map[string]NamedManager) (map[string]*Manager, error
 		for id, m := range out {
 			if n := named[id]; n.Source == source && n.Value != "" {
 				m.Named, m.ID = n.Value, found[n.Value]
+				if m.ID == "" && m.NamedBefore == NamedForm(n.Value) { // deleted at the source since
+					m.ID = m.Before
+				}
 			}
 		}
 	}
