@@ -254,6 +254,9 @@ func TestCasbinExportOfAny(t *testing.T) {
 	conditions := exportConditions()
 	dir := t.TempDir()
 	people, enough := 100, 10_000
+	if testing.Short() {
+		enough = 1_000
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		var text strings.Builder
 		text.WriteString("roles:\n")

@@ -133,7 +133,7 @@ func (l loose) Get(index ref.Val) ref.Val {
 	}
 	v, found := l.raw[string(name)]
 	switch {
-	case found:
+	case found && v != nil:
 		return looseValue(v)
 	case len(name) > 4 && strings.EqualFold(string(name[:4]), "urn:"):
 		return loose{} // an extension that the person lacks: its attributes read as null
