@@ -164,7 +164,7 @@ func TestRolesInConflictHold(t *testing.T) {
 	lists := []string{"[a, b]", "[b, a]", "[b, c]", "[c, b]", "[a, c]", "[c, a]", "[a, b, c]", "[c, b, a]", "[outer, c]", "[b, outer]", "[inner, a]"}
 	rapid.Check(t, func(t *rapid.T) {
 		var conflicts []string
-		for _, l := range rapid.SliceOfN(rapid.SampledFrom(lists), 1, 3).Draw(t, "conflicts") {
+		for _, l := range rapid.SliceOfNDistinct(rapid.SampledFrom(lists), 1, 3, rapid.ID).Draw(t, "conflicts") {
 			conflicts = append(conflicts, "{roles: "+l+"}")
 		}
 		snap, err := hub.Compile(1, "hub.yaml", []byte(conflicting("["+strings.Join(conflicts, ", ")+"]", "")), nil)

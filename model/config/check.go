@@ -43,6 +43,7 @@ func (r *reader) crossCheck(root *node, d *Document) {
 	}
 	r.checkDeclared(d, places)
 	r.checkCircles(d, places)
+	r.checkConflicts(d, places)
 	r.checkIdle(d, places)
 	r.checkAccess(d, places)
 }
