@@ -62,6 +62,7 @@ func operatorSteps(add func(string, func(*storyWorld, []string) error)) {
 	add(`the operator exempts PERSON from (\S+) and (\S+), owner PERSON, until (\S+)`, func(w *storyWorld, a []string) error {
 		return w.wanted(w.admin(http.MethodPost, "/exceptions", map[string]any{"for": a[0], "roles": []string{a[1], a[2]}, "owner": a[3], "until": a[4], "reason": "for the story"}, nil))
 	})
+	add(`SOURCE is (silent|heard)`, (*storyWorld).isSilent)
 	add(`the operator imports from SOURCE( a part)?:(.*)`, (*storyWorld).imports)
 }
 
@@ -182,4 +183,20 @@ func (w *storyWorld) holdsUntil(a []string) error {
 		return nil
 	}
 	return fmt.Errorf("%s does not hold it at any application", a[0])
+}
+
+func (w *storyWorld) isSilent(a []string) error {
+	var v struct {
+		SilentSince *string `json:"silent_since"`
+	}
+	if err := w.hub.hub.FindSilence(w.t.Context()); err != nil {
+		return err
+	}
+	if err := w.admin(http.MethodGet, "/sources/"+a[0], nil, &v); err != nil {
+		return err
+	}
+	if (v.SilentSince != nil) != (a[1] == "silent") {
+		return fmt.Errorf("silent since %v", v.SilentSince)
+	}
+	return nil
 }

@@ -82,7 +82,7 @@ func (w *storyWorld) decides(token, verb, role, who, reason string) error {
 }
 
 func (w *storyWorld) deputises(a []string) error {
-	body := map[string]any{"for": a[0], "deputy": a[1]}
+	body := map[string]any{"deputy": a[1]}
 	if a[2] != "" {
 		body["until"] = a[2]
 	}

@@ -29,8 +29,8 @@ type sentence struct {
 }
 
 // TestStories runs every story on every database.
-func TestStories(t *testing.T) {
-	t.Parallel()
+func TestStories(t *testing.T) { //nolint:paralleltest // it sets the environment; the stories run in parallel
+	setSecrets(t)
 	stories := readStories(t)
 	for _, s := range stories {
 		t.Run(strings.TrimSuffix(s.file, ".story")+"/"+s.title, func(t *testing.T) {

@@ -67,6 +67,18 @@ func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
 	return w
 }
 
+// secretOf refers to the secret of a source or a person; what stands in the text itself
+// is not stored, and could not be rolled back to.
+func secretOf(name string) string { return "${env:STORY_SECRET_" + strings.ToUpper(name) + "}" }
+
+// setSecrets puts into the environment what configurations refer to.
+func setSecrets(t *testing.T) {
+	t.Helper()
+	for _, name := range append(storyPeople(), "", "app", "hr", "idp") {
+		t.Setenv("STORY_SECRET_"+strings.ToUpper(name), name+storySecret)
+	}
+}
+
 // storyPeople are those who can ask and decide in stories.
 func storyPeople() []string {
 	return strings.Fields("alice bob carol dave erin frank grace heidi ivan judy mallory")
@@ -92,7 +104,7 @@ func (w *storyWorld) complete(text []byte, database string) []byte {
 			w.t.Cleanup(w.apps[name].Close)
 		}
 		target["url"] = w.apps[name].URL + app.Prefix
-		target["auth"] = map[string]any{"bearer": storySecret}
+		target["auth"] = map[string]any{"bearer": secretOf("app")}
 		if target["guard"] == nil {
 			target["guard"] = map[string]any{"removals": "100%", "floor": 1000}
 		}
@@ -100,7 +112,7 @@ func (w *storyWorld) complete(text []byte, database string) []byte {
 	sources, _ := doc["sources"].(map[string]any)
 	for name, v := range sources {
 		source, _ := v.(map[string]any)
-		source["tokens"] = []any{map[string]any{"name": "main", "secret": name + storySecret}}
+		source["tokens"] = []any{map[string]any{"name": "main", "secret": secretOf(name)}}
 	}
 	adminOf, _ := doc["admin"].(map[string]any)
 	if adminOf == nil {
@@ -108,9 +120,9 @@ func (w *storyWorld) complete(text []byte, database string) []byte {
 		doc["admin"] = adminOf
 	}
 	tokens, _ := adminOf["tokens"].([]any)
-	tokens = append(tokens, map[string]any{"name": "ops", "secret": storySecret, "role": "admin"})
+	tokens = append(tokens, map[string]any{"name": "ops", "secret": secretOf(""), "role": "admin"})
 	for _, who := range storyPeople() {
-		tokens = append(tokens, map[string]any{"name": who, "secret": who + storySecret, "role": "person", "person": who})
+		tokens = append(tokens, map[string]any{"name": who, "secret": secretOf(who), "role": "person", "person": who})
 	}
 	adminOf["tokens"] = tokens
 	doc["listen"], doc["database"] = "127.0.0.1:0", database
