@@ -97,16 +97,15 @@ func withoutVersions(list []model.Reason) []model.Reason {
 // the clock has been set back, so that what came last counts last.
 const latest = `(SELECT CASE WHEN max(h.at) > ? THEN max(h.at) ELSE CAST(? AS bigint) END FROM `
 
-// AddHistory appends a version of what is known of a person.
+// AddHistory appends a version of what is known of a person, at the end of the
+// transaction.
 func (t *Tx) AddHistory(identity string, d HistoryDoc) error {
 	doc, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	now := micros(t.Now)
-	_, err = t.exec(`INSERT INTO identity_history (identity_id, at, doc) SELECT CAST(? AS text), x.at, CAST(? AS text) FROM (SELECT `+latest+`identity_history h WHERE h.identity_id = ?) AS at) x WHERE TRUE
-ON CONFLICT (identity_id, at) DO UPDATE SET doc = excluded.doc`, identity, string(doc), now, now, identity)
-	return err
+	t.historyLater(identity, string(doc))
+	return nil
 }
 
 // HistoryAt is what was known of a person at a moment; false where nothing was.

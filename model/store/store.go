@@ -48,6 +48,8 @@ type Tx struct {
 	db  *gorm.DB
 	pg  bool
 	Now time.Time
+
+	later later
 }
 
 // Open opens the database and brings its schema up to date. The URL is
@@ -171,7 +173,11 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	var err error
 	for range 5 {
 		err = s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-			return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
+			tx := &Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}
+			if err := fn(tx); err != nil {
+				return err
+			}
+			return tx.end()
 		})
 		if !retryable(err) {
 			break

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// later is what a transaction appends to the histories when it ends: all of a batch in
+// few statements.
+type later struct {
+	people   map[string]string          // identity -> document
+	accounts map[string]map[string]bool // target -> identities
+}
+
+// noteLater appends an account to the history at the end of the transaction, as it is
+// then, where that differs from the last that is known of it.
+func (t *Tx) noteLater(target, identity string) {
+	if t.later.accounts == nil {
+		t.later.accounts = map[string]map[string]bool{}
+	}
+	if t.later.accounts[target] == nil {
+		t.later.accounts[target] = map[string]bool{}
+	}
+	t.later.accounts[target][identity] = true
+}
+
+// historyLater appends a version of a person at the end of the transaction.
+func (t *Tx) historyLater(identity, doc string) {
+	if t.later.people == nil {
+		t.later.people = map[string]string{}
+	}
+	t.later.people[identity] = doc
+}
+
+// end appends what was left for the end of the transaction.
+func (t *Tx) end() error {
+	for chunk := range portions(slices.Sorted(maps.Keys(t.later.people))) {
+		args := make([]any, 0, 2*len(chunk)+2)
+		for _, id := range chunk {
+			args = append(args, id, t.later.people[id])
+		}
+		now := micros(t.Now)
+		_, err := t.exec(`WITH v(identity_id, doc) AS (VALUES `+tuples(`(CAST(? AS text),CAST(? AS text))`, len(chunk))+`)
+INSERT INTO identity_history (identity_id, at, doc) SELECT v.identity_id, `+latest+`identity_history h WHERE h.identity_id = v.identity_id), v.doc FROM v WHERE TRUE
+ON CONFLICT (identity_id, at) DO UPDATE SET doc = excluded.doc`, append(args, now, now)...)
+		if err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+	}
+	for _, target := range slices.Sorted(maps.Keys(t.later.accounts)) {
+		for chunk := range portions(slices.Sorted(maps.Keys(t.later.accounts[target]))) {
+			if err := t.noteAccounts(target, chunk); err != nil {
+				return err
+			}
+		}
+	}
+	t.later = later{}
+	return nil
+}
