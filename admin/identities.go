@@ -17,6 +17,9 @@ type IdentityView struct {
 	UserName string            `json:"userName"`
 	Stage    model.Stage       `json:"stage"`
 	LeftAt   *time.Time        `json:"left_at,omitempty"`
+	EndsAt   *time.Time        `json:"ends_at,omitempty"` // first moment of no access
+	Held     bool              `json:"held,omitempty"`    // left beyond the guard of the source
+	ErasedAt *time.Time        `json:"erased_at,omitempty"`
 	Next     *time.Time        `json:"next_change,omitempty"`
 	Findings []string          `json:"findings,omitempty"`
 	User     map[string]any    `json:"user,omitempty"`   // only where one person is shown
@@ -44,7 +47,7 @@ type AccountAt struct {
 }
 
 func viewIdentity(i store.IdentityRow) IdentityView {
-	return IdentityView{ID: i.ID, UserName: i.Name, Stage: i.Stage, LeftAt: i.LeftAt, Next: i.NextAt, Findings: i.Findings, MergedInto: i.MergedInto}
+	return IdentityView{ID: i.ID, UserName: i.Name, Stage: i.Stage, LeftAt: i.LeftAt, EndsAt: i.EndsAt, Held: i.OverGuard, ErasedAt: i.ErasedAt, Next: i.NextAt, Findings: i.Findings, MergedInto: i.MergedInto}
 }
 
 func (a *API) identities(r *http.Request, _ Caller) (any, error) {

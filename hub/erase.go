@@ -29,6 +29,8 @@ type RemainingAccount struct {
 	RemoteID string `json:"remote_id"`
 	// DeletesAt is when the hub deletes it there; nil: not by itself.
 	DeletesAt *time.Time `json:"deletes_at,omitempty"`
+	// Active: it may still let somebody in, at a target that is not configured any more.
+	Active bool `json:"active,omitempty"`
 }
 
 // Erase removes the personal data of somebody who has left, by name or id. It cannot
@@ -56,7 +58,7 @@ func (h *Hub) Erase(ctx context.Context, by Actor, person string, force bool) (o
 		} else if marked {
 			return model.Fail(model.Conflict, "what is new of "+row.Name+" is being worked on: try again", nil)
 		}
-		if err := erasable(k, Decide(snap, k, tx.Now), force); err != nil {
+		if err := erasable(snap, k, Decide(snap, k, tx.Now), force); err != nil {
 			return err
 		}
 		out, err = h.erase(tx, snap, by.String(), k)
@@ -69,7 +71,7 @@ func (h *Hub) Erase(ctx context.Context, by Actor, person string, force bool) (o
 }
 
 // erasable says why somebody cannot be erased.
-func erasable(k Known, d Decision, force bool) error {
+func erasable(snap *Snapshot, k Known, d Decision, force bool) error {
 	name := k.Row.Name
 	switch {
 	case k.Row.ErasedAt != nil:
@@ -79,7 +81,7 @@ func erasable(k Known, d Decision, force bool) error {
 	case k.Row.Stage != model.Leaver:
 		return model.Fail(model.Refused, name+" leaves just now: wait until all access is taken away", nil)
 	}
-	if open := openAccess(k.Accounts); len(open) > 0 {
+	if open := openAccess(snap, k.Accounts); len(open) > 0 {
 		return model.Fail(model.Refused, fmt.Sprintf("%s still has access, or it is being taken away: %s", name, strings.Join(open, "; ")), nil)
 	}
 	if len(k.Users) > 0 && !force {
@@ -90,11 +92,14 @@ func erasable(k Known, d Decision, force bool) error {
 }
 
 // openAccess names the accounts by which somebody gets in, or may: work is under way,
-// or waits, or its outcome is not known.
-func openAccess(accounts []model.AccountRow) (open []string) {
+// or waits, or its outcome is not known. At targets that are not configured any more
+// the hub can do nothing, so that it does not wait for them.
+func openAccess(snap *Snapshot, accounts []model.AccountRow) (open []string) {
 	for _, a := range accounts {
 		why := ""
+		_, configured := snap.Doc.Target(a.Target)
 		switch {
+		case !configured:
 		case a.Desired != nil:
 			why = "an account is due"
 		case a.LeaverHeld:
@@ -116,12 +121,12 @@ func openAccess(accounts []model.AccountRow) (open []string) {
 
 // saveOrErase is save, or the erasure that the configuration's time asks for. What
 // cannot be undone is never done by an older configuration than the active one.
-func (h *Hub) saveOrErase(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, targets map[string]bool, stale bool) ([]store.AuditEntry, error) {
+func (h *Hub) saveOrErase(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, b *batch, stale bool) ([]store.AuditEntry, error) {
 	if d.Purge && !stale {
 		_, err := h.erase(tx, snap, "hub", k)
 		return nil, err
 	}
-	return h.save(tx, snap, d, k, m, targets)
+	return h.save(tx, snap, d, k, m, b)
 }
 
 // erase does it, in the transaction of who decided that it may be done.
@@ -175,7 +180,7 @@ func accountsLeft(accounts []model.AccountRow) []RemainingAccount {
 		if a.RemoteID == "" {
 			continue
 		}
-		r := RemainingAccount{Target: a.Target, RemoteID: a.RemoteID}
+		r := RemainingAccount{Target: a.Target, RemoteID: a.RemoteID, Active: hasAccess(a)}
 		if a.Due {
 			r.DeletesAt = &a.NextAttempt
 		}
@@ -197,8 +202,11 @@ func (d *Decision) purge(snap *Snapshot, k Known, now time.Time) {
 		return
 	}
 	if !now.Before(at) {
-		waits := slices.ContainsFunc(k.Accounts, func(a model.AccountRow) bool { return a.Due })
-		if d.Purge = !waits && len(openAccess(k.Accounts)) == 0; d.Purge {
+		waits := slices.ContainsFunc(k.Accounts, func(a model.AccountRow) bool {
+			_, configured := snap.Doc.Target(a.Target)
+			return a.Due && configured
+		})
+		if d.Purge = !waits && len(openAccess(snap, k.Accounts)) == 0; d.Purge {
 			return
 		}
 		at = now.Add(erasurePause)

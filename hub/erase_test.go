@@ -333,3 +333,21 @@ func TestNothingIsStoredOfWhoWasErased(t *testing.T) {
 		}
 	})
 }
+
+// TestEraseDespiteTargetsThatAreGone: what cannot be done any more is told, not waited for.
+func TestEraseDespiteTargetsThatAreGone(t *testing.T) {
+	t.Parallel()
+	each(t, life, func(w *world) {
+		u := w.person("ada", "displayName", "Ada")
+		id := w.identityOf(u.ID)
+		w.evaluate()
+		w.carriedOut()
+		w.db.Exec(w.t, `UPDATE accounts SET target = 'old' WHERE identity_id = ?`, id)
+		w.remove("hr", w.user, u.ID)
+		w.evaluate()
+		out, err := w.Erase(ctxOf(w), operator, "ada", false)
+		if err != nil || len(out.Remaining) != 1 || !out.Remaining[0].Active || out.Remaining[0].Target != "old" {
+			w.t.Errorf("%+v: %v", out, err)
+		}
+	})
+}

@@ -224,3 +224,55 @@ func TestMovedEndIsKnownAnew(t *testing.T) {
 		}
 	})
 }
+
+// TestPlannedEndReleases: whom the guard holds goes at their end, if that was known
+// before, though nobody has looked at the others yet.
+func TestPlannedEndReleases(t *testing.T) {
+	t.Parallel()
+	configuration := strings.Replace(oneSource, "roles:", "identity: {end: nickName}\nroles:", 1)
+	each(t, configuration, func(w *world) {
+		users := w.crew(6)
+		ends := w.person("zed", "nickName", "2027-03-05T00:00:00Z")
+		id := w.identityOf(ends.ID)
+		w.evaluate()
+		w.clock.Add(time.Hour)
+		for _, u := range users {
+			w.remove("hr", w.user, u.ID)
+		}
+		w.evaluate()
+		w.leaveAll([]scim.Resource{ends}) // the broken export drops them, too
+		if s := w.state(id); !s.row.OverGuard || s.row.NextAt == nil || !s.row.NextAt.Equal(time.Date(2027, 3, 5, 0, 0, 0, 0, time.UTC)) {
+			w.t.Fatalf("%+v", s.row)
+		}
+		held := len(w.held())
+		w.clock.Set(time.Date(2027, 3, 5, 0, 0, 0, 0, time.UTC))
+		w.evaluate()
+		if s := w.state(id); s.row.OverGuard || !s.row.LeftPlanned || s.accounts["chat"].LeaverHeld {
+			w.t.Errorf("at the end: %+v", s.row)
+		}
+		if n := len(w.held()); n != held-1 {
+			w.t.Errorf("%d are held, were %d", n, held)
+		}
+	})
+}
+
+// TestDatesOfAnEndAreUrgent: what may take access goes before what waits.
+func TestDatesOfAnEndAreUrgent(t *testing.T) {
+	t.Parallel()
+	each(t, life, func(w *world) {
+		u := w.person("ada", "displayName", "Ada")
+		w.evaluate()
+		for op, want := range map[string]int{
+			`{"op":"add","path":"title","value":"2027-03-01"}`:             1,
+			`{"op":"add","path":"preferredLanguage","value":"2027-03-01"}`: 1,
+			`{"op":"replace","path":"active","value":false}`:               1,
+			`{"op":"add","path":"profileUrl","value":"http://x"}`:          0,
+		} {
+			w.patch(w.user, u.ID, "["+op+"]")
+			if n := w.db.Int(w.t, `SELECT count(*) FROM marks WHERE CAST(urgent AS integer) = 1`); n != want {
+				w.t.Errorf("%s: %d urgent marks", op, n)
+			}
+			w.evaluate()
+		}
+	})
+}

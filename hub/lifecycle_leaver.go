@@ -14,7 +14,11 @@ import (
 // worked on long after. Who leaves as planned passes and counts for nothing.
 func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.IdentityRow, m store.Mark, access bool) (store.IdentityRow, error) {
 	next := d.row(row, tx.Now)
-	if d.Stage != model.Leaver || next.LeftAt != nil || d.Identity.MergedInto != "" {
+	if d.Stage != model.Leaver || d.Identity.MergedInto != "" {
+		return next, nil
+	}
+	if next.LeftAt != nil {
+		releasePlanned(snap, &next, tx.Now)
 		return next, nil
 	}
 	next.LeftAt = &m.MarkedAt
@@ -24,7 +28,7 @@ func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.Identi
 	if row.Stage != model.Active && row.Stage != model.Leave && !access {
 		return next, nil // was never in: nothing that a guard would count
 	}
-	next.LeftSource = leftSource(row, d)
+	next.LeftSource = leftSource(snap, row, d, tx.Now)
 	source, ok := snap.Doc.Source(next.LeftSource)
 	if !ok {
 		return next, nil
@@ -39,7 +43,24 @@ func (h *Hub) nextRow(tx *store.Tx, snap *Snapshot, d Decision, row store.Identi
 	}
 	released, err := tx.Released(source.Name, m.MarkedAt) // with the import that said so
 	next.OverGuard = !released
+	lookAtEnd(&next, tx.Now)
 	return next, err
+}
+
+// releasePlanned lets somebody go whom the guard holds and whose end has come
+// meanwhile, which was known before: no export is needed to believe that.
+func releasePlanned(snap *Snapshot, next *store.IdentityRow, now time.Time) {
+	source, ok := snap.Doc.Source(next.LeftSource)
+	if ok && next.OverGuard && planned(*next, source.Guard, now) {
+		next.OverGuard, next.LeftPlanned = false, true
+	}
+}
+
+// lookAtEnd has somebody looked at again whom the guard holds when their end comes.
+func lookAtEnd(next *store.IdentityRow, now time.Time) {
+	if next.OverGuard && next.EndsAt != nil && next.EndsAt.After(now) && (next.NextAt == nil || next.EndsAt.Before(*next.NextAt)) {
+		next.NextAt = next.EndsAt
+	}
 }
 
 // planned reports whether somebody who leaves does so at an end that was known before
@@ -68,9 +89,14 @@ func hasAccess(a model.AccountRow) bool {
 	return a.Desired != nil || a.Applied != nil && a.Applied.Active || a.Owned == model.OwnedCreating
 }
 
-// leftSource is the source whose word made the person a leaver: the one that
-// active came from, or the first that described them.
-func leftSource(row store.IdentityRow, d Decision) string {
+// leftSource is the source whose word made the person a leaver: the one that the end
+// came from, if it has come, or active, or else the first that described them.
+func leftSource(snap *Snapshot, row store.IdentityRow, d Decision, now time.Time) string {
+	if end := d.Identity.EndsAt; end != nil && !now.Before(*end) {
+		if s := originOf(endPath(snap.Doc.Identity), d.Identity.Origin); s != "" {
+			return s
+		}
+	}
 	if s := d.Identity.Origin["active"]; s != "" {
 		return s
 	}

@@ -62,7 +62,7 @@ func (h *Hub) Modify(ctx context.Context, by Actor, t *scim.ResourceType, id str
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	m := modification{by: by, t: t, check: check, change: c, hash: hash}
+	m := modification{by: by, t: t, check: check, change: c, hash: hash, snap: h.Snapshot()}
 	out, err := h.modifyAlone(ctx, m, id, want)
 	named, all := c.MemberScope()
 	if errors.Is(err, store.ErrStale) {
@@ -85,6 +85,7 @@ type modification struct {
 	check  func(scim.Meta) error
 	change scim.Change
 	hash   string // of the password that it may set
+	snap   *Snapshot
 }
 
 // apply works out what the change makes of a resource, and the write that this
@@ -112,7 +113,7 @@ func (m modification) apply(held store.Held, now time.Time) (out scim.Resource, 
 	w = &store.ResourceWrite{Source: m.by.Source, Actor: m.by.String(), Type: m.t, Action: "modify", Resource: out, Before: before.Attrs,
 		Identity: held.Identity, UniqueName: m.by.UniqueGroupNames, Password: hash, Data: changedAttributes(m.t, before.Attrs, out.Attrs, hash)}
 	if m.t.Name == "User" {
-		w.Marks, w.Urgent = []string{held.Identity}, turnedOff(before.Attrs, out.Attrs)
+		w.Marks, w.Urgent = []string{held.Identity}, takesAway(m.snap, before.Attrs, out.Attrs)
 		if groups != nil {
 			out.Attrs = maps.Clone(out.Attrs)
 			out.Attrs["groups"] = groups

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
@@ -46,13 +49,35 @@ func (h *Hub) sweep(ctx context.Context, snap *Snapshot) (int, error) {
 	return len(c.IDs), nil
 }
 
+// sweepers is how many work on one chunk: while one waits for the database another
+// decides. Half of the processors are left to those who serve.
+func sweepers() int { return min(8, max(2, runtime.GOMAXPROCS(0)/2)) }
+
 // differing are those of some people of whom a decision would change what is stored.
-func (h *Hub) differing(ctx context.Context, snap *Snapshot, ids []string) (differ []string, err error) {
+func (h *Hub) differing(ctx context.Context, snap *Snapshot, ids []string) ([]string, error) {
+	n := sweepers()
+	found := make([][]string, n)
+	var work errgroup.Group
+	for i := range n {
+		part := ids[len(ids)*i/n : len(ids)*(i+1)/n]
+		work.Go(func() (err error) {
+			found[i], err = h.differingOf(ctx, snap, part)
+			return err
+		})
+	}
+	err := work.Wait()
+	return slices.Concat(found...), err
+}
+
+func (h *Hub) differingOf(ctx context.Context, snap *Snapshot, ids []string) (differ []string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	var known map[string]Known
 	var now time.Time
 	err = h.Store.View(ctx, func(tx *store.Tx) error {
@@ -82,7 +107,7 @@ func (h *Hub) differing(ctx context.Context, snap *Snapshot, ids []string) (diff
 // evaluation.
 func (d Decision) differs(k Known, now time.Time) bool {
 	next := d.row(k.Row, now)
-	if !sameRow(k.Row, next) || d.Stage == model.Leaver && next.LeftAt == nil || d.Purge || len(d.Requests) > 0 {
+	if !sameRow(k.Row, next) || d.Stage == model.Leaver && next.LeftAt == nil || d.Purge || len(d.Requests) > 0 || k.managerNow() != k.noted {
 		return true
 	}
 	if len(k.Held) != len(d.Grants) {
@@ -116,6 +141,7 @@ func (d Decision) row(row store.IdentityRow, now time.Time) store.IdentityRow {
 		next.LeftAt, next.LeftSource, next.OverGuard, next.LeftPlanned = nil, "", false, false
 	}
 	d.noteEnd(row, &next, now)
+	lookAtEnd(&next, now)
 	return next
 }
 

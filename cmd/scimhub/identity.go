@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +82,17 @@ func printIdentity(w io.Writer, p admin.IdentityView) error {
 	}
 	rows := [][]string{{"person", p.UserName}, {"id", p.ID}, {"stage", string(p.Stage)}, {"resources", dash(strings.Join(sources, ", "))},
 		{"groups", dash(strings.Join(groups, ", "))}, {"roles", dash(strings.Join(p.Roles, ", "))}}
+	for _, moment := range []struct {
+		name string
+		at   *time.Time
+	}{{"ends", p.EndsAt}, {"left", p.LeftAt}, {"erased", p.ErasedAt}} {
+		if moment.at != nil {
+			rows = append(rows, []string{moment.name, moment.at.Format(time.RFC3339)})
+		}
+	}
+	if p.Held {
+		rows = append(rows, []string{"held", "more leavers at the source than its guard allows"})
+	}
 	for _, f := range p.Findings {
 		rows = append(rows, []string{"finding", f})
 	}

@@ -67,6 +67,9 @@ func printErased(w io.Writer, done hub.Erased) error {
 		if a.DeletesAt != nil {
 			when = a.DeletesAt.Format(time.RFC3339)
 		}
+		if a.Active {
+			when = "active, at a target that is not configured"
+		}
 		rows[i] = []string{a.Target, a.RemoteID, when}
 	}
 	return columns(w, "STILL_AT REMOTE_ID DELETED", rows)

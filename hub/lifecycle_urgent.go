@@ -1,0 +1,53 @@
+package hub
+
+import (
+	"reflect"
+
+	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/model/scim"
+)
+
+// takesAway reports whether a change of a resource may end or suspend somebody's
+// access, so that nothing less pressing goes before it: they were made inactive, or a
+// date of their end or leave is another.
+func takesAway(snap *Snapshot, before, after map[string]any) bool {
+	if turnedOff(before, after) {
+		return true
+	}
+	return snap != nil && datesMoved(snap.Doc.Identity, before, after)
+}
+
+func datesMoved(c config.Identity, before, after map[string]any) bool {
+	for _, path := range []string{c.End, c.Last, c.Leave.From, c.Leave.Until} {
+		if path == "" {
+			continue
+		}
+		p, err := scim.ParsePath(path)
+		if err == nil && !reflect.DeepEqual(rawAt(before, p), rawAt(after, p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// rawAt is the attribute of a resource that a path leads to, whole where the path
+// goes into it.
+func rawAt(attrs map[string]any, p scim.Path) any {
+	if p.URI == "" || scim.Fold(p.URI) == scim.Fold(scim.URNUser) {
+		return foldedMember(attrs, p.Attr)
+	}
+	extension, _ := foldedMember(attrs, p.URI).(map[string]any)
+	return foldedMember(extension, p.Attr)
+}
+
+func foldedMember(doc map[string]any, name string) any {
+	if v, ok := doc[name]; ok {
+		return v
+	}
+	for k, v := range doc {
+		if scim.Fold(k) == scim.Fold(name) {
+			return v
+		}
+	}
+	return nil
+}
