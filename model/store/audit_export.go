@@ -51,7 +51,16 @@ func (s *Store) ExportAudit(ctx context.Context, r AuditRange, byTime bool, begi
 		if err := begin(head); err != nil {
 			return err
 		}
-		return tx.exportAudit(r, byTime, visit)
+		first := map[int]LaneHead{}
+		for _, h := range head.Base {
+			first[h.Lane] = h
+		}
+		return tx.exportAudit(r, byTime, func(e AuditEntry, before []byte) error {
+			if h := first[e.Lane]; h.Seq > 0 && h.Seq == e.Seq-1 { // the entry before is too old to be kept
+				before = h.Hash
+			}
+			return visit(e, before)
+		})
 	})
 }
 
