@@ -322,7 +322,7 @@ func (e *requestEnv) stored(id string) model.Request {
 // could not be decided it is taken to.
 func ruleMatches(result policy.Result, r model.Request) bool {
 	ofRole := func(g model.Grant) bool { return g.Role == r.Role }
-	if slices.Contains(result.Undecided, r.Role) || slices.ContainsFunc(result.Wanted, ofRole) ||
+	if slices.Contains(result.Undecided, r.Role) || slices.Contains(result.Unsettled, r.Role) || slices.ContainsFunc(result.Wanted, ofRole) ||
 		slices.ContainsFunc(result.Denied, func(d model.Denied) bool { return d.Role == r.Role }) {
 		return true
 	}

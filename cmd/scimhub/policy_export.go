@@ -21,7 +21,7 @@ import (
 type policyExportOptions struct {
 	dir, config     string
 	people, partial bool
-	output          output
+	output
 }
 
 func policyExport(c *client) *cobra.Command {
@@ -45,7 +45,7 @@ the exit code is 1, unless --partial asks for the others.`,
 			return o.run(cmd, c)
 		},
 	}
-	o.output.flag(cmd)
+	o.flag(cmd)
 	cmd.Flags().StringVar(&o.dir, "casbin", "", "directory to write to, made where it is missing")
 	cmd.Flags().StringVarP(&o.config, "config", "c", "", "a configuration file (default: the active configuration of the hub)")
 	cmd.Flags().BoolVar(&o.people, "people", false, "write everybody, too")
@@ -65,7 +65,7 @@ func (o *policyExportOptions) run(cmd *cobra.Command, c *client) error {
 		return model.Fail(model.Invalid, "nothing was written; --partial leaves these roles out, and whatever else they give through inheritance", nil)
 	}
 	if o.dir == "" {
-		return o.output.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
+		return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "# --- model.conf\n%s\n# --- policy.csv\n%s", answer.Model, answer.Policy)
 			return err
 		})
