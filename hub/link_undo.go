@@ -75,11 +75,11 @@ func oneOf(users []store.SourceUser, q store.IdentityRow, source, resource strin
 	case len(users) == 0:
 		return store.SourceUser{}, model.Fail(model.Invalid, fmt.Sprintf("no source describes %s any more: there is nothing to unlink", q.Name), nil)
 	}
-	what := "source " + source
+	what := fmt.Sprintf("source %s has no resource of %s", source, q.Name)
 	if resource != "" {
-		what += "/" + resource
+		what = fmt.Sprintf("%s/%s is none of the resources of %s", source, resource, q.Name)
 	}
-	return store.SourceUser{}, model.Fail(model.Invalid, fmt.Sprintf("%s is none of the resources of %s, which are %s", what, q.Name, listed(resourceNames(users))), nil)
+	return store.SourceUser{}, model.Fail(model.Invalid, what+": theirs are "+listed(resourceNames(users)), nil)
 }
 
 // part takes a resource from a person. back is whose it was before a link; without an

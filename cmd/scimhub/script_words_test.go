@@ -30,7 +30,7 @@ import (
 //	await CODE RE scimhub ARGS  run the command until its code and output are so
 //	capture NAME RE             $NAME becomes the group of RE in the last output
 //	scim CODE METHOD PATH [FILE]            as the HR system; the answer is the output, $ID its id
-//	withtoken TOKEN CODE METHOD PATH        the same with another token
+//	withtoken TOKEN CODE METHOD PATH [FILE] the same with another token
 //	awaitscim RE PATH           GET as the HR system until the answer is so
 //	byhand APP CODE METHOD PATH [FILE]      the same at an application itself
 //	[!] holds APP RE, [!] awaitholds APP RE its accounts, one a line: userName active|inactive [groups]
@@ -39,7 +39,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"app": positive(1, 2, scriptApp), "fill": positive(1, 9, scriptFill), "edit": positive(3, 3, scriptEdit),
 		"serve": positive(0, 9, scriptServe), "sigterm": positive(0, 0, scriptSigterm), "log": scriptLog,
 		"exit": positive(2, 99, scriptExit), "await": positive(3, 99, scriptAwait), "capture": positive(2, 2, scriptCapture),
-		"scim": positive(3, 4, scriptSCIM), "awaitscim": positive(2, 2, scriptAwaitSCIM), "withtoken": positive(4, 4, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
+		"scim": positive(3, 4, scriptSCIM), "awaitscim": positive(2, 2, scriptAwaitSCIM), "withtoken": positive(4, 5, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
 	}
 }
 
