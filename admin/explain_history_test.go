@@ -111,12 +111,18 @@ func (p *past) one(list ...string) string { return list[p.dice.IntN(len(list))] 
 
 // push creates somebody, or changes them.
 func (p *past) push(name string) {
-	by := hub.Actor{Source: "hr", Name: "main"}
-	attrs := map[string]any{"schemas": []any{scim.URNUser}, "userName": name, "externalId": "E-" + name, "active": p.dice.IntN(6) > 0,
+	attrs := map[string]any{"userName": name, "externalId": "E-" + name, "active": p.dice.IntN(6) > 0,
 		"title": p.one("Engineering", "Sales", "Finance"), "userType": p.one("", "", "contractor")}
 	if attrs["userType"] == "" {
 		delete(attrs, "userType")
 	}
+	p.replace(name, attrs)
+}
+
+// replace pushes attributes of somebody.
+func (p *past) replace(name string, attrs map[string]any) {
+	by := hub.Actor{Source: "hr", Name: "main"}
+	attrs["schemas"] = []any{scim.URNUser}
 	if id, ok := p.users[name]; ok {
 		_, err := p.Modify(p.t.Context(), by, kind("User"), id, func(scim.Meta) error { return nil }, scim.Change{Replace: attrs}, scim.Fields{})
 		p.must(err)
