@@ -172,6 +172,9 @@ func TestHandOverStored(t *testing.T) {
 		if len(until) != 4 {
 			t.Fatalf("kept: %v", until)
 		}
+		if got := w.db.Strings(t, `SELECT data FROM events WHERE identity_id = ? AND type = 'handover.started'`, id); len(got) != 1 || !strings.Contains(got[0], `"sales": "2027-03-11T12:00:00Z"`) && !strings.Contains(got[0], `"sales":"2027-03-11T12:00:00Z"`) {
+			t.Errorf("events %v", got)
+		}
 		w.clock.Add(48 * time.Hour)
 		w.evaluate()
 		w.patch(w.user, ada.ID, `[{"op":"replace","path":"nickName","value":"x"}]`)

@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
@@ -34,7 +35,42 @@ func saveFound(tx *store.Tx, d Decision, k Known) ([]store.AuditEntry, error) {
 			return nil, err
 		}
 	}
-	return endExceptions(tx, k)
+	entries, err := endExceptions(tx, k)
+	if err != nil {
+		return nil, err
+	}
+	told, err := tellFound(tx, d, k)
+	return append(entries, told...), err
+}
+
+// tellFound adds to the person's timeline that roles are kept for hand-over from now
+// on, and what conflicts came about.
+func tellFound(tx *store.Tx, d Decision, k Known) (entries []store.AuditEntry, err error) {
+	until := map[string]time.Time{}
+	for _, g := range d.Grants {
+		before := slices.ContainsFunc(k.Held, func(h model.Grant) bool { return h.Role == g.Role && isHandOver(h) })
+		if isHandOver(g) && g.Until != nil && !before {
+			until[g.Role] = *g.Until
+		}
+	}
+	tell := func(action string, data map[string]any) error {
+		entry, err := personEvent(tx, "hub", action, "identity/"+d.Identity.ID, d.Identity.ID, data)
+		entries = append(entries, entry)
+		return err
+	}
+	if len(until) > 0 {
+		if err := tell("handover.started", map[string]any{"kept": until}); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range d.Findings {
+		if f.Kind == model.FindingConflict && !slices.Contains(k.Row.Findings, f.Message) {
+			if err := tell("conflict.found", map[string]any{"conflict": f.Subject, "message": f.Message}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return entries, nil
 }
 
 // here reports whether somebody of the stage can answer for an exception.
@@ -95,12 +131,17 @@ func exceptionEvent(tx *store.Tx, actor, action string, e model.Exception, why s
 	if why != "" {
 		data["why"] = why
 	}
+	return personEvent(tx, actor, action, "exception/"+e.ID, e.Identity, data)
+}
+
+// personEvent adds an event to a person's timeline, and gives the audit entry of it.
+func personEvent(tx *store.Tx, actor, action, object, identity string, data map[string]any) (store.AuditEntry, error) {
 	body, err := json.Marshal(data)
 	if err != nil {
 		return store.AuditEntry{}, err
 	}
-	if err := tx.AddEvent(store.Event{Type: action, Identity: e.Identity, Data: data}); err != nil {
+	if err := tx.AddEvent(store.Event{Type: action, Identity: identity, Data: data}); err != nil {
 		return store.AuditEntry{}, err
 	}
-	return store.AuditEntry{Actor: actor, Action: action, Object: "exception/" + e.ID, Identity: e.Identity, Data: body}, nil
+	return store.AuditEntry{Actor: actor, Action: action, Object: object, Identity: identity, Data: body}, nil
 }
