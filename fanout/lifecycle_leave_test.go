@@ -39,7 +39,9 @@ func TestWorkerLeave(t *testing.T) {
 				return n
 			}
 			w.want(model.AccountRow{Identity: "i", Desired: away("anna", "eng")})
-			r := w.until("disabled", func(rows map[string]model.AccountRow) bool { return rows["i"].State == model.StateInSync && !rows["i"].Applied.Active })["i"]
+			r := w.until("disabled", func(rows map[string]model.AccountRow) bool {
+				return rows["i"].State == model.StateInSync && !rows["i"].Applied.Active
+			})["i"]
 			if u := w.users()["anna"]; u["active"] != false || u["id"] != first.RemoteID || memberCount(w.groups()["eng"]) != 1 {
 				t.Errorf("at the target while away: %v, groups %v", u, w.groups())
 			}
@@ -50,7 +52,9 @@ func TestWorkerLeave(t *testing.T) {
 				t.Errorf("%d removals counted, want that of the leave", n)
 			}
 			w.want(model.AccountRow{Identity: "i", Desired: account("anna", "eng")})
-			r = w.until("enabled", func(rows map[string]model.AccountRow) bool { return rows["i"].State == model.StateInSync && rows["i"].Applied.Active })["i"]
+			r = w.until("enabled", func(rows map[string]model.AccountRow) bool {
+				return rows["i"].State == model.StateInSync && rows["i"].Applied.Active
+			})["i"]
 			if u := w.users()["anna"]; r.RemoteID != first.RemoteID || u["id"] != first.RemoteID || u["active"] != true || memberCount(w.groups()["eng"]) != 1 {
 				t.Errorf("back: %v, row %+v", u, r)
 			}
@@ -143,7 +147,9 @@ func TestErasedAccount(t *testing.T) {
 		t.Fatalf("by hand: %d", code)
 	}
 	w.sweep()
-	r := w.until("disabled again", func(rows map[string]model.AccountRow) bool { return !rows["i"].Due && rows["i"].State == model.StateDisabled })["i"]
+	r := w.until("disabled again", func(rows map[string]model.AccountRow) bool {
+		return !rows["i"].Due && rows["i"].State == model.StateDisabled
+	})["i"]
 	nothing(r)
 	if u := w.users()["anna"]; u["active"] != false {
 		t.Errorf("at the target: %v", u)

@@ -49,13 +49,13 @@ func TestReleaseOneLeaver(t *testing.T) {
 		if len(held) != 4 {
 			w.t.Fatalf("%d held", len(held))
 		}
-		real := held[1]
-		out, err := w.ReleaseLeavers(ctxOf(w), operator, "hr", "", []string{strings.ToUpper(real.Name), real.ID})
-		if err != nil || len(out.People) != 1 || out.People[0].ID != real.ID {
+		left := held[1]
+		out, err := w.ReleaseLeavers(ctxOf(w), operator, "hr", "", []string{strings.ToUpper(left.Name), left.ID})
+		if err != nil || len(out.People) != 1 || out.People[0].ID != left.ID {
 			w.t.Fatalf("released %+v: %v", out, err)
 		}
 		w.evaluate()
-		if a := w.state(real.ID).accounts["chat"]; a.LeaverHeld || !a.Leaver || !a.Due || a.Desired != nil {
+		if a := w.state(left.ID).accounts["chat"]; a.LeaverHeld || !a.Leaver || !a.Due || a.Desired != nil {
 			w.t.Errorf("released: %+v", a)
 		}
 		rest := w.held()
@@ -80,14 +80,14 @@ func TestReleaseOneLeaver(t *testing.T) {
 		if n := len(w.held()); n != 0 {
 			w.t.Errorf("%d are still held", n)
 		}
-		if got := w.events(real.ID); !slices.Contains(got, "identity.released") {
+		if got := w.events(left.ID); !slices.Contains(got, "identity.released") {
 			w.t.Errorf("events %v", got)
 		}
 		if n := w.db.Int(w.t, `SELECT count(*) FROM audit WHERE action = 'source.release' AND actor = 'ops'`); n != 2 {
 			w.t.Errorf("%d audit entries of releases", n)
 		}
 		// Who comes back and leaves again is counted anew.
-		again := w.person(real.Name)
+		again := w.person(left.Name)
 		w.evaluate()
 		w.leaveAll([]scim.Resource{again})
 		if n := len(w.held()); n != 1 {

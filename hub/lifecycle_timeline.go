@@ -171,8 +171,8 @@ func byPath(t *scim.ResourceType, user map[string]any) map[string]any {
 		if t != nil {
 			v = t.Conceal(key, v)
 		}
-		parts, complex := v.(map[string]any)
-		if !complex {
+		parts, object := v.(map[string]any)
+		if !object {
 			out[key] = v
 			continue
 		}

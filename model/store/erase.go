@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/scimhub/scimhub/model"
 )
@@ -107,11 +108,12 @@ func (t *Tx) eraseRequests(id string) error {
 		if err := json.Unmarshal([]byte(doc), &r); err != nil {
 			return fmt.Errorf("request %s: %w", request, err)
 		}
-		body, err := json.Marshal(silenced(r, t))
+		r = silenced(r, t.Now)
+		body, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE requests SET doc = ?, state = ?, live = FALSE, next_at = NULL WHERE id = ?`, string(body), string(silenced(r, t).State), request); err != nil {
+		if _, err := t.exec(`UPDATE requests SET doc = ?, state = ?, live = FALSE, next_at = NULL WHERE id = ?`, string(body), string(r.State), request); err != nil {
 			return err
 		}
 		if _, err := t.exec(`DELETE FROM request_asked WHERE request_id = ?`, request); err != nil {
@@ -122,7 +124,7 @@ func (t *Tx) eraseRequests(id string) error {
 }
 
 // silenced is a request without words and facts, and closed.
-func silenced(r model.Request, t *Tx) model.Request {
+func silenced(r model.Request, now time.Time) model.Request {
 	r.Reason, r.Why, r.Facts, r.FactSources, r.Department, r.Manager, r.Asked, r.Silent = "", "", nil, nil, "", "", nil, false
 	if r.AskedBy == r.Identity {
 		r.Actor = ""
@@ -142,7 +144,7 @@ func silenced(r model.Request, t *Tx) model.Request {
 		step(&r.Reviewed[i].Step)
 	}
 	if r.State.Open() {
-		r.State, r.Closed = model.RequestEnded, &t.Now
+		r.State, r.Closed = model.RequestEnded, &now
 	}
 	return r
 }
