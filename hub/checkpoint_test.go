@@ -14,7 +14,9 @@ import (
 
 const auditSeed = "0202020202020202020202020202020202020202020202020202020202020202"
 
-func withAudit(text string) string { return strings.Replace(oneSource, "sources:", text+"\nsources:", 1) }
+func withAudit(text string) string {
+	return strings.Replace(oneSource, "sources:", text+"\nsources:", 1)
+}
 
 func (w *world) checkpoints() int {
 	return w.db.Int(w.t, `SELECT count(*) FROM audit_checkpoints`)

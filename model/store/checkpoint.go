@@ -269,32 +269,31 @@ func (t *Tx) hashesAt(heads []LaneHead) (map[int][]byte, error) {
 	out := map[int][]byte{}
 	for chunk := range slices.Chunk(heads, perStatement) {
 		args := make([]any, 0, 2*len(chunk))
-		text := `SELECT lane, hash FROM audit WHERE `
-		for i, h := range chunk {
-			if i > 0 {
-				text += ` OR `
-			}
-			text += `(lane = ? AND seq = ?)`
+		for _, h := range chunk {
 			args = append(args, h.Lane, h.Seq)
 		}
-		rows, err := t.query(text, args...)
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			var lane int
-			var hash []byte
-			if err := rows.Scan(&lane, &hash); err != nil {
-				rows.Close()
-				return nil, err
-			}
-			out[lane] = hash
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := t.hashesInto(out, `SELECT lane, hash FROM audit WHERE (lane, seq) IN (VALUES `+tuples(`(CAST(? AS int),CAST(? AS bigint))`, len(chunk))+`)`, args); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func (t *Tx) hashesInto(out map[int][]byte, query string, args []any) error {
+	rows, err := t.query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var lane int
+		var hash []byte
+		if err := rows.Scan(&lane, &hash); err != nil {
+			return err
+		}
+		out[lane] = hash
+	}
+	return rows.Err()
 }
 
 // LastCheckpoint is Tx.LastCheckpoint outside of a transaction.
