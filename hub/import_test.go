@@ -495,4 +495,3 @@ func TestImportOfSomebodyWhoComesBack(t *testing.T) {
 		}
 	})
 }
-

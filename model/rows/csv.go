@@ -33,7 +33,7 @@ func newCSVReader(src *source) (*csvReader, error) {
 	c.r.LazyQuotes = false
 	c.r.ReuseRecord = true
 	if len(names) > MaxColumns {
-		return nil, &Fault{1, 1, fmt.Sprintf("the header has %d columns; the limit is %d", len(names), MaxColumns)}
+		return nil, &Fault{Line: 1, Column: 1, Message: fmt.Sprintf("the header has %d columns; the limit is %d", len(names), MaxColumns)}
 	}
 	for i, name := range names {
 		line, column := c.r.FieldPos(i)
@@ -42,10 +42,10 @@ func newCSVReader(src *source) (*csvReader, error) {
 		}
 		name = strings.TrimSpace(name)
 		if name == "" {
-			return nil, &Fault{line, column, fmt.Sprintf("column %d has no name", i+1)}
+			return nil, &Fault{Line: line, Column: column, Message: fmt.Sprintf("column %d has no name", i+1)}
 		}
 		if slices.ContainsFunc(c.header, func(h Cell) bool { return strings.EqualFold(h.Name, name) }) {
-			return nil, &Fault{line, column, fmt.Sprintf("column %q is there twice", name)}
+			return nil, &Fault{Line: line, Column: column, Message: fmt.Sprintf("column %q is there twice", name)}
 		}
 		c.header = append(c.header, Cell{Name: name, Line: line, Column: column})
 	}
@@ -98,7 +98,8 @@ func (c *csvReader) next() (Row, error) {
 	row := Row{Line: line}
 	if len(cells) != len(c.header) {
 		at, column := c.r.FieldPos(min(len(cells), len(c.header)+1) - 1)
-		return row, &Fault{at, column, fmt.Sprintf("the row has %d cells, the header has %d", len(cells), len(c.header))}
+		return row, &Fault{Line: at, Column: column, Message: fmt.Sprintf("the row has %d cells, the header has %d", len(cells), len(c.header)),
+			open: len(cells) < len(c.header)}
 	}
 	row.Cells = make([]Cell, len(cells))
 	for i, text := range cells {
@@ -129,5 +130,5 @@ func (c *csvReader) fault(err error) error {
 	case errors.Is(p.Err, csv.ErrBareQuote):
 		message = `a quote stands in a cell that is not quoted; write "…""…"`
 	}
-	return &Fault{p.Line, max(1, p.Column), message}
+	return &Fault{Line: p.Line, Column: max(1, p.Column), Message: message, open: errors.Is(p.Err, csv.ErrQuote)}
 }

@@ -51,7 +51,13 @@ func (j *jsonReader) row(text []byte) (Row, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	bad := func(format string, args ...any) (Row, error) {
-		return row, &Fault{j.line, int(d.InputOffset()) + 1, fmt.Sprintf(format, args...)}
+		return row, &Fault{Line: j.line, Column: int(d.InputOffset()) + 1, Message: fmt.Sprintf(format, args...)}
+	}
+	broken := func(err error, format string, args ...any) (Row, error) {
+		row, fault := bad(format+": %s", append(args, plainError(err))...)
+		f, _ := errors.AsType[*Fault](fault)
+		f.open = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		return row, f
 	}
 	open, err := d.Token()
 	if err != nil || open != json.Delim('{') {
@@ -61,12 +67,12 @@ func (j *jsonReader) row(text []byte) (Row, error) {
 		token, err := d.Token()
 		name, isText := token.(string)
 		if err != nil || !isText {
-			return bad("is not JSON: %s", plainError(err))
+			return broken(err, "is not JSON")
 		}
 		name = strings.TrimSpace(name)
 		cell := Cell{Name: name, Line: j.line, Column: int(d.InputOffset()) + 1}
 		if err := d.Decode(&cell.Value); err != nil {
-			return bad("%s is not JSON: %s", name, plainError(err))
+			return broken(err, "%s is not JSON", name)
 		}
 		if holdsNUL(cell.Value) || strings.ContainsRune(name, 0) {
 			return bad("%q holds a NUL character", name)
@@ -82,7 +88,7 @@ func (j *jsonReader) row(text []byte) (Row, error) {
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return bad("is not JSON: %s", plainError(err))
+		return broken(err, "is not JSON")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return bad("something follows the object; one object a line is wanted")

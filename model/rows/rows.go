@@ -30,6 +30,8 @@ const (
 type Fault struct {
 	Line, Column int
 	Message      string
+
+	open bool // the record seems to go on
 }
 
 // Error renders line:column: message.
@@ -67,7 +69,7 @@ type Reader struct {
 	csv    *csvReader
 	json   *jsonReader
 	format Format
-	broken bool // the last record had a fault
+	open   bool // the last record seems to go on
 }
 
 // NewReader begins to read. Of CSV the header is read at once: a *Fault says what is
@@ -108,14 +110,15 @@ func (r *Reader) Next() (Row, error) {
 		row, err = r.json.next()
 	}
 	if !errors.Is(err, io.EOF) {
-		r.broken = err != nil
+		f, bad := errors.AsType[*Fault](err)
+		r.open = bad && f.open
 	}
 	return row, err
 }
 
 // Truncated reports, behind the last record, that the text seems to have been cut
-// off: its last record has a fault, and no line end.
-func (r *Reader) Truncated() bool { return r.broken && r.src.last != '\n' && r.src.last != '\r' }
+// off: its last record lacks something, and has no line end.
+func (r *Reader) Truncated() bool { return r.open && r.src.last != '\n' && r.src.last != '\r' }
 
 // source hands on a text and sees to it that no record is too long.
 type source struct {
@@ -167,7 +170,7 @@ func (s *source) begin() error {
 	case n >= 3 && head[0] == 0xef && head[1] == 0xbb && head[2] == 0xbf:
 		head = head[3:]
 	case n >= 2 && (head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff):
-		return &Fault{1, 1, "the file is UTF-16; save it as UTF-8"}
+		return &Fault{Line: 1, Column: 1, Message: "the file is UTF-16; save it as UTF-8"}
 	}
 	s.head = head
 	return nil
@@ -178,11 +181,11 @@ func checkText(text string, line, column int) *Fault {
 	for i, c := range text {
 		if c == utf8.RuneError {
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
-				return &Fault{line, column + i, fmt.Sprintf("byte 0x%02x is not UTF-8; save the file as UTF-8", text[i])}
+				return &Fault{Line: line, Column: column + i, Message: fmt.Sprintf("byte 0x%02x is not UTF-8; save the file as UTF-8", text[i])}
 			}
 		}
 		if c == 0 {
-			return &Fault{line, column + i, "holds a NUL character"}
+			return &Fault{Line: line, Column: column + i, Message: "holds a NUL character"}
 		}
 	}
 	return nil
