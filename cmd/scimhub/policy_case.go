@@ -52,6 +52,7 @@ type policyExpect struct {
 	Has     []string                  `yaml:"has"`
 	Lacks   []string                  `yaml:"lacks"`
 	Denied  []string                  `yaml:"denied"`  // roles that a deny rule or a conflict takes
+	Asks    *[]string                 `yaml:"asks"`    // exactly: roles that a rule asks approval for
 	Access  *accessList               `yaml:"access"`  // exactly: TARGET or TARGET:GROUP
 	Targets map[string]map[string]any `yaml:"targets"` // null: no account; else groups, active, userName, attributes
 }

@@ -134,6 +134,9 @@ func (f *caseFaults) names(path string, snap *hub.Snapshot, c policyCase) {
 	if c.Expect.Roles != nil {
 		lists["expect.roles"] = *c.Expect.Roles
 	}
+	if c.Expect.Asks != nil {
+		lists["expect.asks"] = *c.Expect.Asks
+	}
 	for key, list := range lists {
 		for n, role := range list {
 			f.known(fmt.Sprintf("%s.%s[%d]", path, key, n), "role", role, roles)
@@ -158,7 +161,7 @@ func (f *caseFaults) names(path string, snap *hub.Snapshot, c policyCase) {
 		}
 	}
 	if reflect.ValueOf(c.Expect).IsZero() {
-		f.add(path, "expects nothing: write expect with stage, roles, has, lacks, denied, access or targets")
+		f.add(path, "expects nothing: write expect with stage, roles, has, lacks, denied, asks, access or targets")
 	}
 }
 
@@ -212,6 +215,7 @@ func (d *difference) compare(want policyExpect) {
 			d.add("role %s is not denied", role)
 		}
 	}
+	d.asks(want.Asks)
 	d.access(want.Access)
 	for _, target := range slices.Sorted(maps.Keys(want.Targets)) {
 		d.account(target, want.Targets[target])
@@ -251,6 +255,34 @@ func (d *difference) roles(want policyExpect) {
 	}
 }
 
+// asked are the roles that a rule asks approval for.
+func (d *difference) asked() (roles []string) {
+	for _, r := range d.decision.Requests {
+		if r.Origin == model.OriginRule && r.State == model.RequestPending {
+			roles = append(roles, r.Role)
+		}
+	}
+	return distinctSorted(roles)
+}
+
+func (d *difference) asks(want *[]string) {
+	if want == nil {
+		return
+	}
+	has, due := d.asked(), distinctSorted(*want)
+	for _, role := range has {
+		if !slices.Contains(due, role) {
+			d.add("asks approval for role %s, which is not expected", role)
+		}
+	}
+	for _, role := range due {
+		if !slices.Contains(has, role) {
+			d.add("asks no approval for role %s", role)
+			d.whyNot(role)
+		}
+	}
+}
+
 func distinctSorted(list []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
@@ -270,6 +302,10 @@ func (d *difference) whyNot(role string) {
 			}
 			return
 		}
+	}
+	if slices.Contains(d.asked(), role) {
+		d.add("    its rule matches, and approval is asked for")
+		return
 	}
 	when, _ := d.engine.Conditions(role, d.decision.Identity)
 	switch {
