@@ -140,6 +140,7 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	}
 	var entries []store.AuditEntry
 	var others []decided
+	b := &batch{targets: targets}
 	for _, m := range marks {
 		k, ok := known[m.Identity]
 		if ok && k.Row.ErasedAt == nil {
@@ -147,7 +148,7 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 			if stale && d.Stage != model.Leaver {
 				continue
 			}
-			more, err := h.saveOrErase(tx, snap, d, k, m, targets, stale)
+			more, err := h.saveOrErase(tx, snap, d, k, m, b, stale)
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", m.Identity, err)
 			}
@@ -156,9 +157,10 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 		if stale {
 			continue
 		}
-		if err := tx.Unmark(m); err != nil {
-			return err
-		}
+		b.done = append(b.done, m)
+	}
+	if err := b.write(tx, snap.Version); err != nil {
+		return err
 	}
 	if stale {
 		if err := tx.Postpone(ids, tx.Now.Add(stalePause)); err != nil {
@@ -171,8 +173,27 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	return tx.Audit(entries...)
 }
 
-// save stores what follows from a decision and returns its audit entries.
-func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, targets map[string]bool) ([]store.AuditEntry, error) {
+// batch is what is written of all people of a batch together, with few statements.
+type batch struct {
+	targets  map[string]bool // where there is something to do now
+	accounts []model.AccountRow
+	grants   []model.Grant
+	done     []store.Mark
+}
+
+func (b *batch) write(tx *store.Tx, version int64) error {
+	if err := tx.AddGrants(b.grants, version); err != nil {
+		return err
+	}
+	if err := tx.SetDesiredAll(b.accounts); err != nil {
+		return err
+	}
+	return tx.UnmarkAll(b.done)
+}
+
+// save stores what follows from a decision, or leaves it to the batch, and returns its
+// audit entries.
+func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, b *batch) ([]store.AuditEntry, error) {
 	row, held, stored := k.Row, k.Held, k.Accounts
 	h.count(d)
 	next, err := h.nextRow(tx, snap, d, row, m, slices.ContainsFunc(stored, hasAccess))
@@ -188,15 +209,13 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 			return nil, err
 		}
 	}
-	if err := saveGrants(tx, snap.Version, d, held); err != nil {
+	if err := b.saveGrants(tx, d, held); err != nil {
 		return nil, err
 	}
 	changed, reasonsOnly := d.Rows(stored, next.LeftAt, next.OverGuard)
 	for _, a := range changed {
-		if err := tx.SetDesired(a); err != nil {
-			return nil, err
-		}
-		targets[a.Target] = true
+		b.accounts = append(b.accounts, a)
+		b.targets[a.Target] = true
 	}
 	for _, a := range reasonsOnly {
 		if err := tx.SetBecause(a); err != nil {
@@ -215,7 +234,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	return slices.Concat(asked, found, line), err
 }
 
-func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) error {
+func (b *batch) saveGrants(tx *store.Tx, d Decision, held []model.Grant) error {
 	current := map[string]model.Grant{}
 	for _, g := range held {
 		current[g.Role] = g
@@ -234,9 +253,7 @@ func saveGrants(tx *store.Tx, version int64, d Decision, held []model.Grant) err
 			continue
 		}
 		g.Identity, g.From = d.Identity.ID, tx.Now
-		if err := tx.AddGrant(g, version); err != nil {
-			return err
-		}
+		b.grants = append(b.grants, g)
 	}
 	for _, g := range held {
 		if !due[g.Role] {

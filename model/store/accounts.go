@@ -232,26 +232,7 @@ func (t *Tx) AccountsOf(identities []string) ([]model.AccountRow, error) {
 // Facts about what is at the target stay as they are. Where the caller sees nothing
 // to do because nothing was ever made, the row decides: a create may have begun
 // since the caller read it. An account that is to be inactive goes before what waits.
-func (t *Tx) SetDesired(a model.AccountRow) error {
-	r, err := toRow(a)
-	if err != nil {
-		return err
-	}
-	now := micros(t.Now)
-	due := now
-	if a.Desired != nil && !a.Desired.Active {
-		due = 0
-	}
-	_, err = t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
-VALUES (?,?,?,'','',?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)
-ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held,
-state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`,
-		r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.State, r.Due, due, now)
-	if err != nil {
-		return err
-	}
-	return t.noteAccounts(r.Target, []string{r.IdentityID})
-}
+func (t *Tx) SetDesired(a model.AccountRow) error { return t.SetDesiredAll([]model.AccountRow{a}) }
 
 // SetBecause stores new reasons for an account that stays as it is.
 func (t *Tx) SetBecause(a model.AccountRow) error {
@@ -262,7 +243,8 @@ func (t *Tx) SetBecause(a model.AccountRow) error {
 	if _, err := t.exec(`UPDATE accounts SET because = ? WHERE target = ? AND identity_id = ?`, string(because), a.Target, a.Identity); err != nil {
 		return err
 	}
-	return t.noteAccounts(a.Target, []string{a.Identity})
+	t.noteLater(a.Target, a.Identity)
+	return nil
 }
 
 // Intent is what is about to be sent to a target for one account.

@@ -60,15 +60,7 @@ func (t *Tx) grantsWhere(identities []string, cond string, args ...any) (map[str
 
 // AddGrant starts a grant; the reasons are kept as they were on that day.
 func (t *Tx) AddGrant(g model.Grant, version int64) error {
-	because, err := json.Marshal(g.Because)
-	if err != nil {
-		return err
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
-	return t.db.Create(&grantRow{id.String(), g.Identity, g.Role, string(because), g.ApprovedBy, version, micros(g.From), microsPtr(g.Until), nil}).Error
+	return t.AddGrants([]model.Grant{g}, version)
 }
 
 // EndGrant ends the current grant of a role; the row stays as history.

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"cmp"
+	"encoding/json"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// portions cuts a list for statements of several rows, in a few sizes only: a database
+// keeps a plan for each.
+func portions[T any](rows []T) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for _, size := range []int{64, 16, 4, 1} {
+			for len(rows) >= size {
+				if !yield(rows[:size]) {
+					return
+				}
+				rows = rows[size:]
+			}
+		}
+	}
+}
+
+// tuples are the placeholders of n rows.
+func tuples(row string, n int) string { return strings.TrimSuffix(strings.Repeat(row+",", n), ",") }
+
+// SetDesiredAll is SetDesired of many, with few statements. No two are of the same
+// person at the same target.
+func (t *Tx) SetDesiredAll(accounts []model.AccountRow) error {
+	sorted := slices.SortedFunc(slices.Values(accounts), func(a, b model.AccountRow) int { // rows are locked in one order by all
+		return cmp.Or(strings.Compare(a.Identity, b.Identity), strings.Compare(a.Target, b.Target))
+	})
+	now := micros(t.Now)
+	for chunk := range portions(sorted) {
+		args := make([]any, 0, 12*len(chunk))
+		for _, a := range chunk {
+			r, err := toRow(a)
+			if err != nil {
+				return err
+			}
+			due := now
+			if a.Desired != nil && !a.Desired.Active {
+				due = 0
+			}
+			args = append(args, r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.State, r.Due, due, now)
+		}
+		_, err := t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
+VALUES `+tuples(`(?,?,?,'','',?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)`, len(chunk))+`
+ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held,
+state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`, args...)
+		if err != nil {
+			return err
+		}
+	}
+	return t.noteByTarget(sorted)
+}
+
+func (t *Tx) noteByTarget(accounts []model.AccountRow) error {
+	people := map[string][]string{}
+	for _, a := range accounts {
+		people[a.Target] = append(people[a.Target], a.Identity)
+	}
+	for _, target := range sortedNames(people) {
+		for chunk := range portions(people[target]) {
+			if err := t.noteAccounts(target, chunk); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func sortedNames(m map[string][]string) []string {
+	out := make([]string, 0, len(m))
+	for name := range m {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// AddGrants is AddGrant of many, with few statements.
+func (t *Tx) AddGrants(grants []model.Grant, version int64) error {
+	for chunk := range portions(grants) {
+		args := make([]any, 0, 8*len(chunk))
+		for _, g := range chunk {
+			because, err := json.Marshal(g.Because)
+			if err != nil {
+				return err
+			}
+			id, err := uuid.NewV7()
+			if err != nil {
+				return err
+			}
+			args = append(args, id.String(), g.Identity, g.Role, string(because), g.ApprovedBy, version, micros(g.From), microsPtr(g.Until))
+		}
+		if _, err := t.exec(`INSERT INTO grants (id, identity_id, role, because, approved_by, version, from_at, until_at) VALUES `+tuples(`(?,?,?,?,?,?,?,?)`, len(chunk)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UnmarkAll is Unmark of many, with few statements.
+func (t *Tx) UnmarkAll(marks []Mark) error {
+	sorted := slices.SortedFunc(slices.Values(marks), func(a, b Mark) int { return strings.Compare(a.Identity, b.Identity) })
+	for chunk := range portions(sorted) {
+		args := make([]any, 0, 2*len(chunk))
+		ids := make([]any, len(chunk))
+		for i, m := range chunk {
+			args = append(args, m.Identity, m.Generation)
+			ids[i] = m.Identity
+		}
+		if t.pg { // in one order, for others lock several as well
+			if _, err := t.exec(`SELECT 1 FROM marks WHERE identity_id IN `+list(len(ids))+` ORDER BY identity_id FOR UPDATE`, ids...); err != nil {
+				return err
+			}
+		}
+		n, err := t.exec(`DELETE FROM marks WHERE (identity_id, generation) IN (VALUES `+tuples(`(CAST(? AS text),CAST(? AS bigint))`, len(chunk))+`)`, args...)
+		if err != nil {
+			return err
+		}
+		if n == int64(len(chunk)) {
+			continue
+		}
+		if _, err := t.exec(`UPDATE marks SET leased_until = 0 WHERE identity_id IN `+list(len(ids)), ids...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
