@@ -95,7 +95,11 @@ func (a *API) explain(r *http.Request, _ Caller) (any, error) {
 		}
 	}
 	err := a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
-		row, err := tx.FindIdentity(mux.Vars(r)["person"])
+		find := tx.FindIdentity
+		if past {
+			find = tx.PersonNamed // who turned out to be another had a past of their own
+		}
+		row, err := find(mux.Vars(r)["person"])
 		if err != nil {
 			return err
 		}
@@ -108,15 +112,21 @@ func (a *API) explain(r *http.Request, _ Caller) (any, error) {
 		if err != nil {
 			return err
 		}
-		if m.unknown {
-			out.Items, out.Note = []Explanation{}, m.note
+		out.Items, out.Note = m.explain(), m.note
+		if past {
+			more, err := alsoThen(tx, row, out.At)
+			if err != nil {
+				return err
+			}
+			out.Items = append(out.Items, more...)
+		}
+		if m.unknown && len(out.Items) == 0 {
 			return nil
 		}
-		out.Items = slices.DeleteFunc(m.explain(), func(e Explanation) bool {
+		out.Items = slices.DeleteFunc(out.Items, func(e Explanation) bool {
 			return target != "" && e.Target != target || group != "" && e.Group != group
 		})
-		out.Note = m.note
-		if target != "" && !slices.ContainsFunc(out.Items, func(e Explanation) bool { return e.Role != "" || len(e.Because) > 0 }) {
+		if target != "" && !m.unknown && !slices.ContainsFunc(out.Items, func(e Explanation) bool { return e.Role != "" || len(e.Because) > 0 }) {
 			out.Missing, err = a.whyNot(tx, m, target, group)
 		}
 		return err

@@ -85,6 +85,29 @@ func pastOf(tx *store.Tx, row store.IdentityRow, at time.Time) (momentOf, error)
 	return m, m.behind(tx)
 }
 
+// alsoThen is what identities had at a moment that turned out later to be this person.
+func alsoThen(tx *store.Tx, row store.IdentityRow, at time.Time) (out []Explanation, err error) {
+	ids, err := tx.MergedFrom(row.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		other, err := tx.Identity(id)
+		if err != nil {
+			return nil, err
+		}
+		m, err := pastOf(tx, other, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range m.explain() {
+			e.Note = strings.TrimPrefix(e.Note+"; had by "+id+", who turned out later to be the same person", "; ")
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
 func beforeKnown(tx *store.Tx, row store.IdentityRow, at time.Time) (string, error) {
 	first, found, err := tx.FirstHistory(row.ID)
 	if err != nil {

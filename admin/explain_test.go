@@ -171,3 +171,38 @@ func TestAuditCSV(t *testing.T) {
 		}
 	})
 }
+
+// TestExplainBeforeALink: what two identities had before they turned out to be one
+// person is told of that person, and under the old id.
+func TestExplainBeforeALink(t *testing.T) {
+	t.Parallel()
+	eachPast(t, func(p *past) {
+		p.setPerson("p1", map[string]any{"title": "Sales"})
+		p.setPerson("p2", map[string]any{"title": "Sales"})
+		p.settle()
+		old := p.db.Strings(p.t, `SELECT id FROM identities WHERE name = 'p1'`)[0]
+		at := url.QueryEscape(p.clock.Now().Format(time.RFC3339))
+		before := len(p.answer("/identities/p2/explain").Items)
+		p.clock.Add(time.Hour)
+		if _, err := p.Link(p.t.Context(), hub.Actor{Name: "ops"}, "p1", "p2", true); err != nil {
+			p.t.Fatal(err)
+		}
+		p.settle()
+		p.clock.Add(time.Hour)
+		named := map[string]int{}
+		for _, e := range p.answer("/identities/p2/explain?at=" + at).Items {
+			named[e.UserName]++
+			if told := strings.Contains(e.Note, "later to be the same person"); told != (e.UserName == "p1") {
+				p.t.Errorf("%s: note %q", e.UserName, e.Note)
+			}
+		}
+		if named["p2"] != before || named["p1"] == 0 {
+			p.t.Errorf("then: %v, want %d of p2", named, before)
+		}
+		for _, e := range p.answer("/identities/" + old + "/explain?at=" + at).Items {
+			if e.UserName != "p1" {
+				p.t.Errorf("under the old id: %+v", e)
+			}
+		}
+	})
+}

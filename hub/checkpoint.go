@@ -18,7 +18,7 @@ import (
 const (
 	checkpointTick = time.Minute     // how often it is looked whether a checkpoint is due
 	checkpointLast = 5 * time.Second // for the last one, when the hub stops
-	pruneEvery     = time.Hour
+	pruneEvery     = 6 * time.Hour
 	pruneBatches   = 50 // in one go
 )
 

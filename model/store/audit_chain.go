@@ -50,17 +50,12 @@ type AuditChain struct {
 	kept     map[string][]keptEntry
 	erasures map[string]map[string]string // of audit.erase, by person
 	excused  map[string]bool              // people with an identity.erase
-	prunes   map[LaneKey]bool
+	prunes   map[int]LaneHead             // the last beginning of each lane that an entry tells of
 }
 
-// LaneKey is a LaneHead that can be compared.
-type LaneKey struct {
-	Lane int
-	Seq  int64
-	Hash string
+func (h LaneHead) same(o LaneHead) bool {
+	return h.Lane == o.Lane && h.Seq == o.Seq && bytes.Equal(h.Hash, o.Hash)
 }
-
-func (h LaneHead) key() LaneKey { return LaneKey{h.Lane, h.Seq, string(h.Hash)} }
 
 type wantedHash struct {
 	hash []byte
@@ -76,7 +71,7 @@ type keptEntry struct {
 // NewAuditChain begins a check of lanes that begin behind these places.
 func NewAuditChain(base []LaneHead) *AuditChain {
 	c := &AuditChain{at: map[int]LaneHead{}, base: map[int]LaneHead{}, wanted: map[int]map[int64][]wantedHash{}, erased: map[string]AuditFault{},
-		kept: map[string][]keptEntry{}, erasures: map[string]map[string]string{}, excused: map[string]bool{}, prunes: map[LaneKey]bool{}}
+		kept: map[string][]keptEntry{}, erasures: map[string]map[string]string{}, excused: map[string]bool{}, prunes: map[int]LaneHead{}}
 	for _, h := range base {
 		c.at[h.Lane], c.base[h.Lane] = h, h
 	}
@@ -158,7 +153,9 @@ func (c *AuditChain) note(e AuditEntry) {
 		var d struct{ Lanes []LaneHead }
 		_ = json.Unmarshal(e.Data, &d)
 		for _, h := range d.Lanes {
-			c.prunes[h.key()] = true
+			if h.Seq >= c.prunes[h.Lane].Seq {
+				c.prunes[h.Lane] = h
+			}
 		}
 	}
 }
@@ -184,7 +181,7 @@ func (c *AuditChain) End(heads []LaneHead) []AuditFault {
 	}
 	c.endErased()
 	for _, lane := range slices.Sorted(maps.Keys(c.base)) {
-		if h := c.base[lane]; h.Seq > 0 && !c.prunes[h.key()] {
+		if h := c.base[lane]; h.Seq > 0 && !h.same(c.prunes[lane]) {
 			c.fault(lane, h.Seq, "the lane begins behind entry %d, and no entry says that what was before was too old to keep", h.Seq)
 		}
 	}

@@ -90,7 +90,7 @@ func (t *Tx) signCheckpoint(key ed25519.PrivateKey, minAge time.Duration) (Check
 		if err != nil {
 			return Checkpoint{}, false, err
 		}
-		same := slices.EqualFunc(before.Heads, heads, func(a, b LaneHead) bool { return a.key() == b.key() }) && last.PublicKey == public
+		same := slices.EqualFunc(before.Heads, heads, func(a, b LaneHead) bool { return a.same(b) }) && last.PublicKey == public
 		if same || t.Now.Before(before.At.Add(minAge)) && !t.Now.Before(before.At) {
 			return Checkpoint{}, false, nil
 		}

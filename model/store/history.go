@@ -184,6 +184,11 @@ func (s *Store) History(ctx context.Context, since time.Time, after string, limi
 	return out, next, err
 }
 
+// MergedFrom lists the identities that turned out to be this one, by id.
+func (t *Tx) MergedFrom(identity string) ([]string, error) {
+	return t.texts(`SELECT id FROM identities WHERE merged_into = ? ORDER BY id`, identity)
+}
+
 // EraseHistory removes all that was known of a person in the past, at targets too.
 func (t *Tx) EraseHistory(identity string) error {
 	for _, table := range []string{"identity_history", "account_history"} {
