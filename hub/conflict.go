@@ -117,6 +117,7 @@ type settledConflicts struct {
 	denied  []model.Denied
 	refused []string // roles that were taken, and those held only through them; sorted
 	taken   []clash
+	left    []clash // that nothing is taken for, among what is in result and kept
 }
 
 // settleConflicts takes roles until nobody holds two that conflict. again evaluates
@@ -132,7 +133,8 @@ func settleConflicts(snap *Snapshot, k Known, first policy.Result, again func(wi
 	var without []string
 	stand := map[string]bool{}
 	for {
-		x, found := nextTaken(clashes(doc, k, newRoleSet(k, out.result, out.kept), now), out.result.Grants, stand)
+		out.left = clashes(doc, k, newRoleSet(k, out.result, out.kept), now)
+		x, found := nextTaken(out.left, out.result.Grants, stand)
 		if !found {
 			break
 		}
@@ -153,7 +155,7 @@ func settleConflicts(snap *Snapshot, k Known, first policy.Result, again func(wi
 			}
 		}
 	}
-	out.nameExceptions(clashes(doc, k, newRoleSet(k, out.result, out.kept), now))
+	out.nameExceptions(out.left)
 	return out
 }
 
@@ -162,7 +164,7 @@ func settleConflicts(snap *Snapshot, k Known, first policy.Result, again func(wi
 // circle there is none such, and the first pair of the configuration decides; who
 // stood in it, stays.
 func nextTaken(list []clash, grants []model.Grant, stand map[string]bool) (clash, bool) {
-	list = slices.DeleteFunc(list, func(x clash) bool { return x.failed || x.exception != "" || !forbids(x.conflict) })
+	list = slices.DeleteFunc(slices.Clone(list), func(x clash) bool { return x.failed || x.exception != "" || !forbids(x.conflict) })
 	if len(list) == 0 {
 		return clash{}, false
 	}
@@ -214,9 +216,11 @@ func conflictFindings(doc *config.Document, k Known, s settledConflicts, grants 
 	if len(doc.Conflicts) == 0 {
 		return nil
 	}
-	list := slices.Clone(s.taken)
-	all := policy.Result{Grants: grants}
-	for _, x := range clashes(doc, k, newRoleSet(k, all, s.kept), now) {
+	list, left := slices.Clone(s.taken), s.left
+	if len(grants) != len(s.result.Grants)+len(s.kept) { // with what is kept for hand-over
+		left = clashes(doc, k, newRoleSet(k, policy.Result{Grants: grants}, s.kept), now)
+	}
+	for _, x := range left {
 		if x.exception == "" && (x.failed || !forbids(x.conflict)) {
 			list = append(list, x)
 		}

@@ -25,7 +25,7 @@ func quality(snap *Snapshot, k Known, i model.Identity, stage model.Stage) []mod
 	if len(k.Namesakes) > 0 {
 		path := snap.Doc.Identity.Number
 		out = append(out, model.Finding{Kind: model.FindingNumber, Subject: path, Source: responsible(snap.Doc, i, path),
-			Message: fmt.Sprintf("%s %s is that of %s, too", attributeName(path), shownAt(i.User, path), strings.Join(k.Namesakes, ", "))})
+			Message: fmt.Sprintf("%s %s is that of %s, too", attributeName(path), brief(shownAt(i.User, path)), strings.Join(k.Namesakes, ", "))})
 	}
 	for _, e := range k.Exceptions {
 		if e.EndedAt == nil && e.OwnerStage != model.Active && e.OwnerStage != model.Leave {
@@ -80,7 +80,7 @@ func managerFinding(doc *config.Document, k Known, i model.Identity) []model.Fin
 	text := ""
 	switch {
 	case m.ID == "":
-		text = fmt.Sprintf("the manager %q is not to be found", m.Named)
+		text = fmt.Sprintf("the manager %q is not to be found", brief(m.Named))
 	case m.ID == i.ID:
 		text = "is named as their own manager"
 	case m.Stage == model.Leaver || m.Stage == model.Purged:
@@ -92,6 +92,15 @@ func managerFinding(doc *config.Document, k Known, i model.Identity) []model.Fin
 	}
 	source := responsible(doc, i, managerPath)
 	return []model.Finding{{Kind: model.FindingManager, Subject: managerPath, Source: source, Message: text + sayer(source)}}
+}
+
+// brief is the beginning of a text that may be of any length.
+func brief(text string) string {
+	const most = 100
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 func sayer(source string) string {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -11,6 +13,9 @@ import (
 
 // maxNamesakes limits how many people of one number are named to each other.
 const maxNamesakes = 5
+
+// maxSubject limits what tells a finding from others, in characters.
+const maxSubject = 200
 
 // findingKey tells a finding from others of the same person.
 type findingKey struct{ kind, subject string }
@@ -38,6 +43,15 @@ func (t *Tx) SetSourceFindings(source string, list []model.Finding) error {
 	return t.replaceFindings("", stored, list)
 }
 
+// findingSubject is a subject as the key of a table can hold it.
+func findingSubject(text string) string {
+	if runes := []rune(text); len(runes) > maxSubject {
+		sum := sha256.Sum256([]byte(text))
+		return string(runes[:maxSubject]) + "… " + hex.EncodeToString(sum[:4])
+	}
+	return text
+}
+
 func (t *Tx) replaceFindings(identity string, stored, list []model.Finding) (err error) {
 	had := map[findingKey]model.Finding{}
 	for _, f := range stored {
@@ -45,6 +59,7 @@ func (t *Tx) replaceFindings(identity string, stored, list []model.Finding) (err
 	}
 	seen := map[findingKey]bool{}
 	for _, f := range list {
+		f.Subject = findingSubject(f.Subject)
 		key := findingKey{f.Kind, f.Subject}
 		if seen[key] {
 			continue // the first says it
@@ -104,7 +119,7 @@ type FindingFilter struct {
 func (s *Store) Findings(ctx context.Context, f FindingFilter) (out []model.Finding, names map[string]string, next string, err error) {
 	where, args := []string{"1 = 1"}, []any{}
 	for _, c := range []struct{ column, value string }{
-		{"identity_id", f.Identity}, {"kind", f.Kind}, {"source", f.Source}, {"subject", f.Subject},
+		{"identity_id", f.Identity}, {"kind", f.Kind}, {"source", f.Source}, {"subject", findingSubject(f.Subject)},
 	} {
 		if c.value != "" {
 			where, args = append(where, c.column+" = ?"), append(args, c.value)
