@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -195,9 +196,7 @@ func seedOf(f scim.Filter) map[string]any {
 			if part == nil {
 				return nil
 			}
-			for k, v := range part {
-				out[k] = v
-			}
+			maps.Copy(out, part)
 		}
 		return out
 	}
