@@ -278,7 +278,7 @@ func (p *importPlan) compareBatch(tx *store.Tx, batch []*rowValues, from int) er
 		}
 		after, ok := p.next(v, h, p.placeholder)
 		if ok {
-			p.nameFree(v, row, after)
+			p.nameFree(v, from+i, after)
 		}
 		p.fault(v.faults...)
 		if ok && p.faultsAll == 0 {
@@ -376,27 +376,26 @@ func (p *importPlan) manager(c *rowColumn, text string, idOf func(row int) strin
 }
 
 // nameFree finds user names that somebody has who does not give them up.
-func (p *importPlan) nameFree(v *rowValues, row *plannedRow, after map[string]any) {
-	name := store.KeysOf(p.user, after).UserName
+func (p *importPlan) nameFree(v *rowValues, n int, after map[string]any) {
+	row, name := p.rows[n], store.KeysOf(p.user, after).UserName
 	if row.at >= 0 && p.there[row.at].UserName == name {
 		return
 	}
 	if row.at >= 0 {
 		p.renamed = append(p.renamed, p.there[row.at].ID)
 	}
+	if first, ok := p.rowName[name]; ok && first != n {
+		return // told already
+	}
 	at, taken := p.byName[name]
 	if !taken {
 		return
 	}
-	owner, in := p.claimed[at]
-	if in && p.rowName[name] != owner {
-		p.swapped = true
+	if _, in := p.claimed[at]; in {
+		p.swapped = true // whose it was has another name in the file
 		return
 	}
 	who := "who is not in the file"
-	if in {
-		who = fmt.Sprintf("of line %d", p.rows[owner].line)
-	}
 	if id := p.there[at].ExternalID; id != "" {
 		who = fmt.Sprintf("with externalId %q, %s", id, who)
 	}

@@ -23,16 +23,16 @@ const (
 		"1,ada,Ada,Engineer,ada@x.example\n2,bob,Bob,,\n3,cyd,Cyd,Engineer,cyd@x.example\n"
 )
 
-func text(s string) func() (io.ReadCloser, error) {
+func opened(s string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }
 }
 
 func csvOf(s string) hub.Import {
-	return hub.Import{Source: "hr", Name: "people.csv", Format: rows.CSV, Open: text(s)}
+	return hub.Import{Source: "hr", Name: "people.csv", Format: rows.CSV, Open: opened(s)}
 }
 
 func linesOf(s string) hub.Import {
-	return hub.Import{Source: "hr", Name: "people.jsonl", Format: rows.JSON, Open: text(s)}
+	return hub.Import{Source: "hr", Name: "people.jsonl", Format: rows.JSON, Open: opened(s)}
 }
 
 func mapped(s, m string) hub.Import {
@@ -284,7 +284,7 @@ func TestImportGuard(t *testing.T) {
 		other := shrunk
 		other.Release = strings.Repeat("0", 32)
 		w.refuses(other, model.Refused, "is not that of the difference")
-		other.Open = text("externalId,userName\n1,a\n")
+		other.Open = opened("externalId,userName\n1,a\n")
 		other.Release = r.Digest
 		w.refuses(other, model.Refused, "is not that of the difference")
 		w.refuses(csvOf("externalId,userName\n"), model.Refused, "has no rows", "all 5 people")
@@ -447,7 +447,7 @@ func TestImportAllOrNothing(t *testing.T) {
 		if len(w.users()) != 0 || w.db.Int(t, `SELECT count(*) FROM resource_counts WHERE n <> 0`)+w.db.Int(t, `SELECT count(*) FROM identities`) != 0 {
 			t.Error("half of the import is there")
 		}
-		in.Open = text(many.String())
+		in.Open = opened(many.String())
 		if r := w.doImport(in); r.Creates != 900 || len(r.Items) != 50 {
 			t.Errorf("import: %s, %d items", numbers(r), len(r.Items))
 		}
