@@ -108,6 +108,13 @@ func FuzzCompile(f *testing.F) {
 			for _, g := range r.Grants {
 				policy.ReasonText(g.Because[0])
 			}
+			x, err := e.Casbin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(x.Left) == 0 {
+				sameAnswers(t, e, x, memoryEnforcer(t, x), who, nil)
+			}
 		}
 	})
 }

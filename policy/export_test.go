@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/casbin/casbin/v2"
+	casbinmodel "github.com/casbin/casbin/v2/model"
+	"github.com/casbin/casbin/v2/persist"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -36,6 +38,27 @@ func plainEnforcer(t fataler, x *policy.Export, dir string) *casbin.Enforcer {
 	e, err := casbin.NewEnforcer(conf, csv)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, x.Policy)
+	}
+	return e
+}
+
+// memoryEnforcer loads an export without files.
+func memoryEnforcer(t fataler, x *policy.Export) *casbin.Enforcer {
+	m, err := casbinmodel.NewModelFromString(x.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := casbin.NewEnforcer(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(x.Policy) {
+		if err := persist.LoadPolicyLine(strings.TrimSpace(line), m); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+	}
+	if err := e.BuildRoleLinks(); err != nil {
+		t.Fatal(err)
 	}
 	return e
 }

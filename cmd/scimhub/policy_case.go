@@ -102,11 +102,14 @@ func (f *caseFaults) add(path, message string, args ...any) {
 }
 
 func (f *caseFaults) place(path string) (line, column int) {
-	p, err := yaml.PathString(path)
-	if err != nil || f.tree == nil {
+	if f.tree == nil {
 		return 1, 1
 	}
-	node, err := p.FilterFile(f.tree)
+	var node ast.Node
+	p, err := yaml.PathString(path)
+	if err == nil {
+		node, err = p.FilterFile(f.tree)
+	}
 	if err != nil || node == nil {
 		if cut := strings.LastIndexAny(path, ".["); cut > 0 {
 			return f.place(path[:cut])
