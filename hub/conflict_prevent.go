@@ -20,7 +20,7 @@ type span struct {
 }
 
 // with is the time that two spans have in common.
-func (a span) with(b span) (from time.Time, until *time.Time, any bool) {
+func (a span) with(b span) (from time.Time, until *time.Time, overlap bool) {
 	from, until = a.from, a.until
 	if b.from.After(from) {
 		from = b.from
@@ -38,7 +38,7 @@ func (a span) with(b span) (from time.Time, until *time.Time, any bool) {
 // refuse, a Refused error, names the conflict and what to do. Otherwise extraApprovers
 // are those of whom one has to say yes besides, and exceptionRoles the roles that the
 // person may then hold together, sorted; both are empty where there is no conflict.
-func preventConflict(doc *config.Document, k Known, role string, from time.Time, until *time.Time, now time.Time) (refuse error, extraApprovers, exceptionRoles []string) {
+func preventConflict(doc *config.Document, k Known, role string, from time.Time, until *time.Time, now time.Time) (extraApprovers, exceptionRoles []string, refuse error) {
 	if len(doc.Conflicts) == 0 {
 		return nil, nil, nil
 	}
@@ -66,14 +66,14 @@ func preventConflict(doc *config.Document, k Known, role string, from time.Time,
 					continue
 				}
 				if c.Action != "approve" || len(c.Approve) == 0 {
-					return refusal(c, k, wanted, other), nil, nil
+					return nil, nil, refusal(c, k, wanted, other)
 				}
 				extraApprovers = append(extraApprovers, c.Approve...)
 				exceptionRoles = append(exceptionRoles, mine, other.is)
 			}
 		}
 	}
-	return nil, distinctTexts(extraApprovers), sortedTexts(exceptionRoles)
+	return distinctTexts(extraApprovers), sortedTexts(exceptionRoles), nil
 }
 
 // spansOf are the times in which the person holds other roles, or will if what is

@@ -90,7 +90,7 @@ func TestPreventConflict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tt.k.Row = store.IdentityRow{ID: "i1", Name: "ada"}
-			err, extra, roles := preventConflict(doc, tt.k, tt.role, *day(tt.from), tt.until, now)
+			extra, roles, err := preventConflict(doc, tt.k, tt.role, *day(tt.from), tt.until, now)
 			if (err != nil) != (tt.want != "") || err != nil && (!strings.Contains(err.Error(), tt.want) || model.CodeOf(err) != model.Refused || !strings.Contains(err.Error(), "conflict exempt ada ")) {
 				t.Errorf("refused: %v; want %q", err, tt.want)
 			}

@@ -162,6 +162,7 @@ func TestHandOverOnlyOfRules(t *testing.T) {
 
 // TestHandOverStored: it survives restarts, and ends by itself.
 func TestHandOverStored(t *testing.T) {
+	t.Parallel()
 	each(t, movers, func(w *world) {
 		ada := w.person("ada", "title", "Sales", "emails", []any{map[string]any{"value": "y"}})
 		w.evaluate()

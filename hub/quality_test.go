@@ -98,6 +98,7 @@ func TestQuality(t *testing.T) {
 // TestNumbers: two who share a number know of each other, whoever came first, until
 // one of them has another or has left.
 func TestNumbers(t *testing.T) {
+	t.Parallel()
 	each(t, checked, func(w *world) {
 		person := func(name, number string) (resource, identity string) {
 			r := w.person(name, "title", "Sales", "displayName", name, "name", map[string]any{"familyName": name},
@@ -143,6 +144,7 @@ func TestNumbers(t *testing.T) {
 // TestFindingsStored: what was found keeps the time since when, what is put right is
 // gone, and an evaluation that finds the same writes nothing.
 func TestFindingsStored(t *testing.T) {
+	t.Parallel()
 	each(t, checked, func(w *world) {
 		r := w.person("ada", "name", map[string]any{"familyName": "L"})
 		w.evaluate()
@@ -185,6 +187,7 @@ targets: {chat: {url: http://127.0.0.1:1, profile: generic}}
 
 // TestExceptionLife: from when it is made until it ends or is revoked.
 func TestExceptionLife(t *testing.T) {
+	t.Parallel()
 	each(t, guarded, func(w *world) {
 		ada := w.identityOf(w.person("ada", "nickName", "pa").ID)
 		eveR := w.person("eve", "nickName", "x").ID
@@ -253,6 +256,7 @@ func (w *world) roles(identity string, want ...string) {
 
 // TestExceptionRefused: bad ones get a clear error and change nothing.
 func TestExceptionRefused(t *testing.T) {
+	t.Parallel()
 	each(t, guarded, func(w *world) {
 		for _, name := range []string{"ada", "eve"} {
 			w.person(name, "nickName", "x")
@@ -294,6 +298,7 @@ func TestExceptionRefused(t *testing.T) {
 
 // TestManySharedNumbers: a number that very many have costs no more than one of two.
 func TestManySharedNumbers(t *testing.T) {
+	t.Parallel()
 	each(t, checked, func(w *world) {
 		for n := range 30 {
 			w.person(fmt.Sprintf("p%02d", n), "title", "Sales", "displayName", "x", "name", map[string]any{"familyName": "x"},

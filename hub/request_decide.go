@@ -155,7 +155,7 @@ func (c *requestCase) conflictStep() (*model.Step, error) {
 			others.Requests = append(others.Requests, r)
 		}
 	}
-	refused, approvers, roles := preventConflict(c.env.doc, others, c.Role, start, c.Until, c.env.now)
+	approvers, roles, refused := preventConflict(c.env.doc, others, c.Role, start, c.Until, c.env.now)
 	if refused != nil {
 		return nil, refused
 	}
