@@ -172,7 +172,7 @@ func (a *API) readMoment(name, text string) (time.Time, error) {
 	}
 	t, err := parseMoment(text, a.now(), zone)
 	if err != nil {
-		err = model.Fail(model.Invalid, name+" must be a date, a time with a zone or how long ago: 2026-11-22, 2026-11-22T10:00:00+01:00, -24h", err)
+		err = model.Fail(model.Invalid, name+" must be a date, an RFC 3339 time or how long ago: 2026-11-22, 2026-11-22T10:00:00+01:00, -24h", err)
 	}
 	return t, err
 }
