@@ -174,7 +174,9 @@ func (w *importWriter) some(values []*rowValues, at []int) error {
 			return fmt.Errorf("import: %s:%d was right before", w.p.in.Name, row.line)
 		}
 		if row.at >= 0 {
-			w.batch = append(w.batch, modifiedUser(w.p.user, w.by, h, attrs, w.tx.Now))
+			modified := modifiedUser(w.p.user, w.by, h, attrs, w.tx.Now)
+			modified.Urgent = takesAway(w.snap, h.Resource.Attrs, attrs)
+			w.batch = append(w.batch, modified)
 			continue
 		}
 		name, _ := attrs["userName"].(string)
