@@ -107,7 +107,7 @@ func (h *Hub) differingOf(ctx context.Context, snap *Snapshot, ids []string) (di
 // evaluation.
 func (d Decision) differs(k Known, now time.Time) bool {
 	next := d.row(k.Row, now)
-	if !sameRow(k.Row, next) || d.Stage == model.Leaver && next.LeftAt == nil || d.Purge || len(d.Requests) > 0 || k.managerNow() != k.noted {
+	if !sameRow(k.Row, next) || d.Stage == model.Leaver && next.LeftAt == nil && d.Identity.MergedInto == "" || d.Purge || len(d.Requests) > 0 || k.managerNow() != k.noted {
 		return true
 	}
 	if len(k.Held) != len(d.Grants) {

@@ -80,6 +80,8 @@ On 2027-03-01 08:00
   hr pushes alice: department Payables, manager bob
   alice asks for builds
   alice asks for deploys
+  it is refused: until
+  alice asks for deploys until 2027-04-01
 Then
   alice's request for deploys is pending
   alice holds builds, employee, pays
