@@ -11,7 +11,6 @@ import (
 // requestAnswer is what somebody says to the question that waits.
 type requestAnswer struct {
 	person   string // identity of who answers; empty: an operator who is nobody here
-	actor    string // as the audit trail names them
 	name     string // as people know them
 	override bool   // may decide in the place of whoever is asked
 	approve  bool

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -182,9 +183,7 @@ func (c *requestCase) addConflictStep(tx *store.Tx) error {
 	}
 	c.Steps = append(c.Steps, *step)
 	resolved, err := resolveApprovers(tx, c.env.known, step.Approvers)
-	for key, a := range resolved {
-		c.env.known.Approvers[key] = a
-	}
+	maps.Copy(c.env.known.Approvers, resolved)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
@@ -204,14 +205,10 @@ func (t *Tx) SetManagers(sets []ManagerSet) error {
 	for start := 0; start < len(sets); start += idChunk / columns {
 		chunk := sets[start:min(start+idChunk/columns, len(sets))]
 		var args []any
-		values := ""
-		for i, s := range chunk {
-			if i > 0 {
-				values += ","
-			}
-			values += "(?,?,?)"
+		for _, s := range chunk {
 			args = append(args, s.Identity, s.Manager, s.Named)
 		}
+		values := strings.TrimSuffix(strings.Repeat("(?,?,?),", len(chunk)), ",")
 		if _, err := t.exec(`WITH v(id, m, n) AS (VALUES `+values+`) UPDATE identities SET manager_id = v.m, manager_named = v.n FROM v WHERE identities.id = v.id`, args...); err != nil {
 			return fmt.Errorf("managers: %w", err)
 		}

@@ -22,7 +22,8 @@ type RequestFilter struct {
 	Seen []string
 }
 
-// AnybodyAsked, alone in RequestFilter.Asked, finds all that waits, whoever is asked.
+// AnybodyAsked finds all that waits, whoever is asked, where it stands alone in Asked
+// of a RequestFilter.
 const AnybodyAsked = "*"
 
 // Requests lists requests, the newest first, after the id that the previous page
