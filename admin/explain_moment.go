@@ -116,8 +116,10 @@ func beforeKnown(tx *store.Tx, row store.IdentityRow, at time.Time) (string, err
 	switch {
 	case row.ErasedAt != nil:
 		return row.Name + " was erased on " + row.ErasedAt.Format(time.RFC3339) + "; nothing is kept of them", nil
-	case !found || row.CreatedAt.After(at):
+	case row.CreatedAt.After(at):
 		return row.Name + " was not known on " + at.Format(time.RFC3339) + ": the first that the hub heard of them is of " + row.CreatedAt.Format(time.RFC3339), nil
+	case !found:
+		return "nothing is recorded of " + row.Name + " yet: the history begins with the first evaluation after the upgrade", nil
 	}
 	return "nothing is recorded of " + row.Name + " before " + first.At.Format(time.RFC3339), nil
 }

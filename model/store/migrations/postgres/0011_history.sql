@@ -28,6 +28,10 @@ CREATE TABLE account_history (
   PRIMARY KEY (identity_id, target, at)
 );
 CREATE INDEX account_history_at ON account_history (at);
+-- The history begins with what is there; that of people with their next evaluation.
+INSERT INTO account_history (identity_id, target, at, desired, applied, because, leaver, state, drift, error_class, last_error, verified_at)
+SELECT identity_id, target, updated_at, desired, CASE WHEN applied = desired THEN '=' ELSE applied END, because, leaver, state, drift, error_class, last_error, verified_at
+FROM accounts WHERE identity_id NOT LIKE '?%';
 
 -- How an entry is bound: 1 by its data; 2 by a salted hash of its data, so that the
 -- data can be erased; 3 and 4 are the same, erased: data_hash says what stood there.
