@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -46,10 +47,12 @@ func (d *Decision) handOver(doc *config.Document, k Known, s settledConflicts, n
 	for _, x := range s.result.Wanted {
 		o.gone[x.Role] = true
 	}
-	for _, role := range slices.Sorted(maps.Keys(o.held)) {
-		o.begin(role, due)
+	for again := true; again; again = o.yield(d.Grants, k) { // what gives way gives nothing on
+		clear(o.kept)
+		for _, role := range slices.Sorted(maps.Keys(o.held)) {
+			o.begin(role, due)
+		}
 	}
-	o.yield(d.Grants, k)
 	for _, role := range slices.Sorted(maps.Keys(o.kept)) {
 		d.Grants = append(d.Grants, o.kept[role])
 	}
@@ -138,29 +141,34 @@ func (o *handing) keep(role string, reasons []model.Reason, until time.Time) {
 	for i := range g.Because {
 		g.Because[i].KeptUntil = g.Until
 	}
+	slices.SortStableFunc(g.Because, func(a, b model.Reason) int { // from whichever role one comes to it
+		return cmp.Or(cmp.Compare(len(a.Via), len(b.Via)), strings.Compare(policy.ReasonText(a), policy.ReasonText(b)), cmp.Compare(a.Version, b.Version))
+	})
 	o.kept[role] = g
 }
 
-// yield lets go of what conflicts with a role that is given, or that is kept and
-// stands before it.
-func (o *handing) yield(grants []model.Grant, k Known) {
+// yield finds what conflicts with a role that is given, or that is kept and stands
+// before it; it reports whether there is any, which is gone then.
+func (o *handing) yield(grants []model.Grant, k Known) (found bool) {
 	if len(o.doc.Conflicts) == 0 || len(o.kept) == 0 {
-		return
+		return false
 	}
+	let := func(role string) { o.gone[role], found = true, true }
 	given := policy.Result{Grants: grants}
 	for _, role := range slices.Sorted(maps.Keys(o.kept)) {
 		set := newRoleSet(k, given, []model.Grant{{Role: role}})
 		if slices.ContainsFunc(clashes(o.doc, k, set, o.now), func(x clash) bool {
 			return (x.stays == role || x.goes == role) && x.exception == "" && forbids(x.conflict)
 		}) {
-			delete(o.kept, role)
+			let(role)
 		}
 	}
 	for _, x := range clashes(o.doc, k, newRoleSet(k, policy.Result{Grants: slices.Collect(maps.Values(o.kept))}, nil), o.now) {
-		if _, stays := o.kept[x.stays]; stays && x.exception == "" && forbids(x.conflict) {
-			delete(o.kept, x.goes)
+		if !o.gone[x.stays] && !o.gone[x.goes] && x.exception == "" && forbids(x.conflict) {
+			let(x.goes)
 		}
 	}
+	return found
 }
 
 // isHandOver reports whether a grant is kept for hand-over and given by nothing.

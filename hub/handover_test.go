@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/policy"
@@ -194,4 +197,59 @@ func TestHandOverStored(t *testing.T) {
 			t.Errorf("%d regained roles have an end", n)
 		}
 	})
+}
+
+// TestHandOverSettles: whatever was held and whatever changes, deciding again of what
+// was stored changes nothing, no end is put off, and what is kept was held.
+func TestHandOverSettles(t *testing.T) {
+	t.Parallel()
+	snap := snapshot(t, `
+database: sqlite:x.db
+sources: {hr: {dialect: rfc}}
+roles:
+  a: {when: 'user.nickName.contains("a")', handover: 10d, inherits: [c]}
+  b: {when: 'user.nickName.contains("b")', handover: 3d, inherits: [c, d]}
+  c: {when: 'user.nickName.contains("c")', inherits: [d], deny: 'user.nickName.contains("x")'}
+  d: {when: 'user.nickName.contains("d")', handover: 20d}
+  e: {when: 'user.nickName.contains("e")', inherits: [a], handover: 1d}
+  f: {when: 'user.nickName.contains("f")', handover: 5d, deny: 'user.nickName.contains("y")'}
+conflicts: [{roles: [f, b]}, {roles: [d, f]}]
+targets: {chat: {url: http://127.0.0.1:1, profile: generic}}
+`)
+	letters := rapid.SliceOfDistinct(rapid.SampledFrom(strings.Split("abcdefxy", "")), rapid.ID)
+	rapid.Check(t, func(t *rapid.T) {
+		now := noon()
+		k := someone("nickName", letterText(t, letters))
+		for range rapid.IntRange(1, 5).Draw(t, "moves") {
+			d := hub.Decide(snap, k, now)
+			held := map[string]*time.Time{}
+			for _, g := range k.Held {
+				held[g.Role] = g.Until
+			}
+			for _, g := range d.Grants {
+				if !slices.ContainsFunc(g.Because, func(r model.Reason) bool { return r.HandOver }) {
+					continue
+				}
+				until, was := held[g.Role]
+				if !was || g.Until == nil || !g.Until.After(now) || g.Until.After(now.AddDate(0, 0, 20)) {
+					t.Fatalf("%s is kept until %v, was held: %v", g.Role, g.Until, was)
+				}
+				if until != nil && g.Until.After(*until) {
+					t.Fatalf("the end of %s is put off from %v to %v", g.Role, until, g.Until)
+				}
+			}
+			facts := k.Users[0].Attrs["nickName"]
+			k = next(k, d, "nickName", facts)
+			again := hub.Decide(snap, k, now)
+			if diff := cmp.Diff(d.Grants, again.Grants); diff != "" {
+				t.Fatalf("deciding again changes: %s", diff)
+			}
+			now = now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "hours")) * time.Hour)
+			k = next(k, again, "nickName", letterText(t, letters))
+		}
+	})
+}
+
+func letterText(t *rapid.T, letters *rapid.Generator[[]string]) string {
+	return strings.Join(letters.Draw(t, "new facts"), "")
 }
