@@ -112,14 +112,25 @@ func (a *API) diffConfig(r *http.Request, _ Caller) (any, error) {
 		Text: string(diff.Diff(title(from), []byte(from.Body), title(to), []byte(to.Body)))}
 	var snaps [2]*hub.Snapshot
 	for i, v := range []store.ConfigVersion{from, to} {
-		if snaps[i], err = hub.Compile(v.Version, title(v), []byte(v.Body), a.Hub.Check); err != nil {
-			out.Undecided = title(v) + " cannot be used by this program: " + err.Error()
+		snap, why := a.usable(v, title(v))
+		if snap == nil {
+			out.Undecided = why
 			return out, nil
 		}
+		snaps[i] = snap
 	}
 	effects, err := a.between(r.Context(), snaps[0], snaps[1])
 	out.Gained, out.Lost, out.Roles, out.People = effects.Gained, effects.Lost, effects.Roles, effects.People
 	return out, err
+}
+
+// usable compiles a stored version; nil, and why, where this program cannot use it.
+func (a *API) usable(v store.ConfigVersion, title string) (*hub.Snapshot, string) {
+	snap, err := hub.Compile(v.Version, title, []byte(v.Body), a.Hub.Check)
+	if err != nil {
+		return nil, title + " cannot be used by this program: " + err.Error()
+	}
+	return snap, ""
 }
 
 // between is what one configuration decides otherwise than another about everybody.

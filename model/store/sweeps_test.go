@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -168,14 +167,14 @@ func TestSweepTogether(t *testing.T) {
 		seen := map[string]int{}
 		for range 4 {
 			wg.Go(func() {
-				for tries := 0; tries < 2000; tries++ {
+				for range 2000 {
 					c, ok, err := db.ClaimSweep(t.Context(), 1, 3, time.Minute)
 					if err != nil {
 						t.Error(err)
 						return
 					}
 					if !ok {
-						if n, _, err := db.Marks(context.Background()); n == 0 || err != nil {
+						if n, _, err := db.Marks(t.Context()); n == 0 || err != nil {
 							return
 						}
 						continue
