@@ -13,7 +13,11 @@ import (
 // record will say it, with the source that says so.
 func namedManagers(snap *Snapshot, facts store.Facts) map[string]store.NamedManager {
 	out := make(map[string]store.NamedManager, len(facts.Rows))
-	for id := range facts.Rows {
+	for id, row := range facts.Rows {
+		if len(facts.Users[id]) == 0 { // deleted at the source: what was known last still names the manager
+			out[id] = store.NamedManager{Source: row.Origin[scim.URNEnterprise+":manager"], Value: managerOf(row.User)}
+			continue
+		}
 		var saying []model.SourceResource
 		for _, u := range facts.Users[id] {
 			if manager := managerOf(u.Attrs); manager != "" {
@@ -65,7 +69,7 @@ func (h *Hub) tellOthers(tx *store.Tx, list []decided) error {
 	var managers, asked, names []string
 	before := map[string]string{}
 	for _, e := range list {
-		if now := e.k.managerNow(); now != e.k.noted {
+		if now := e.k.managerNow(); now != e.k.noted && !e.d.Purge {
 			sets = append(sets, now)
 			before[now.Identity] = e.k.noted.Manager
 		}

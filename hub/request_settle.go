@@ -147,9 +147,18 @@ func (c *requestCase) settleApproved(rules config.Request) {
 				Step: model.Step{Approvers: []string{managerApprover}, AskedAt: &now}}
 		}
 	}
-	if c.Until != nil && rules.Notice > 0 && !c.Noticed && !now.Before(c.Until.Add(-rules.Notice)) {
+	if at := c.noticeAt(rules); !at.IsZero() && !now.Before(at) {
 		c.Noticed = true
 	}
+}
+
+// noticeAt is when the person is told of the end; zero: not, or they were already. Who
+// has a role in an emergency knows.
+func (c *requestCase) noticeAt(rules config.Request) time.Time {
+	if c.Until == nil || rules.Notice == 0 || c.Noticed || c.Origin == model.OriginEmergency {
+		return time.Time{}
+	}
+	return c.Until.Add(-rules.Notice)
 }
 
 // noteFirst notes a manager or a department that the person had none of so far.
@@ -218,9 +227,7 @@ func (c *requestCase) next() (next time.Time) {
 		}
 	}
 	if c.State == model.RequestApproved {
-		if c.Until != nil && rules.Notice > 0 && !c.Noticed {
-			at(c.Until.Add(-rules.Notice))
-		}
+		at(c.noticeAt(rules))
 		return next
 	}
 	if rules.Within > 0 {
