@@ -139,8 +139,8 @@ func update(w *world, _ string, ids ...string) {
 func TestFailingRuleKeepsAccess(t *testing.T) {
 	t.Parallel()
 	each(t, oneSource, func(w *world) {
-		u := w.person("ada", "emails", []any{map[string]any{"value": "a@docs.example"}})
-		other := w.person("bob")
+		u := w.person("ada", "emails", []any{map[string]any{"value": "a@docs.example"}}, "title", "Writer", "userType", "employee")
+		other := w.person("bob", "title", "Clerk", "userType", "employee")
 		id, bob := w.identityOf(u.ID), w.identityOf(other.ID)
 		w.evaluate()
 		w.wantRoles(id, "employee", "writer")
