@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
-	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
@@ -109,7 +108,7 @@ func (a *API) diffConfig(r *http.Request, _ Caller) (any, error) {
 	}
 	title := func(v store.ConfigVersion) string { return "version " + strconv.FormatInt(v.Version, 10) }
 	out := ConfigDiff{From: from.Version, To: to.Version, Roles: []RoleChange{}, People: []hub.Effect{},
-		Text: string(diff.Diff(title(from), []byte(from.Body), title(to), []byte(to.Body)))}
+		Text: textDiff(title(from), from.Body, title(to), to.Body)}
 	var snaps [2]*hub.Snapshot
 	for i, v := range []store.ConfigVersion{from, to} {
 		snap, why := a.usable(v, title(v))
