@@ -70,10 +70,8 @@ func lineEdits(a, b []string) (out []edit) {
 		tail, a, b = append(tail, edit{' ', a[len(a)-1]}), a[:len(a)-1], b[:len(b)-1]
 	}
 	out = slices.Concat(head, middleEdits(a, b))
-	for i := len(tail) - 1; i >= 0; i-- {
-		out = append(out, tail[i])
-	}
-	return out
+	slices.Reverse(tail)
+	return append(out, tail...)
 }
 
 func middleEdits(a, b []string) (out []edit) {
@@ -82,9 +80,9 @@ func middleEdits(a, b []string) (out []edit) {
 		for range len(a) + 1 {
 			same = append(same, make([]int32, len(b)+1))
 		}
-		for i := len(a) - 1; i >= 0; i-- {
-			for j := len(b) - 1; j >= 0; j-- {
-				if same[i][j] = max(same[i+1][j], same[i][j+1]); a[i] == b[j] {
+		for i, x := range slices.Backward(a) {
+			for j, y := range slices.Backward(b) {
+				if same[i][j] = max(same[i+1][j], same[i][j+1]); x == y {
 					same[i][j] = same[i+1][j+1] + 1
 				}
 			}
