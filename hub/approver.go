@@ -26,16 +26,23 @@ type Approvers struct {
 	Fault    string              // why there is nobody, in words
 }
 
-// approversOf finds who could decide the open requests of a person.
+// approversOf finds who could answer what waits of a person. Of requests that nobody is
+// asked about only the manager is of interest, who may be asked when the person moves;
+// that costs no look into the database, for there are many such requests.
 func approversOf(tx *store.Tx, snap *Snapshot, k Known) (map[string]Approvers, error) {
 	requests := slices.Concat(k.Requests, k.asked)
 	if len(requests) == 0 {
 		return nil, nil
 	}
-	keys := []string{managerApprover}
+	var keys []string
 	for _, r := range requests {
-		role, _ := snap.Doc.Role(r.Role)
-		keys = append(keys, approverKeys(r, role.Request)...)
+		if waiting(r) != nil {
+			role, _ := snap.Doc.Role(r.Role)
+			keys = append(append(keys, managerApprover), approverKeys(r, role.Request)...)
+		}
+	}
+	if len(keys) == 0 {
+		return map[string]Approvers{managerApprover: managerApprovers(k)}, nil
 	}
 	return resolveApprovers(tx, k, unique(keys))
 }

@@ -15,11 +15,13 @@ func (h *Hub) saveRequests(tx *store.Tx, d Decision, k Known, next store.Identit
 		if r.State == model.RequestEnded && next.OverGuard && d.Stage == model.Leaver {
 			continue
 		}
-		if r.ID == "" {
-			if r, err = h.addRequest(tx, r); err != nil {
+		if waiting(before) == nil && waiting(r) != nil { // who can answer is looked up then
+			if err := tx.Mark(false, r.Identity); err != nil {
 				return nil, err
 			}
-			if err := tx.Mark(false, r.Identity); err != nil { // who can answer is looked up then
+		}
+		if r.ID == "" {
+			if r, err = h.addRequest(tx, r); err != nil {
 				return nil, err
 			}
 		} else {
