@@ -211,6 +211,9 @@ func (m momentOf) fill(e *Explanation, reasons []model.Reason) {
 			e.From, e.Until, e.ApprovedBy = &from, g.Until, g.ApprovedBy
 		}
 	}
+	if e.VerifiedAt != nil && e.From != nil && e.VerifiedAt.Before(*e.From) {
+		e.VerifiedAt = nil // what was read then was the account without this
+	}
 	for _, r := range reasons {
 		e.HandOver = e.HandOver || r.HandOver
 		if q, ok := m.requests[r.Request]; ok && r.Request != "" {

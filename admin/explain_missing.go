@@ -220,7 +220,11 @@ func (w *absence) factsOf(role string) string {
 		} else if n := strings.LastIndex(path, ":"); n > 0 {
 			top = path[:n]
 		}
-		text := path + " is not there"
+		name := path
+		if n := strings.LastIndex(path, ":"); n > 0 {
+			name = path[n+1:]
+		}
+		text := "no " + name
 		if path == "groups" {
 			names := make([]string, len(w.doc.Groups))
 			for i, g := range w.doc.Groups {
@@ -228,7 +232,7 @@ func (w *absence) factsOf(role string) string {
 			}
 			text = fmt.Sprintf("groups are %q", names)
 		} else if v := valueAt(w.doc.User, path, top); v != nil {
-			text = fmt.Sprintf("%s is %s", path, valueText(v))
+			text = fmt.Sprintf("%s is %s", name, valueText(v))
 			if source := w.doc.Origin[top]; source != "" {
 				text += " from " + source
 			} else if source := w.doc.Origin[path]; source != "" {

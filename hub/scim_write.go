@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -240,7 +241,16 @@ func changedAttributes(t *scim.ResourceType, before, after map[string]any, hash 
 			if k == "schemas" || k == "members" || reflect.DeepEqual(before[k], after[k]) {
 				continue
 			}
-			out[k] = pair{t.Conceal(k, before[k]), t.Conceal(k, after[k])}
+			was, is := t.Conceal(k, before[k]), t.Conceal(k, after[k])
+			if !strings.HasPrefix(strings.ToLower(k), "urn:") {
+				out[k] = pair{was, is}
+				continue
+			}
+			had, _ := was.(map[string]any) // of an extension only what differs
+			has, _ := is.(map[string]any)
+			for _, name := range partsThatDiffer(before[k], after[k]) {
+				out[k+":"+name] = pair{had[name], has[name]}
+			}
 		}
 	}
 	if joined, parted := memberDelta(members(before), members(after)); len(joined)+len(parted) > 0 {
@@ -250,4 +260,19 @@ func changedAttributes(t *scim.ResourceType, before, after map[string]any, hash 
 		out["password"] = "changed"
 	}
 	return out
+}
+
+// partsThatDiffer names the attributes of an extension that two versions do not have
+// alike.
+func partsThatDiffer(before, after any) (names []string) {
+	was, _ := before.(map[string]any)
+	is, _ := after.(map[string]any)
+	for _, parts := range []map[string]any{was, is} {
+		for name := range parts {
+			if !reflect.DeepEqual(was[name], is[name]) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }

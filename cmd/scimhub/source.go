@@ -63,6 +63,16 @@ func printSource(w io.Writer, s admin.SourceView) error {
 	if _, err := fmt.Fprintf(w, "%s: dialect %s, %s\n", s.Name, s.Dialect, counted(s.Resources)); err != nil {
 		return err
 	}
+	if s.LastSeen != nil {
+		if _, err := fmt.Fprintln(w, "heard of last at "+moment(s.LastSeen)); err != nil {
+			return err
+		}
+	}
+	if s.SilentSince != nil {
+		if _, err := fmt.Fprintln(w, "silent since "+moment(s.SilentSince)); err != nil {
+			return err
+		}
+	}
 	if s.Held != nil {
 		if err := printHeld(w, s.Name, *s.Held); err != nil {
 			return err
