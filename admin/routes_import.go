@@ -25,7 +25,7 @@ func bodyLimit(w http.ResponseWriter, rt route) int64 {
 	if rt.path != importPath {
 		return maxBody
 	}
-	deadline := time.Now().Add(importTime) // of the connection: the wall's clock
+	deadline := time.Now().Add(importTime) //nolint:forbidigo // a connection knows no clock but the wall's
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(deadline) // a server without deadlines needs none moved
 	_ = control.SetWriteDeadline(deadline)

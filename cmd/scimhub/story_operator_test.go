@@ -14,9 +14,8 @@ import (
 
 // wanted notes that the hub refused something; the story has to say so next.
 func (w *storyWorld) wanted(err error) error {
-	if err != nil {
-		w.refused = err
-		return nil
+	if w.refused = err; w.refused != nil {
+		return nil // the story has to say so
 	}
 	return w.settle()
 }

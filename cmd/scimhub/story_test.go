@@ -29,7 +29,7 @@ type sentence struct {
 }
 
 // TestStories runs every story on every database.
-func TestStories(t *testing.T) { //nolint:paralleltest // it sets the environment; the stories run in parallel
+func TestStories(t *testing.T) { // it sets the environment, so it is not parallel itself
 	setSecrets(t)
 	stories := readStories(t)
 	for _, s := range stories {
@@ -103,7 +103,7 @@ func parseStories(file, text string) (out []story, err error) {
 			continue
 		}
 		if len(out) == 0 {
-			return nil, fmt.Errorf("%s:%d: a story begins with Story:", file, n+1)
+			return nil, fmt.Errorf("%s:%d: the word Story begins a story", file, n+1)
 		}
 		s := &out[len(out)-1]
 		switch {

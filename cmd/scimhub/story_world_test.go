@@ -54,7 +54,7 @@ func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
 		t.Fatal(err)
 	}
 	i.worker.Poll = 50 * time.Millisecond
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- i.run(ctx) }()
 	t.Cleanup(func() {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,25 +49,30 @@ func (t *Tx) UserKeys(source string) ([]UserKey, error) {
 func (t *Tx) UsersHeld(source string, user *scim.ResourceType, ids []string) (map[string]Held, error) {
 	out := make(map[string]Held, len(ids))
 	for chunk := range slices.Chunk(ids, 500) {
-		rows, err := t.query(`SELECT r.id, r.doc, r.version, r.created_at, r.modified_at, r.identity_id, NULL FROM resources r WHERE r.source = ? AND r.kind = 'User' AND r.id IN `+list(len(chunk)),
-			append([]any{source}, anys(chunk)...)...)
-		if err != nil {
-			return nil, err
-		}
-		into := reads(user.Name, scim.Fields{})
-		for rows.Next() {
-			h, err := into.scan(rows)
-			if err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			h.Source = source
-			out[h.Resource.ID] = h
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := t.usersHeld(source, user, chunk, out); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func (t *Tx) usersHeld(source string, user *scim.ResourceType, ids []string, out map[string]Held) error {
+	rows, err := t.query(`SELECT r.id, r.doc, r.version, r.created_at, r.modified_at, r.identity_id, NULL FROM resources r WHERE r.source = ? AND r.kind = 'User' AND r.id IN `+list(len(ids)),
+		append([]any{source}, anys(ids)...)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	into := reads(user.Name, scim.Fields{})
+	for rows.Next() {
+		h, err := into.scan(rows)
+		if err != nil {
+			return err
+		}
+		h.Source = source
+		out[h.Resource.ID] = h
+	}
+	return rows.Err()
 }
 
 // Orphans tells which of these user names belong to somebody without a resource.
