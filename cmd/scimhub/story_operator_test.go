@@ -14,9 +14,7 @@ import (
 
 // wanted notes that the hub refused something; the story has to say so next.
 func (w *storyWorld) wanted(err error) error {
-	if w.refused = err; w.refused != nil {
-		return nil // the story has to say so
-	}
+	w.refused = err
 	return w.settle()
 }
 
