@@ -16,7 +16,7 @@ import (
 const (
 	historyPeople = 3
 	historyNames  = 4
-	historyGroups = 3
+	historyGroups = 2
 )
 
 var historySources = []string{"hr", "okta"}
@@ -91,10 +91,23 @@ func someFacts(dice *rand.Rand, all bool) map[string]string {
 	return out
 }
 
+// beginning is what most sources begin with: people, and groups that they are in.
+func beginning(dice *rand.Rand) (out []happening) {
+	source := pick(dice, historySources)
+	for who := range historyPeople - 1 {
+		out = append(out, happening{what: "put", source: source, who: who, facts: someFacts(dice, true)})
+	}
+	for g := range historyGroups {
+		out = append(out, happening{what: "put group", source: source, who: g, facts: map[string]string{"display": pick(dice, historyDisplays)}},
+			happening{what: "join", source: source, who: g, member: dice.IntN(historyPeople)})
+	}
+	return out
+}
+
 // anything is a random happening at a source.
 func anything(dice *rand.Rand) happening {
 	e := happening{source: pick(dice, historySources), who: dice.IntN(historyPeople)}
-	switch n := dice.IntN(20); {
+	switch n := dice.IntN(24); {
 	case n < 4:
 		e.what, e.facts = "put", someFacts(dice, true)
 	case n < 10:
@@ -103,15 +116,15 @@ func anything(dice *rand.Rand) happening {
 		e.what = "delete"
 	case n < 13:
 		e.what = "delete group"
-	case n < 16:
+	case n < 17:
 		e.what, e.facts = "put group", map[string]string{"display": pick(dice, historyDisplays)}
-	case n < 19:
-		e.what, e.member = "join", dice.IntN(historyPeople)
-		if dice.IntN(3) == 0 {
-			e.member = -1 - dice.IntN(historyGroups)
-		}
+	case n < 22:
+		e.what = "join"
 	default:
-		e.what, e.member = "part", dice.IntN(historyPeople)
+		e.what = "part"
+	}
+	if e.member = dice.IntN(historyPeople); dice.IntN(3) == 0 {
+		e.member = -1 - dice.IntN(historyGroups)
 	}
 	if strings.Contains(e.what, "group") || e.what == "join" || e.what == "part" {
 		e.who = dice.IntN(historyGroups)

@@ -435,10 +435,15 @@ func (p *pair) wave(seed uint64, dice *rand.Rand, histories, rounds int) {
 	list := make([]*historian, histories)
 	for i := range list {
 		list[i] = p.hub.historian(p.prefix())
+		for _, e := range beginning(dice) {
+			if err := list[i].do(e); err != nil {
+				p.fail(seed, list[i], e.String()+": "+err.Error())
+			}
+		}
 	}
 	for range rounds {
 		for _, h := range list {
-			for range pick(dice, []int{0, 0, 1, 1, 2, 5}) {
+			for range pick(dice, []int{0, 1, 1, 2, 2, 6}) {
 				e := anything(dice)
 				for range 1 + dice.IntN(6)/5 { // now and then twice
 					if err := h.do(e); err != nil {
@@ -447,8 +452,14 @@ func (p *pair) wave(seed uint64, dice *rand.Rand, histories, rounds int) {
 				}
 			}
 		}
-		all := happening{what: pick(dice, []string{"", "", "evaluate", "batch", "other", "both"})}
-		for _, e := range []happening{all, {what: "tick", hours: pick(dice, []int{0, 0, 1, 7, 16})}} {
+		var now []happening // for all
+		if how := pick(dice, []string{"", "evaluate", "batch", "other", "both"}); how != "" {
+			now = append(now, happening{what: how})
+		}
+		if hours := pick(dice, []int{0, 0, 1, 7, 16}); hours > 0 {
+			now = append(now, happening{what: "tick", hours: hours})
+		}
+		for _, e := range now {
 			if err := list[0].do(e); err != nil {
 				p.fail(seed, list[0], e.String()+": "+err.Error())
 			}
@@ -487,7 +498,7 @@ func TestRandomHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			each(t, tt.configuration, func(w *world) {
-				seed, waves := historySeed(w.t), 4
+				seed, waves := historySeed(w.t), 3
 				if testing.Short() {
 					waves = 1
 				}
