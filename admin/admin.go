@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -211,22 +210,6 @@ func writeJSON(w http.ResponseWriter, status int, kind string, v any) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
-}
-
-// readJSON decodes a request body strictly: unknown fields are refused.
-func readJSON(r *http.Request, into any) error {
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return model.Fail(model.Invalid, "the request is larger than 8 MiB", err)
-		}
-		return model.Fail(model.Invalid, "the body is not the JSON object expected: "+err.Error(), err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return model.Fail(model.Invalid, "the body holds more than one JSON value", nil)
-	}
-	return nil
 }
 
 // now is the time that answers are about.

@@ -48,11 +48,11 @@ func (a *API) findingPage(ctx context.Context, q findingQuery) (views []FindingV
 	if q.kind != "" && !slices.Contains(findingKinds, q.kind) {
 		return nil, "", model.Fail(model.Invalid, "kind: there is no kind "+q.kind+" of findings; there are "+strings.Join(findingKinds, ", "), nil)
 	}
-	after, err := base64.RawURLEncoding.DecodeString(q.cursor)
+	after, err := decodeCursor(q.cursor)
 	if err != nil {
-		return nil, "", model.Fail(model.Invalid, "the cursor is not one of this listing", err)
+		return nil, "", err
 	}
-	f := store.FindingFilter{Kind: q.kind, Source: q.source, After: string(after), Limit: q.limit}
+	f := store.FindingFilter{Kind: q.kind, Source: q.source, After: after, Limit: q.limit}
 	if q.person != "" {
 		err := a.Hub.Store.View(ctx, func(tx *store.Tx) error {
 			row, err := tx.FindIdentity(q.person)

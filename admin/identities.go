@@ -56,11 +56,11 @@ func (a *API) identities(r *http.Request, _ Caller) (any, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	cursor, err := base64.RawURLEncoding.DecodeString(q.Get("cursor"))
+	cursor, err := decodeCursor(q.Get("cursor"))
 	if err != nil {
-		return nil, model.Fail(model.Invalid, "the cursor is not one of this listing", err)
+		return nil, err
 	}
-	rows, next, err := a.Hub.Store.Identities(r.Context(), q.Get("q"), string(cursor), limit)
+	rows, next, err := a.Hub.Store.Identities(r.Context(), q.Get("q"), cursor, limit)
 	if err != nil {
 		return nil, err
 	}

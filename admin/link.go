@@ -35,11 +35,11 @@ func (a *API) cases(r *http.Request, _ Caller) (any, error) {
 	if state != "" && state != "open" && state != "all" {
 		return nil, model.Fail(model.Invalid, "state must be open or all", nil)
 	}
-	cursor, err := base64.RawURLEncoding.DecodeString(q.Get("cursor"))
+	cursor, err := decodeCursor(q.Get("cursor"))
 	if err != nil || len(cursor) > 0 && len(cursor) != uuidLength {
 		return nil, model.Fail(model.Invalid, "the cursor is not one of this listing", err)
 	}
-	found, next, err := a.Hub.Store.Cases(r.Context(), state == "all", string(cursor), limit)
+	found, next, err := a.Hub.Store.Cases(r.Context(), state == "all", cursor, limit)
 	if err != nil {
 		return nil, err
 	}

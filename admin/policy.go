@@ -72,15 +72,15 @@ func (a *API) policyPeople(r *http.Request, _ Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := base64.RawURLEncoding.DecodeString(r.URL.Query().Get("cursor"))
+	after, err := decodeCursor(r.URL.Query().Get("cursor"))
 	if err != nil {
-		return nil, model.Fail(model.Invalid, "the cursor is not one of this listing", err)
+		return nil, err
 	}
 	snap, x, err := a.casbin()
 	if err != nil {
 		return nil, err
 	}
-	ids, err := a.Hub.Store.IdentityIDs(r.Context(), string(after), limit)
+	ids, err := a.Hub.Store.IdentityIDs(r.Context(), after, limit)
 	if err != nil {
 		return nil, err
 	}
