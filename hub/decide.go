@@ -169,7 +169,8 @@ func nextMoment(d Decision, requests settledRequests, k Known, now time.Time) ti
 }
 
 // Rows turns the decision into the rows of accounts that differ from what is
-// stored; for a leaver the rows carry the urgent lane.
+// stored. For a leaver the rows carry the urgent lane, since leftAt; where that is nil
+// it is not on a source's word that they left, and their accounts go the ordinary way.
 func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard bool) (changed, reasonsOnly []model.AccountRow) {
 	have := map[string]model.AccountRow{}
 	for _, a := range stored {
@@ -183,7 +184,7 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 		}
 		next := old
 		next.Target, next.Identity, next.Desired, next.Because = target, d.Identity.ID, want.Account, want.Because
-		leaving := want.Account == nil && d.Identity.MergedInto == "" && (d.Stage == model.Leaver || d.Stage == model.Purged)
+		leaving := leftAt != nil && want.Account == nil && d.Identity.MergedInto == "" && (d.Stage == model.Leaver || d.Stage == model.Purged)
 		next.Leaver, next.LeaverAt, next.LeaverHeld = leaving, nil, leaving && overGuard
 		if leaving {
 			next.LeaverAt = leftAt

@@ -120,8 +120,8 @@ func PlanOne(snap *Snapshot, k Known, now time.Time) Planned {
 	for _, a := range k.Accounts {
 		p.stored[a.Target] = a
 	}
-	leftAt := k.Row.LeftAt
-	if leftAt == nil {
+	leftAt := pressingSince(k.Row)
+	if k.Row.LeftAt == nil && saidSo(d, k.Row, store.Mark{MarkedAt: now}, now) {
 		leftAt = &now
 	}
 	changed, _ := d.Rows(k.Accounts, leftAt, k.Row.OverGuard)

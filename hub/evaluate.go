@@ -212,7 +212,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	if err := b.saveGrants(tx, d, held); err != nil {
 		return nil, err
 	}
-	changed, reasonsOnly := d.Rows(stored, next.LeftAt, next.OverGuard)
+	changed, reasonsOnly := d.Rows(stored, pressingSince(next), next.OverGuard)
 	for _, a := range changed {
 		b.accounts = append(b.accounts, a)
 		b.targets[a.Target] = true

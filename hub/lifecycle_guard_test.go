@@ -162,14 +162,15 @@ func TestPlannedLeavers(t *testing.T) {
 	each(t, configuration, func(w *world) {
 		var planned []scim.Resource
 		for i := range 5 {
-			planned = append(planned, w.person(fmt.Sprint("p", i), "nickName", "2027-03-01T20:00:00Z"))
+			planned = append(planned, w.person(fmt.Sprint("p", i), "nickName", "2027-03-09T20:00:00Z"))
 		}
 		users := w.crew(8)
 		// Moved into the window by an export that is broken: known too late.
 		late := w.person("late")
-		w.clock.Set(noon().Add(7 * time.Hour).Add(30 * time.Minute))
-		w.set(late.ID, "nickName", "2027-03-01T20:00:00Z")
-		w.clock.Set(noon().Add(8 * time.Hour))
+		w.evaluate()
+		w.clock.Set(noon().Add(199 * time.Hour).Add(30 * time.Minute))
+		w.set(late.ID, "nickName", "2027-03-09T20:00:00Z")
+		w.clock.Set(noon().Add(200 * time.Hour))
 		w.remove("hr", w.user, planned[0].ID) // on the very day, before the hub looks
 		w.leaveAll(users[:2])
 		for _, u := range planned {
@@ -186,7 +187,7 @@ func TestPlannedLeavers(t *testing.T) {
 			w.t.Errorf("%d of 3 unplanned leavers are held, the limit is 2", held)
 		}
 		// Deleted before the end comes: no plan.
-		early := w.person("early", "nickName", "2027-03-05T00:00:00Z")
+		early := w.person("early", "nickName", "2027-03-15T00:00:00Z")
 		w.evaluate()
 		w.clock.Add(10 * time.Minute)
 		w.leaveAll([]scim.Resource{early})
@@ -267,6 +268,7 @@ func TestDatesOfAnEndAreUrgent(t *testing.T) {
 			`{"op":"add","path":"preferredLanguage","value":"2027-03-01"}`: 1,
 			`{"op":"replace","path":"active","value":false}`:               1,
 			`{"op":"add","path":"profileUrl","value":"http://x"}`:          0,
+			`{"op":"add","path":"userType","value":"away"}`:                1,
 		} {
 			w.patch(w.user, u.ID, "["+op+"]")
 			if n := w.db.Int(w.t, `SELECT count(*) FROM marks WHERE CAST(urgent AS integer) = 1`); n != want {

@@ -7,12 +7,13 @@ import (
 
 // saveRequests stores the requests that a decision changed, with their events, and
 // gives the audit entries. What somebody else changed meanwhile stays as it is then:
-// it is marked, and decided anew. Requests of a leaver whom the source's guard holds
-// stay, too: if the source has made a mistake nothing has to be asked for again.
+// it is marked, and decided anew. Requests of a leaver whom the source's guard holds, or
+// whom a change of the configuration made one, stay, too: if it was a mistake nothing
+// has to be asked for again.
 func (h *Hub) saveRequests(tx *store.Tx, d Decision, k Known, next store.IdentityRow) (entries []store.AuditEntry, err error) {
 	for _, r := range d.Requests {
 		before := requestOf(k, r.ID)
-		if r.State == model.RequestEnded && next.OverGuard && d.Stage == model.Leaver {
+		if r.State == model.RequestEnded && d.Stage == model.Leaver && mistaken(next, tx.Now) {
 			continue
 		}
 		if waiting(before) == nil && waiting(r) != nil { // who can answer is looked up then

@@ -99,7 +99,7 @@ func (c *requestCase) settle() {
 	now := c.env.now
 	switch {
 	case c.env.stage == model.Leaver || c.env.stage == model.Purged:
-		if !c.env.known.Row.OverGuard { // held as a mistake of the source, perhaps
+		if !mistaken(c.env.known.Row, now) {
 			c.close(model.RequestEnded, c.env.known.Row.Name+" has left")
 		}
 	case !there:
@@ -221,6 +221,7 @@ func (c *requestCase) next() (next time.Time) {
 	if !c.State.Open() {
 		return next
 	}
+	at(mendedUntil(c.env.known.Row))
 	for _, t := range []*time.Time{c.From, c.Until} {
 		if t != nil {
 			at(*t)

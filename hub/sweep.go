@@ -122,7 +122,7 @@ func (d Decision) differs(k Known, now time.Time) bool {
 			return true
 		}
 	}
-	changed, reasonsOnly := d.Rows(k.Accounts, next.LeftAt, next.OverGuard)
+	changed, reasonsOnly := d.Rows(k.Accounts, pressingSince(next), next.OverGuard)
 	return len(changed)+len(reasonsOnly) > 0
 }
 

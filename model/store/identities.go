@@ -287,12 +287,23 @@ func (t *Tx) membershipsInto(into map[string][]model.Membership, query string, a
 // the transaction ends others wait who ask for the same source, so that two
 // replicas do not each let the last one allowed pass.
 func (t *Tx) Left(source string, since time.Time) (left, people int, err error) {
+	return t.left(source, `left_at > ? AND NOT left_planned`, micros(since))
+}
+
+// LeftAsPlanned counts those who left a source at their end since a moment and whose end
+// was known before it, but for less than proven; and the people of the source. It waits
+// as Left does.
+func (t *Tx) LeftAsPlanned(source string, since time.Time, proven time.Duration) (left, people int, err error) {
+	return t.left(source, `left_planned AND (left_at > ? OR ends_at > ?) AND ends_known_at > ends_at - CAST(? AS bigint)`, micros(since), micros(since), proven.Microseconds())
+}
+
+func (t *Tx) left(source, where string, args ...any) (left, people int, err error) {
 	if t.pg {
 		if _, err := t.exec(`SELECT pg_advisory_xact_lock(hashtextextended(?::text, 7266223012))`, source); err != nil {
 			return 0, 0, err
 		}
 	}
-	if err := t.row(`SELECT count(*) FROM identities WHERE left_source = ? AND left_at > ? AND NOT left_planned`, source, micros(since)).Scan(&left); err != nil {
+	if err := t.row(`SELECT count(*) FROM identities WHERE left_source = ? AND `+where, append([]any{source}, args...)...).Scan(&left); err != nil {
 		return 0, 0, err
 	}
 	err = t.row(`SELECT coalesce(sum(n), 0) FROM resource_counts WHERE source = ? AND kind = 'User'`, source).Scan(&people)
