@@ -53,12 +53,16 @@ func (h *Hub) Erase(ctx context.Context, by Actor, person string, force bool) (o
 			return err
 		}
 		k := known[row.ID]
+		all, err := accountsOfAll(tx, k)
+		if err != nil {
+			return err
+		}
 		if marked, err := tx.Marked(row.ID); err != nil {
 			return err
 		} else if marked {
 			return model.Fail(model.Conflict, "what is new of "+row.Name+" is being worked on: try again", nil)
 		}
-		if err := erasable(snap, k, Decide(snap, k, tx.Now), force); err != nil {
+		if err := erasable(snap, k, all, Decide(snap, k, tx.Now), force); err != nil {
 			return err
 		}
 		out, err = h.erase(tx, snap, by.String(), k)
@@ -70,8 +74,18 @@ func (h *Hub) Erase(ctx context.Context, by Actor, person string, force bool) (o
 	return out, nil
 }
 
-// erasable says why somebody cannot be erased.
-func erasable(snap *Snapshot, k Known, d Decision, force bool) error {
+// accountsOfAll are somebody's accounts, and what is left of those of people who turned
+// out to be them.
+func accountsOfAll(tx *store.Tx, k Known) ([]model.AccountRow, error) {
+	ids, err := tx.MergedInto(k.Row.ID)
+	if err != nil || len(ids) < 2 {
+		return k.Accounts, err
+	}
+	return tx.AccountsOf(ids)
+}
+
+// erasable says why somebody with these accounts cannot be erased.
+func erasable(snap *Snapshot, k Known, all []model.AccountRow, d Decision, force bool) error {
 	name := k.Row.Name
 	switch {
 	case k.Row.ErasedAt != nil:
@@ -81,7 +95,7 @@ func erasable(snap *Snapshot, k Known, d Decision, force bool) error {
 	case k.Row.Stage != model.Leaver:
 		return model.Fail(model.Refused, name+" leaves just now: wait until all access is taken away", nil)
 	}
-	if open := openAccess(snap, k.Accounts); len(open) > 0 {
+	if open := openAccess(snap, all); len(open) > 0 {
 		return model.Fail(model.Refused, fmt.Sprintf("%s still has access, or it is being taken away: %s", name, strings.Join(open, "; ")), nil)
 	}
 	if len(k.Users) > 0 && !force {
@@ -123,15 +137,26 @@ func openAccess(snap *Snapshot, accounts []model.AccountRow) (open []string) {
 // cannot be undone is never done by an older configuration than the active one.
 func (h *Hub) saveOrErase(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Mark, b *batch, stale bool) ([]store.AuditEntry, error) {
 	if d.Purge && !stale {
-		_, err := h.erase(tx, snap, "hub", k)
-		return nil, err
+		all, err := accountsOfAll(tx, k)
+		if err != nil {
+			return nil, err
+		}
+		if !underWay(snap, all) {
+			_, err := h.erase(tx, snap, "hub", k)
+			return nil, err
+		}
+		d.Purge, d.Next = false, tx.Now.Add(erasurePause)
 	}
 	return h.save(tx, snap, d, k, m, b)
 }
 
 // erase does it, in the transaction of who decided that it may be done.
 func (h *Hub) erase(tx *store.Tx, snap *Snapshot, actor string, k Known) (out Erased, err error) {
-	out = Erased{ID: k.Row.ID, Remaining: accountsLeft(k.Accounts)}
+	all, err := accountsOfAll(tx, k)
+	if err != nil {
+		return out, err
+	}
+	out = Erased{ID: k.Row.ID, Remaining: accountsLeft(all)}
 	user, ok := snap.Doc.Registry.Type("User")
 	if !ok {
 		return out, fmt.Errorf("erase %s: no resource type User", k.Row.ID)
@@ -193,6 +218,15 @@ func accountsLeft(accounts []model.AccountRow) []RemainingAccount {
 // at a target.
 const erasurePause = time.Hour
 
+// underWay reports whether there is access, or anything to be done at a target that is
+// configured.
+func underWay(snap *Snapshot, accounts []model.AccountRow) bool {
+	return len(openAccess(snap, accounts)) > 0 || slices.ContainsFunc(accounts, func(a model.AccountRow) bool {
+		_, configured := snap.Doc.Target(a.Target)
+		return a.Due && configured
+	})
+}
+
 // purge decides whether the person's data is to be erased now because the
 // configuration's time is over; otherwise when that is to be looked at again. It waits
 // for accounts that the hub will delete first.
@@ -202,11 +236,7 @@ func (d *Decision) purge(snap *Snapshot, k Known, now time.Time) {
 		return
 	}
 	if !now.Before(at) {
-		waits := slices.ContainsFunc(k.Accounts, func(a model.AccountRow) bool {
-			_, configured := snap.Doc.Target(a.Target)
-			return a.Due && configured
-		})
-		if d.Purge = !waits && len(openAccess(snap, k.Accounts)) == 0; d.Purge {
+		if d.Purge = !underWay(snap, k.Accounts); d.Purge {
 			return
 		}
 		at = now.Add(erasurePause)

@@ -125,7 +125,7 @@ func (h *Hub) survive(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets 
 
 // evaluate decides about people and stores what follows. Where a newer
 // configuration is active than the one in force in this process, only leavers are
-// settled, who leave under any; and all marks stay for whoever has the newer one.
+// settled who leave under any; and all marks stay for whoever has the newer one.
 func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
 	// One order for all who lock rows of several people: other batches, settlements.
 	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
@@ -145,7 +145,7 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 		k, ok := known[m.Identity]
 		if ok && k.Row.ErasedAt == nil {
 			d := Decide(snap, k, tx.Now)
-			if stale && d.Stage != model.Leaver {
+			if stale && (d.Stage != model.Leaver || !goneAnyway(k)) {
 				continue
 			}
 			more, err := h.saveOrErase(tx, snap, d, k, m, b, stale)
@@ -171,6 +171,12 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 		return err
 	}
 	return tx.Audit(entries...)
+}
+
+// goneAnyway reports whether somebody has left whatever a configuration says of dates and
+// authority: every source that describes them says that they are inactive, or none does.
+func goneAnyway(k Known) bool {
+	return every(k.Users, func(u store.SourceUser) bool { active, said := u.Attrs["active"].(bool); return said && !active })
 }
 
 // batch is what is written of all people of a batch together, with few statements.

@@ -65,7 +65,7 @@ func (h *Hub) rematch(tx *store.Tx, by Actor, w store.ResourceWrite) error {
 // rematched links a changed resource to the one person that it matches now.
 func (h *Hub) rematched(tx *store.Tx, by Actor, w store.ResourceWrite, found matched) error {
 	other, err := tx.Standing(found.identity)
-	if err != nil {
+	if err != nil || other == "" {
 		return err
 	}
 	had, err := tx.HadAccess(w.Identity)

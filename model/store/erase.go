@@ -13,10 +13,20 @@ import (
 // requests. What stays is that there was somebody, with ids, roles and moments, and
 // accounts that are still at a target by their ids there. Resources of sources are
 // removed by DeleteResource before, the audit trail by EraseAudit. It returns the
-// identities erased.
+// identities erased; model.Conflict where somebody who comes back is one of them by now.
 func (t *Tx) Erase(id string) (erased []string, err error) {
-	if erased, err = t.mergedInto(id); err != nil {
+	if erased, err = t.MergedInto(id); err != nil {
 		return nil, err
+	}
+	if _, err := t.LockIdentities(erased...); err != nil {
+		return nil, err
+	}
+	var described int
+	if err := t.row(`SELECT count(*) FROM resources WHERE identity_id IN `+list(len(erased)), anys(erased)...).Scan(&described); err != nil {
+		return nil, err
+	}
+	if described > 0 {
+		return nil, model.Fail(model.Conflict, "a source describes this person again since it was decided to erase them: nothing was changed", nil)
 	}
 	for _, one := range erased {
 		if err := t.eraseOne(one); err != nil {
@@ -33,8 +43,8 @@ func (t *Tx) Marked(id string) (bool, error) {
 	return n > 0, err
 }
 
-// mergedInto lists an identity and all that turned out to be it.
-func (t *Tx) mergedInto(id string) ([]string, error) {
+// MergedInto lists an identity and all that turned out to be it, by id.
+func (t *Tx) MergedInto(id string) ([]string, error) {
 	return t.texts(`WITH RECURSIVE m(id) AS (SELECT id FROM identities WHERE id = ? UNION SELECT i.id FROM identities i JOIN m ON i.merged_into = m.id) SELECT id FROM m ORDER BY id`, id)
 }
 

@@ -49,7 +49,7 @@ func (t *Tx) LockIdentities(ids ...string) (map[string]IdentityRow, error) {
 }
 
 // Standing follows an identity to the one that it turned out to be, and keeps that one
-// from being linked until the transaction ends.
+// from being linked or erased until the transaction ends. Empty: that one was erased.
 func (t *Tx) Standing(id string) (string, error) {
 	lock := ""
 	if t.pg {
@@ -57,10 +57,14 @@ func (t *Tx) Standing(id string) (string, error) {
 	}
 	for range maxChain {
 		var into string
-		if err := t.row(`SELECT merged_into FROM identities WHERE id = ?`+lock, id).Scan(&into); err != nil {
+		var erased *int64
+		if err := t.row(`SELECT merged_into, erased_at FROM identities WHERE id = ?`+lock, id).Scan(&into, &erased); err != nil {
 			return "", err
 		}
-		if into == "" {
+		switch {
+		case erased != nil:
+			return "", nil
+		case into == "":
 			return id, nil
 		}
 		id = into
