@@ -108,7 +108,11 @@ func (a *API) exceptions(r *http.Request, _ Caller) (any, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	f := store.ExceptionFilter{Ended: q.Get("ended") == "true", After: q.Get("cursor"), Limit: limit}
+	ended := q.Get("ended")
+	if ended != "" && ended != "true" && ended != "false" {
+		return nil, model.Fail(model.Invalid, "ended must be true or false", nil)
+	}
+	f := store.ExceptionFilter{Ended: ended == "true", After: q.Get("cursor"), Limit: limit}
 	if person := q.Get("for"); person != "" {
 		err := a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
 			row, err := tx.FindIdentity(person)
@@ -155,7 +159,7 @@ func (a *API) addException(r *http.Request, by Caller) (any, error) {
 	if strings.TrimSpace(in.For) == "" {
 		return nil, model.Fail(model.Invalid, "for is missing: the person who is to hold the roles together", nil)
 	}
-	n := hub.NewException{Person: in.For, Roles: in.Roles, Owner: in.Owner, Reason: in.Reason}
+	n := hub.NewException{Person: in.For, Roles: in.Roles, Owner: in.Owner, Reason: in.Reason, Asker: by.Person}
 	var err error
 	if n.From, err = a.timeIn("from", in.From); err != nil {
 		return nil, err
@@ -190,6 +194,9 @@ func (a *API) timeIn(field, text string) (*time.Time, error) {
 func (a *API) revokeException(r *http.Request, by Caller) (any, error) {
 	var in Revocation
 	if err := readJSON(r, &in); err != nil && !errors.Is(err, io.EOF) { // nothing at all is fine
+		return nil, err
+	}
+	if err := a.Hub.StillHere(r.Context(), by.who()); err != nil {
 		return nil, err
 	}
 	e, err := a.Hub.RevokeException(r.Context(), hub.Actor{Name: by.Name}, mux.Vars(r)["exception"], in.Reason)

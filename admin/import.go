@@ -71,6 +71,11 @@ func (a *API) importRows(r *http.Request, c Caller) (any, error) {
 	if !in.DryRun && !slices.Contains(allowed, c.Role) {
 		return nil, model.Fail(model.Forbidden, "the role "+c.Role+" may not do this: operators import, approvers release, and both may look (dry_run=true)", nil)
 	}
+	if in.Release != "" {
+		if err := a.Hub.StillHere(r.Context(), c.who()); err != nil {
+			return nil, err
+		}
+	}
 	spool, err := spoolImport(r, &in)
 	if spool != "" {
 		defer func() { _ = os.Remove(spool) }() // only a temporary file is left behind

@@ -112,6 +112,9 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 	if err := readJSON(r, &req); err != nil {
 		return nil, err
 	}
+	if err := a.Hub.StillHere(r.Context(), by.who()); err != nil {
+		return nil, err
+	}
 	plan, err := a.heldPlan(r.Context(), t)
 	if err != nil {
 		return nil, err

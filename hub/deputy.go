@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,6 +37,9 @@ func (h *Hub) AddDeputy(ctx context.Context, by Who, n NewDeputy) (d store.Deput
 		if d, err = newDeputy(tx, me, id, n); err != nil {
 			return err
 		}
+		if d.Deputy == me.id && !me.override {
+			return model.Fail(model.Forbidden, "nobody makes themselves the deputy of somebody else: that person names their deputy, or another operator", nil)
+		}
 		if err := tx.AddDeputy(d); err != nil {
 			return err
 		}
@@ -67,6 +71,9 @@ func newDeputy(tx *store.Tx, me asker, person string, n NewDeputy) (d store.Depu
 		if p.Stage == model.Leaver || p.Stage == model.Purged {
 			return d, model.Fail(model.Invalid, p.Name+" has left", nil)
 		}
+	}
+	if err := cmp.Or(checkTime("from", n.From), checkTime("until", n.Until)); err != nil {
+		return d, err
 	}
 	d = store.Deputy{Person: person, Deputy: row.ID, From: tx.Now, Created: tx.Now, By: me.actor()}
 	if n.From != nil {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,6 +21,7 @@ type NewException struct {
 	Reason string     // in words
 	From   *time.Time // nil: now
 	Until  time.Time
+	Asker  string // name or id of the person whose credential makes it; empty: nobody's
 }
 
 // AddException lets a person hold roles together that conflict, for a time. Invalid
@@ -38,10 +40,20 @@ func (h *Hub) AddException(ctx context.Context, by Actor, n NewException) (e mod
 	if reason == "" {
 		return e, model.Fail(model.Invalid, "reason is missing: why the roles have to be held together", nil)
 	}
+	if err := cmp.Or(checkReason(reason), checkTime("from", n.From), checkTime("until", &n.Until)); err != nil {
+		return e, err
+	}
 	err = h.Store.Update(ctx, func(tx *store.Tx) error {
 		person, err := tx.FindIdentity(n.Person)
 		if err != nil {
 			return err
+		}
+		me, err := acting(tx, Who{Name: by.Name, Person: n.Asker, Operator: true})
+		if err != nil {
+			return err
+		}
+		if me.id == person.ID {
+			return model.Fail(model.Forbidden, me.name+" holds the roles: nobody makes an exception of their own", nil)
 		}
 		if !concerns(person.Stage) && person.Stage != "" {
 			return model.Fail(model.Invalid, fmt.Sprintf("%s is a %s, who holds no roles", person.Name, person.Stage), nil)
@@ -147,6 +159,9 @@ func exceptionTimes(e model.Exception, now time.Time) error {
 
 // RevokeException ends an exception now. To end one that has ended changes nothing.
 func (h *Hub) RevokeException(ctx context.Context, by Actor, id, reason string) (e model.Exception, err error) {
+	if err := checkReason(reason); err != nil {
+		return e, err
+	}
 	err = h.Store.Update(ctx, func(tx *store.Tx) error {
 		if e, err = tx.Exception(id); err != nil {
 			return err

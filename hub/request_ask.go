@@ -1,11 +1,13 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/scimhub/scimhub/model"
@@ -111,9 +113,30 @@ func askable(doc *config.Document, in Ask) (config.Role, error) {
 	return role, checkReason(in.Reason)
 }
 
+// checkReason refuses what is no text that people read: reasons are shown on terminals
+// and pages, where control characters and turned directions make them look otherwise.
 func checkReason(reason string) error {
 	if utf8.RuneCountInString(reason) > reasonLimit {
 		return model.Fail(model.Invalid, fmt.Sprintf("reason is longer than %d characters", reasonLimit), nil)
+	}
+	if !utf8.ValidString(reason) {
+		return model.Fail(model.Invalid, "reason is not UTF-8 text", nil)
+	}
+	for _, c := range reason {
+		if unicode.IsControl(c) && c != '\n' && c != '\r' && c != '\t' || unicode.Is(unicode.Bidi_Control, c) {
+			return model.Fail(model.Invalid, fmt.Sprintf("reason holds the control character %U: take it out", c), nil)
+		}
+	}
+	return nil
+}
+
+// lastYear is the last that times can be in: RFC 3339 has four digits for it, and a
+// zone may move one that is written so into the next year.
+const lastYear = 9998
+
+func checkTime(name string, at *time.Time) error {
+	if at != nil && at.Year() > lastYear {
+		return model.Fail(model.Invalid, fmt.Sprintf("%s lies after the year %d", name, lastYear), nil)
 	}
 	return nil
 }
@@ -195,15 +218,17 @@ func without(list []string, one string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == one })
 }
 
-// mayAsk says whether somebody may ask for a role for a person. An operator's token
-// that acts for nobody may.
+// mayAsk says whether somebody may ask for a role for a person. An operator may, but
+// in an emergency nobody need approve it: there an operator is like anybody else, and
+// an admin's token that acts for nobody may what it may approve.
 func mayAsk(env requestEnv, rules config.Request, role string, me asker, emergency bool) error {
 	name := env.known.Row.Name
 	own := me.id == env.identity.ID
 	report := env.known.Manager != nil && env.known.Manager.ID == me.id
 	switch {
-	case me.id == "" || me.operator && !emergency:
+	case me.override && me.id == "", me.operator && !emergency:
 		return nil
+	case me.id == "": // an operator in an emergency
 	case rules.By == "anyone" || own:
 	case rules.By == "self":
 		return model.Fail(model.Forbidden, fmt.Sprintf("the role %s can be asked for by whoever is to hold it alone: %s has to ask", role, name), nil)
@@ -223,6 +248,9 @@ func mayAsk(env requestEnv, rules config.Request, role string, me asker, emergen
 
 // interval is from when until when the role is asked for.
 func interval(rules config.Request, in Ask, now time.Time) (from, until *time.Time, err error) {
+	if err := cmp.Or(checkTime("from", in.From), checkTime("until", in.Until)); err != nil {
+		return nil, nil, err
+	}
 	start, longest := now, rules.Expires
 	if in.Emergency {
 		longest = rules.Emergency.For
@@ -244,7 +272,7 @@ func interval(rules config.Request, in Ask, now time.Time) (from, until *time.Ti
 			end := start.Add(longest)
 			until = &end
 		}
-		return from, until, nil
+		return from, until, checkTime("from "+start.Format(time.RFC3339)+" with the longest time that the role may be had", until)
 	}
 	switch end := start.Add(longest); {
 	case !until.After(now):

@@ -114,8 +114,14 @@ func answersFor(tx *store.Tx, id string) ([]string, error) {
 	}
 	keys := slices.Clone(people)
 	for _, person := range people {
+		lent, err := tx.Lent(grants[person])
+		if err != nil {
+			return nil, err
+		}
 		for _, g := range grants[person] {
-			keys = append(keys, roleApprover+g.Role)
+			if !slices.ContainsFunc(lent, func(l model.Grant) bool { return l.Role == g.Role }) {
+				keys = append(keys, roleApprover+g.Role)
+			}
 		}
 	}
 	return unique(keys), nil

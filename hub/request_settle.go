@@ -97,13 +97,16 @@ func (c *requestCase) settle() {
 		return
 	}
 	now := c.env.now
+	if there {
+		c.RoleGone = nil
+	}
 	switch {
 	case c.env.stage == model.Leaver || c.env.stage == model.Purged:
 		if !mistaken(c.env.known.Row, now) {
 			c.close(model.RequestEnded, c.env.known.Row.Name+" has left")
 		}
 	case !there:
-		c.close(model.RequestEnded, "the role "+c.Role+" is no longer configured")
+		c.roleGone()
 	case c.Until != nil && !now.Before(*c.Until):
 		why := "its end had come"
 		if c.State == model.RequestPending {
@@ -117,8 +120,21 @@ func (c *requestCase) settle() {
 	}
 }
 
+// roleGone ends a request whose role is not configured any more, after a time in which a
+// configuration that left it out by mistake can be mended. Meanwhile it gives nothing.
+func (c *requestCase) roleGone() {
+	if c.RoleGone == nil {
+		at := c.env.now
+		c.RoleGone = &at
+	}
+	if !c.env.now.Before(c.RoleGone.Add(secondThoughts)) {
+		c.close(model.RequestEnded, "the role "+c.Role+" is no longer configured")
+	}
+}
+
 func (c *requestCase) settlePending(rules config.Request) {
 	now := c.env.now
+	c.dropOwn()
 	if due := c.Created.Add(rules.Within); rules.Within > 0 && !now.Before(due) {
 		c.close(model.RequestExpired, "nobody had decided after "+words(rules.Within))
 		return
@@ -149,6 +165,26 @@ func (c *requestCase) settleApproved(rules config.Request) {
 	}
 	if at := c.noticeAt(rules); !at.IsZero() && !now.Before(at) {
 		c.Noticed = true
+	}
+}
+
+// dropOwn takes back what the person, or who asked, answered under another name before
+// it turned out who they are, and puts the question again. That a manager asked for
+// their report is the one answer that may be the asker's own.
+func (c *requestCase) dropOwn() {
+	for i := range c.Steps[:min(c.Step+1, len(c.Steps))] {
+		s := &c.Steps[i]
+		kept := slices.DeleteFunc(slices.Clone(s.Decisions), func(d model.Approval) bool {
+			if d.Override || !c.own(d.Approver) {
+				return false
+			}
+			return d.Approver == c.Identity || d.For != managerApprover || d.Reason != askedForIt
+		})
+		if len(kept) == len(s.Decisions) {
+			continue
+		}
+		at := c.env.now
+		s.Decisions, s.AskedAt, s.Reminded, c.Step = kept, &at, nil, min(c.Step, i)
 	}
 }
 
@@ -222,6 +258,9 @@ func (c *requestCase) next() (next time.Time) {
 		return next
 	}
 	at(mendedUntil(c.env.known.Row))
+	if c.RoleGone != nil {
+		at(c.RoleGone.Add(secondThoughts))
+	}
 	for _, t := range []*time.Time{c.From, c.Until} {
 		if t != nil {
 			at(*t)

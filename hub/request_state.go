@@ -33,6 +33,7 @@ const (
 //	approved   taken away, given up, review says no     revoked
 //	approved   review of an emergency not answered      expired
 //	both       the person left, the role is no more     ended
+//	           and has not been for a week
 //
 // What is closed never opens again.
 type requestCase struct {
@@ -120,13 +121,16 @@ func (c *requestCase) advance() {
 	c.approve()
 }
 
+// askedForIt is the reason of a manager's yes that is their asking.
+const askedForIt = "asked for it"
+
 // askedByManager takes it for a yes of the manager that they asked for their report.
 func (c *requestCase) askedByManager(s *model.Step) {
 	m := c.env.known.Manager
 	if c.AskedBy == "" || c.AskedBy == c.Identity || m == nil || m.ID != c.AskedBy || m.Circle || !slices.Contains(s.Approvers, managerApprover) {
 		return
 	}
-	s.Decisions = append(s.Decisions, model.Approval{Approver: m.ID, For: managerApprover, Actor: m.Name, Approve: true, Reason: "asked for it", At: c.env.now})
+	s.Decisions = append(s.Decisions, model.Approval{Approver: m.ID, For: managerApprover, Actor: m.Name, Approve: true, Reason: askedForIt, At: c.env.now})
 }
 
 // approve grants the request and notes the facts that it relies on.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/scimhub/scimhub/model"
@@ -49,8 +50,29 @@ func acting(tx *store.Tx, by Who) (asker, error) {
 	if row.Stage != model.Active && row.Stage != model.Leave {
 		return a, model.Fail(model.Forbidden, fmt.Sprintf("the token %s acts for %s, who %s", by.Name, row.Name, stageWords(row.Stage)), nil)
 	}
+	cases, err := tx.OpenCases(row.ID)
+	if err != nil {
+		return a, err
+	}
+	for _, c := range cases { // who asks may be who decides
+		if c.Blocks {
+			return a, model.Fail(model.Forbidden, fmt.Sprintf("the token %s acts for %s, of whom it is not decided who they are (case %s)", by.Name, row.Name, c.ID), nil)
+		}
+	}
 	a.id, a.name = row.ID, row.Name
 	return a, nil
+}
+
+// StillHere says whether a credential may decide anything: Forbidden where it acts for
+// a person who is not here any more, or of whom it is not known who they are.
+func (h *Hub) StillHere(ctx context.Context, by Who) error {
+	if by.Person == "" {
+		return nil
+	}
+	return h.Store.View(ctx, func(tx *store.Tx) error {
+		_, err := acting(tx, by)
+		return err
+	})
 }
 
 // personFor finds who a role is asked for; whoever asks, where nobody is named.

@@ -64,7 +64,10 @@ func durationPart(figure, unit string) (time.Duration, error) {
 func ParseDate(s string) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
+			if t = t.UTC(); t.Year() > 9999 || t.Year() < 0 { // RFC 3339 has four digits, and no sign
+				return time.Time{}, fmt.Errorf("%q lies beyond the years that can be written", s)
+			}
+			return t, nil
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is not a date; write 2027-06-30 or 2027-06-30T12:00:00Z", s)

@@ -13,6 +13,9 @@ import (
 // its place. A request that still waits stays behind where the other waits for the same
 // role: it ends with the person. What is closed stays with whom it was about.
 func (t *Tx) MoveAsked(from, to string) error {
+	if err := t.noteAsked(from); err != nil {
+		return err
+	}
 	if err := t.moveRequests(from, to); err != nil {
 		return err
 	}
@@ -49,6 +52,11 @@ func (t *Tx) moveRequests(from, to string) error {
 			return err
 		}
 	}
+	for _, r := range open[to] {
+		if err := t.rewriteRequest(r, from, to); err != nil {
+			return err
+		}
+	}
 	asked, err := t.texts(`SELECT doc FROM requests WHERE asked_by = ? AND live`, from)
 	if err != nil {
 		return err
@@ -69,6 +77,13 @@ func (t *Tx) moveRequests(from, to string) error {
 func (t *Tx) rewriteRequest(r model.Request, from, to string) error {
 	if r.AskedBy == from {
 		r.AskedBy = to
+	}
+	for i, s := range r.Steps { // who answered as one has answered as the other
+		for n, d := range s.Decisions {
+			if d.Approver == from {
+				r.Steps[i].Decisions[n].Approver = to
+			}
+		}
 	}
 	r.Version++
 	doc, err := json.Marshal(r)

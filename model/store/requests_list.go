@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
@@ -105,11 +106,62 @@ func (t *Tx) People(ids []string) (map[string]Person, error) {
 // holdersLimit bounds how many holders of one role can be asked.
 const holdersLimit = 10_000
 
-// Holders reads the people who hold a role now, by identity.
+// Holders reads the people who speak for a role now, by identity: those who hold it,
+// without those who only have its access for a while (see Lent).
 func (t *Tx) Holders(role string) (map[string]Person, error) {
 	out := map[string]Person{}
-	return out, t.peopleInto(out, `SELECT i.id, i.name, i.stage FROM grants g JOIN identities i ON i.id = g.identity_id
-WHERE g.role = ? AND g.ended_at IS NULL ORDER BY i.id LIMIT ?`, role, holdersLimit)
+	err := t.peopleInto(out, `SELECT i.id, i.name, i.stage FROM grants g JOIN identities i ON i.id = g.identity_id
+WHERE g.role = ? AND g.ended_at IS NULL AND (g.until_at IS NULL OR g.until_at > ?) ORDER BY i.id LIMIT ?`, role, micros(t.Now), holdersLimit)
+	if err != nil {
+		return nil, err
+	}
+	var rows []grantRow // those that may be lent are few
+	err = t.db.Where(`role = ? AND ended_at IS NULL AND (because LIKE '%"hand_over":true%' OR because LIKE '%"request":%')`, role).Order("id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("holders: %w", err)
+	}
+	grants := make([]model.Grant, len(rows))
+	for i, r := range rows {
+		if grants[i], err = r.plain(); err != nil {
+			return nil, err
+		}
+	}
+	lent, err := t.Lent(grants)
+	for _, g := range lent {
+		delete(out, g.Identity)
+	}
+	return out, err
+}
+
+// Lent are those of grants that give access and no say: nothing gives them any more
+// and they are kept for hand-over, or they were given in an emergency that nobody has
+// looked at yet.
+func (t *Tx) Lent(grants []model.Grant) (out []model.Grant, err error) {
+	var asked []string
+	for _, g := range grants {
+		for _, b := range g.Because {
+			if b.Request != "" {
+				asked = append(asked, b.Request)
+			}
+		}
+	}
+	unseen := map[string]bool{}
+	for start := 0; start < len(asked); start += idChunk {
+		chunk := asked[start:min(start+idChunk, len(asked))]
+		found, err := t.requestsWhere(`id IN `+list(len(chunk)), anys(chunk)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			unseen[r.ID] = r.Origin == model.OriginEmergency && r.Review != nil
+		}
+	}
+	for _, g := range grants {
+		if !slices.ContainsFunc(g.Because, func(b model.Reason) bool { return !b.HandOver && !unseen[b.Request] }) {
+			out = append(out, g)
+		}
+	}
+	return out, nil
 }
 
 func (t *Tx) peopleInto(out map[string]Person, query string, args ...any) error {
