@@ -10,10 +10,7 @@ import (
 // another, and names that are not told apart. It warns of roles that include several
 // that nobody may hold together.
 func (r *reader) checkConflicts(d *Document, places map[string]*node) {
-	included := map[string][]string{}
-	for _, role := range d.Roles {
-		included[role.Name] = d.included(role.Name)
-	}
+	heirs := d.heirs()
 	named := map[string]bool{}
 	for i, c := range d.Conflicts {
 		at := places[Join("conflicts", i)]
@@ -24,9 +21,13 @@ func (r *reader) checkConflicts(d *Document, places map[string]*node) {
 			r.fault(at, "there is a conflict %q already; give this one a name of its own", c.Name)
 		}
 		named[c.Name] = true
+		includes := make(map[string]map[string]bool, len(c.Roles)) // role of the conflict -> roles that include it
+		for _, name := range c.Roles {
+			includes[name] = heirs.of(name)
+		}
 		for _, name := range c.Roles {
 			for _, other := range c.Roles {
-				if other != name && slices.Contains(included[name], other) {
+				if other != name && includes[other][name] {
 					text := fmt.Sprintf("role %s includes %s: whoever holds the one holds both", name, other)
 					if c.Action == "report" {
 						r.warn(at, text)
@@ -36,12 +37,12 @@ func (r *reader) checkConflicts(d *Document, places map[string]*node) {
 				}
 			}
 		}
-		r.checkIncludesBoth(d, c, included, places)
+		r.checkIncludesBoth(d, c, includes, places)
 	}
 }
 
 // checkIncludesBoth warns of roles outside a conflict that include several of it.
-func (r *reader) checkIncludesBoth(d *Document, c Conflict, included map[string][]string, places map[string]*node) {
+func (r *reader) checkIncludesBoth(d *Document, c Conflict, includes map[string]map[string]bool, places map[string]*node) {
 	if c.Action == "report" {
 		return
 	}
@@ -49,7 +50,7 @@ func (r *reader) checkIncludesBoth(d *Document, c Conflict, included map[string]
 		if slices.Contains(c.Roles, role.Name) {
 			continue
 		}
-		both := slices.DeleteFunc(slices.Clone(c.Roles), func(name string) bool { return !slices.Contains(included[role.Name], name) })
+		both := slices.DeleteFunc(slices.Clone(c.Roles), func(name string) bool { return !includes[name][role.Name] })
 		if n := places[Join("roles", role.Name)]; len(both) > 1 && n != nil {
 			r.warn(n, fmt.Sprintf("role %s includes %s, which nobody may hold together: whoever holds it gets %s alone",
 				role.Name, strings.Join(both, " and "), both[0]))
@@ -57,15 +58,27 @@ func (r *reader) checkIncludesBoth(d *Document, c Conflict, included map[string]
 	}
 }
 
-// included are the roles that one inherits, directly or not, in no particular order.
-func (d *Document) included(role string) (out []string) {
-	seen := map[string]bool{role: true}
+// heirs are the roles that inherit each role directly.
+type heirs map[string][]string
+
+func (d *Document) heirs() heirs {
+	h := heirs{}
+	for _, role := range d.Roles {
+		for _, parent := range role.Inherits {
+			h[parent] = append(h[parent], role.Name)
+		}
+	}
+	return h
+}
+
+// of are the roles that inherit one, directly or not.
+func (h heirs) of(role string) map[string]bool {
+	out := map[string]bool{}
 	for next := []string{role}; len(next) > 0; next = next[1:] {
-		at, _ := d.Role(next[0])
-		for _, parent := range at.Inherits {
-			if !seen[parent] {
-				seen[parent] = true
-				out, next = append(out, parent), append(next, parent)
+		for _, heir := range h[next[0]] {
+			if !out[heir] && heir != role {
+				out[heir] = true
+				next = append(next, heir)
 			}
 		}
 	}

@@ -54,6 +54,7 @@ type Document struct {
 	redacted []byte
 	places   map[string]*node
 	lines    []string
+	roles    map[string]int // name -> place in Roles
 }
 
 // Admin says who may operate the hub.
@@ -237,6 +238,12 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	}
 	r := &reader{file: name, faults: faults}
 	r.document(root, d)
+	d.roles = make(map[string]int, len(d.Roles))
+	for i, role := range d.Roles {
+		if _, twice := d.roles[role.Name]; !twice {
+			d.roles[role.Name] = i
+		}
+	}
 	if d.PublicURL == "" {
 		d.PublicURL = publicURL(d.Listen, d.TLS != nil)
 	}
@@ -294,7 +301,14 @@ func (d *Document) Source(name string) (Source, bool) {
 
 // Role finds a role by name.
 func (d *Document) Role(name string) (Role, bool) {
-	for _, r := range d.Roles {
+	if d.roles != nil {
+		i, ok := d.roles[name]
+		if !ok {
+			return Role{}, false
+		}
+		return d.Roles[i], true
+	}
+	for _, r := range d.Roles { // a document that no text was read for
 		if r.Name == name {
 			return r, true
 		}
