@@ -141,9 +141,25 @@ func (d *Decision) targets(snap *Snapshot, k Known) {
 		desired, err := snap.Policy.Desire(t, asPresent(d.Identity, d.Stage), d.Grants, d.Stage)
 		if err != nil {
 			d.Findings = append(d.Findings, model.Finding{Kind: model.FindingMapping, Subject: t.Name, Message: err.Error()})
+			d.suspend(snap, k, t.Name)
 			continue
 		}
 		d.Desired[t.Name] = desired
+	}
+}
+
+// suspend makes an account inactive, and changes nothing else, that could not be
+// decided while the person is away: that they are away does not depend on it.
+func (d *Decision) suspend(snap *Snapshot, k Known, target string) {
+	if d.Stage != model.Leave || snap.Doc.Identity.Leave.Access == "keep" {
+		return
+	}
+	for _, a := range k.Accounts {
+		if a.Target == target && a.Desired != nil {
+			account := *a.Desired
+			account.Active = false
+			d.Desired[target] = policy.Desired{Account: &account, Because: a.Because}
+		}
 	}
 }
 

@@ -149,15 +149,23 @@ func isPresent(facts map[string]string, now time.Time) verdict {
 	return v
 }
 
-// entitled is what the facts of a person say of every entitlement, as "target" and
-// "target/group". It is said here once more in other words than a configuration's.
-func entitled(facts map[string]string, title string, now time.Time) map[string]verdict {
+// entitled is what the facts of a person, who held something before, say of every
+// entitlement, as "target" and "target/group". It is said here once more in other words
+// than a configuration's.
+func entitled(facts map[string]string, title string, now time.Time, held map[string]bool) map[string]verdict {
 	here := isPresent(facts, now)
 	engineer := min(whether(facts["title"] == title), not(read(facts, "phone", "barred")))
 	docs := read(facts, "email", "a@docs.example")
 	base := max(engineer, docs)
 	approves := read(facts, "entitled", "approves")
 	pays := min(whether(facts["type"] == "pays"), not(approves))
+	// A role that nobody can decide gives an account to those who held the role.
+	through := func(v verdict, group string) verdict {
+		if v == undecided && !held[group] {
+			return certainlyNot
+		}
+		return v
+	}
 	inGit := not(read(facts, "photo", "http://x/none"))
 	inWiki := certainly
 	if facts["im"] == "" {
@@ -167,6 +175,6 @@ func entitled(facts map[string]string, title string, now time.Time) map[string]v
 		"chat": here, "chat/docs": min(here, docs), "chat/crew": min(here, whether(facts["crew"] == "in")),
 		"git": min(here, engineer, inGit), "git/engineers": min(here, engineer, inGit),
 		"wiki": min(here, base, inWiki), "wiki/base": min(here, base, inWiki),
-		"books": min(here, max(pays, approves)), "books/pay": min(here, pays), "books/approve": min(here, approves),
+		"books": min(here, max(through(pays, "books/pay"), through(approves, "books/approve"))), "books/pay": min(here, pays), "books/approve": min(here, approves),
 	}
 }

@@ -115,7 +115,7 @@ func (f *faulty) hide(table string) (end func()) {
 // damage makes what is stored of some people unreadable for a while.
 func (f *faulty) damage(p *subject) (end func()) {
 	docs := f.db.Strings(f.t, `SELECT doc FROM resources WHERE id = ?`, p.id)
-	f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, pick(f.dice, []string{"", "{", "[]", `{"userName":1}`}), p.id)
+	f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, pick(f.dice, []string{"", "{", "[]", "null,"}), p.id)
 	return func() {
 		if len(docs) == 1 {
 			f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, docs[0], p.id)
@@ -215,7 +215,7 @@ func (f *faulty) nothingLost() {
 	f.t.Helper()
 	now := f.entitlements()
 	for _, p := range f.people {
-		due := entitled(p.facts, failingVersions[f.version].title, f.clock.Now())
+		due := entitled(p.facts, failingVersions[f.version].title, f.clock.Now(), f.held[p.identity])
 		for _, e := range slices.Sorted(maps.Keys(f.held[p.identity])) {
 			switch {
 			case now[p.identity][e]:
@@ -323,7 +323,7 @@ func (f *faulty) inTheEnd() {
 		}
 	}
 	for _, p := range f.people {
-		due := entitled(p.facts, failingVersions[f.version].title, f.clock.Now())
+		due := entitled(p.facts, failingVersions[f.version].title, f.clock.Now(), f.held[p.identity])
 		for _, e := range slices.Sorted(maps.Keys(due)) {
 			holds := f.held[p.identity][e]
 			if due[e] == certainly && !holds || due[e] == certainlyNot && holds {

@@ -131,6 +131,9 @@ func (d Decision) differs(k Known, now time.Time) bool {
 func (d Decision) row(row store.IdentityRow, now time.Time) store.IdentityRow {
 	next := row
 	next.Name, next.Stage, next.User, next.Origin, next.Findings = d.Identity.Name(), d.Stage, d.Identity.User, d.Identity.Origin, d.texts()
+	if len(d.Identity.User) == 0 { // deleted before anybody looked: they are the same when they come back
+		next.Name = row.Name
+	}
 	next.Number = d.Number
 	next.EvaluatedAt = &now
 	next.NextAt = nil
