@@ -11,7 +11,8 @@ import (
 
 // Unlink says that a resource of a source is not one of this person's; resource may be
 // empty where the source has only one. Who the resource came from by a link is a
-// person of their own again, with the accounts that they had; else it stands for
+// person of their own again, with the accounts that they had and what was approved for
+// them; else it stands for
 // somebody new. Matching does not link the two again by itself.
 func (h *Hub) Unlink(ctx context.Context, by Actor, person, source, resource string) (out Linked, err error) {
 	err = h.Store.Update(ctx, func(tx *store.Tx) error {
@@ -107,6 +108,9 @@ func (h *Hub) part(tx *store.Tx, actor string, q store.IdentityRow, u store.Sour
 			return out, err
 		}
 		if out.Accounts, err = tx.ReturnAccounts(out.Person, q.ID); err != nil {
+			return out, err
+		}
+		if err := tx.ReturnAsked(out.Person, q.ID); err != nil {
 			return out, err
 		}
 	}

@@ -446,7 +446,7 @@ func TestEnded(t *testing.T) {
 		"purged":       {func(b *bench) { b.env.stage = model.Purged }, model.RequestEnded},
 		"held as left": {func(b *bench) { b.env.stage, b.env.known.Row.OverGuard = model.Leaver, true }, model.RequestApproved},
 		"on leave":     {func(b *bench) { b.env.stage = model.Leave }, model.RequestApproved},
-		"role no more": {func(b *bench) { b.env.doc = &config.Document{Registry: b.env.doc.Registry} }, model.RequestEnded},
+		"role no more": {func(b *bench) { b.env.doc = &config.Document{Registry: b.env.doc.Registry} }, model.RequestApproved},
 		"cannot be had": {func(b *bench) {
 			b.env.doc = &config.Document{Registry: b.env.doc.Registry, Roles: []config.Role{{Name: "free"}}}
 		}, model.RequestApproved},
@@ -465,5 +465,32 @@ func TestEnded(t *testing.T) {
 				t.Errorf("it came back: %s", c.State)
 			}
 		})
+	}
+}
+
+// TestRoleGone: what was approved for a role that the configuration leaves out gives
+// nothing, is there again when the mistake is mended within a week, and ends after that.
+func TestRoleGone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	c := b.mustAsk("free", "alice", Ask{})
+	gone := &config.Document{Registry: b.env.doc.Registry}
+	b.env.doc = gone
+	if b.after(c, time.Hour); c.InForce(b.env.now) || c.State != model.RequestApproved || !c.next().Equal(b.env.now.Add(secondThoughts)) {
+		t.Errorf("left out: in force %v, %s, next at %v", c.InForce(b.env.now), c.State, c.next())
+	}
+	b.after(c, secondThoughts-time.Minute)
+	b.env.doc = b.snap.Doc
+	if b.after(c, 0); !c.InForce(b.env.now) {
+		t.Errorf("mended: %s", c.State)
+	}
+	b.env.doc = gone
+	b.after(c, time.Hour)
+	if b.after(c, secondThoughts); c.State != model.RequestEnded {
+		t.Errorf("left out for a week: %s", c.State)
+	}
+	b.env.doc = b.snap.Doc
+	if b.after(c, time.Hour); c.State != model.RequestEnded {
+		t.Errorf("it came back: %s", c.State)
 	}
 }

@@ -68,6 +68,8 @@ type Request struct {
 	// Silent keeps a rule whose role was refused from asking again as long as it matches.
 	Silent  bool      `json:"silent,omitempty"`
 	Noticed bool      `json:"noticed,omitempty"` // the notice before the end was given
+	// RoleGone is since when the role is not configured any more; nil: it is.
+	RoleGone *time.Time `json:"role_gone,omitempty"`
 	NextAt  time.Time `json:"next_at,omitzero"`  // when time alone may change it: a reminder, an end
 	Version int64     `json:"version"`           // raised with each change
 }
@@ -117,7 +119,7 @@ func (r Request) Live() bool { return r.State.Open() || r.Review != nil || r.Sil
 
 // InForce reports whether the request gives its role at a moment.
 func (r Request) InForce(now time.Time) bool {
-	return r.State == RequestApproved && (r.From == nil || !now.Before(*r.From)) && (r.Until == nil || now.Before(*r.Until))
+	return r.State == RequestApproved && r.RoleGone == nil && (r.From == nil || !now.Before(*r.From)) && (r.Until == nil || now.Before(*r.Until))
 }
 
 // ApprovedBy names those who said yes, in order, each once, for people.

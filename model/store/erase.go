@@ -66,6 +66,7 @@ func (t *Tx) eraseOne(id string) error {
 		{`DELETE FROM cases WHERE identity_id = ? AND decided_at IS NULL`, []any{id}},
 		{`DELETE FROM apart WHERE identity_id = ? OR owner_id = ?`, []any{id, id}},
 		{`DELETE FROM linked_accounts WHERE identity_id = ?`, []any{id}},
+		{`DELETE FROM linked_asked WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM linked_resources WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM marks WHERE identity_id = ?`, []any{id}},
 		{`UPDATE deputies SET ended_at = ? WHERE (person_id = ? OR deputy_id = ?) AND ended_at IS NULL`, []any{now, id, id}},

@@ -47,3 +47,11 @@ CREATE TABLE linked_accounts (
   at          integer NOT NULL,
   PRIMARY KEY (identity_id, target)
 );
+-- What was asked of an identity, or allowed to it, and went with it by a link.
+CREATE TABLE linked_asked (
+  identity_id text NOT NULL,          -- whose it was before the link
+  kind        text NOT NULL,          -- request, exception, deputy: whom one answers for, stands_in: who answers
+  item        text NOT NULL,
+  at          integer NOT NULL,
+  PRIMARY KEY (identity_id, kind, item)
+);
