@@ -16,6 +16,7 @@
 //	model/scim     SCIM 2.0 as data: resource, schema, path, filter, patch, error
 //	model          the nouns of the hub; no I/O
 //	model/config   the configuration document, read strictly
+//	model/rows     rows of HR systems: CSV and JSON lines
 //	model/store    SQL on SQLite and PostgreSQL: migrations, filters, marks, leases
 //	policy         which roles, and why
 //	scimserver     SCIM 2.0 over HTTP for any Backend; knows model/scim alone
