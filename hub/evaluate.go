@@ -206,7 +206,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	if err != nil {
 		return nil, err
 	}
-	if err := note(tx, d, k, &next); err != nil {
+	if err := note(tx, snap, d, k, &next); err != nil {
 		return nil, err
 	}
 	if !sameRow(row, next) { // what says the same is not written again

@@ -68,13 +68,31 @@ func (h *Hub) Export(tx *store.Tx, snap *Snapshot, ids []string) ([]ExportedPers
 	out := make([]ExportedPerson, 0, len(ids))
 	for _, id := range ids {
 		if k, ok := known[id]; ok {
-			out = append(out, exported(k))
+			out = append(out, exported(snap, k))
 		}
 	}
 	return out, nil
 }
 
-func exported(k Known) ExportedPerson {
+// concealed is a user without what is never returned (RFC 7643 §7): no rule and no
+// mapping can read it, so that whatever is decided of the rest is the same.
+func concealed(snap *Snapshot, user map[string]any) map[string]any {
+	t, ok := snap.Doc.Registry.Type("User")
+	if !ok || user == nil {
+		return user
+	}
+	out := make(map[string]any, len(user))
+	for name, v := range user {
+		out[name] = t.Conceal(name, v)
+	}
+	return out
+}
+
+func exported(snap *Snapshot, k Known) ExportedPerson {
+	k.Row.User, k.Users = concealed(snap, k.Row.User), slices.Clone(k.Users)
+	for i, u := range k.Users {
+		k.Users[i].Attrs = concealed(snap, u.Attrs)
+	}
 	p := ExportedPerson{ID: k.Row.ID, Person: k.Row.Name, Stage: k.Row.Stage, Roles: names(k.Held, func(g model.Grant) string { return g.Role })}
 	slices.Sort(p.Roles)
 	p.Known = ExportFacts{Row: k.Row, Users: k.Users, Groups: k.Groups, Held: k.Held, Requests: k.Requests, Asked: k.asked, Exceptions: k.Exceptions,

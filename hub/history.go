@@ -9,9 +9,9 @@ import (
 
 // historyOf is what a decision leaves to be looked up later: what was known of the
 // person, and what was decided.
-func historyOf(d Decision, k Known, next store.IdentityRow) store.HistoryDoc {
+func historyOf(snap *Snapshot, d Decision, k Known, next store.IdentityRow) store.HistoryDoc {
 	i := d.Identity
-	h := store.HistoryDoc{Name: next.Name, Stage: d.Stage, User: i.User, Origin: i.Origin, Groups: i.Groups, Links: i.Links,
+	h := store.HistoryDoc{Name: next.Name, Stage: d.Stage, User: concealed(snap, i.User), Origin: i.Origin, Groups: i.Groups, Links: i.Links,
 		StartsAt: i.StartsAt, EndsAt: i.EndsAt, LeaveFrom: i.LeaveFrom, LeaveUntil: i.LeaveUntil, OnLeave: i.OnLeave, LeftAt: next.LeftAt,
 		OverGuard: next.OverGuard, MergedInto: i.MergedInto, Blocked: blocked(k), Denied: d.Denied, Findings: d.texts(), Pushed: map[string]string{}}
 	if k.Manager != nil {
@@ -62,11 +62,11 @@ func grantsOf(d Decision, held []model.Grant, now time.Time) []store.HistoryGran
 
 // note puts the hash of what is known now into the row and appends it to the history,
 // if it is news. It is to be called before the row is saved.
-func note(tx *store.Tx, d Decision, k Known, next *store.IdentityRow) error {
+func note(tx *store.Tx, snap *Snapshot, d Decision, k Known, next *store.IdentityRow) error {
 	if d.Stage == model.Purged {
 		return nil // nothing may be kept of them
 	}
-	doc := historyOf(d, k, *next)
+	doc := historyOf(snap, d, k, *next)
 	doc.Grants = grantsOf(d, k.Held, tx.Now)
 	if len(doc.Pushed) == 0 {
 		doc.Pushed = nil
