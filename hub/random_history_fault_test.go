@@ -115,7 +115,7 @@ func (f *faulty) hide(table string) (end func()) {
 // damage makes what is stored of some people unreadable for a while.
 func (f *faulty) damage(p *subject) (end func()) {
 	docs := f.db.Strings(f.t, `SELECT doc FROM resources WHERE id = ?`, p.id)
-	f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, pick(f.dice, []string{"", "{", "[]", "null,"}), p.id)
+	f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, pick(f.dice, []string{"", "{", "[]", "null", "{}{"}), p.id)
 	return func() {
 		if len(docs) == 1 {
 			f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, docs[0], p.id)

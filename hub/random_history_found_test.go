@@ -60,3 +60,23 @@ targets: {wiki: {url: http://127.0.0.1:3, profile: generic, ` + at + `}}
 		})
 	}
 }
+
+// TestDamagedFactsAreNone: what is stored of a person and cannot be read, or is cut off
+// or overwritten, says nothing; above all not that there are no facts.
+func TestDamagedFactsAreNone(t *testing.T) {
+	t.Parallel()
+	each(t, oneSource, func(w *world) {
+		u := w.person("ada", "title", "Engineer")
+		id := w.identityOf(u.ID)
+		w.evaluate()
+		for _, doc := range []string{"", "{", "[]", "null", "{}{", `{"userName":"ada"} {"title":"x"}`} {
+			w.db.Exec(w.t, `UPDATE resources SET doc = ? WHERE id = ?`, doc, u.ID)
+			w.db.Exec(w.t, `DELETE FROM marks`)
+			w.db.Exec(w.t, `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES (?, 1, FALSE, 1, 0)`, id)
+			if _, err := w.EvaluateBatch(ctxOf(w)); err == nil {
+				w.t.Errorf("%q was evaluated", doc)
+			}
+			w.wantRoles(id, "employee", "engineer")
+		}
+	})
+}

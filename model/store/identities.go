@@ -221,7 +221,10 @@ func (t *Tx) factUsers(ids []string, into map[string][]SourceUser) error {
 		if err := rows.Scan(&identity, &u.Source, &u.ID, &doc, &modified); err != nil {
 			return err
 		}
-		if u.Attrs, err = decodeDoc(doc); err != nil {
+		if u.Attrs, err = decodeDoc(doc); err == nil && u.Attrs == nil {
+			err = errors.New("what is stored has no attributes") // which must not be taken for facts
+		}
+		if err != nil {
 			return fmt.Errorf("resource %s: %w", u.ID, err)
 		}
 		u.Modified = fromMicros(modified)

@@ -89,6 +89,9 @@ func decodeDoc(doc []byte) (map[string]any, error) {
 	if err := d.Decode(&attrs); err != nil {
 		return nil, err
 	}
+	if rest := bytes.TrimSpace(doc[d.InputOffset():]); len(rest) > 0 {
+		return nil, fmt.Errorf("what is stored goes on behind its end, at byte %d", d.InputOffset())
+	}
 	for k, v := range attrs {
 		attrs[k] = plainNumbers(v)
 	}
