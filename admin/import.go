@@ -76,14 +76,27 @@ func (a *API) importRows(r *http.Request, c Caller) (any, error) {
 			return nil, err
 		}
 	}
-	spool, err := spoolImport(r, &in)
-	if spool != "" {
-		defer func() { _ = os.Remove(spool) }() // only a temporary file is left behind
-	}
+	spool, err := os.CreateTemp("", "scimhub-import-*")
 	if err != nil {
+		return nil, fmt.Errorf("import: %w", err)
+	}
+	// Its name goes at once, so that a process that is killed leaves no people behind;
+	// where a system does not take the name of an open file away, it goes in the end.
+	unnamed := os.Remove(spool.Name()) == nil
+	defer func() {
+		_ = spool.Close()
+		if !unnamed {
+			_ = os.Remove(spool.Name())
+		}
+	}()
+	if err := spoolImport(r, &in, spool); err != nil {
 		return nil, err
 	}
-	in.Open = func() (io.ReadCloser, error) { return os.Open(spool) }
+	size, err := spool.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, fmt.Errorf("import: %w", err)
+	}
+	in.Open = func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(spool, 0, size)), nil }
 	return a.Hub.Import(r.Context(), hub.Actor{Name: c.Name}, in)
 }
 
@@ -112,19 +125,15 @@ func importQuestion(q url.Values) (in hub.Import, err error) {
 
 // spoolImport puts the rows into a temporary file, because they are read more than
 // once and need not fit into memory.
-func spoolImport(r *http.Request, in *hub.Import) (path string, err error) {
+func spoolImport(r *http.Request, in *hub.Import, into io.Writer) error {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		kind = ""
 	}
-	f, err := os.CreateTemp("", "scimhub-import-*")
-	if err != nil {
-		return "", fmt.Errorf("import: %w", err)
-	}
 	if kind == "multipart/form-data" {
-		err = readParts(multipart.NewReader(r.Body, params["boundary"]), in, f)
+		err = readParts(multipart.NewReader(r.Body, params["boundary"]), in, into)
 	} else {
-		err = readRows(kind, "", r.Body, in, f)
+		err = readRows(kind, "", r.Body, in, into)
 	}
 	if in.Name == "" {
 		in.Name = map[rows.Format]string{rows.JSON: "rows.jsonl", rows.CSV: "rows.csv"}[in.Format]
@@ -132,7 +141,7 @@ func spoolImport(r *http.Request, in *hub.Import) (path string, err error) {
 	if in.MapName == "" {
 		in.MapName = "map.yaml"
 	}
-	return f.Name(), errors.Join(err, f.Close())
+	return err
 }
 
 func readParts(parts *multipart.Reader, in *hub.Import, into io.Writer) error {
