@@ -3,9 +3,11 @@ package hub_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 const askedAcross = `
@@ -51,6 +53,46 @@ func TestUnlinkGivesBackWhatWasApproved(t *testing.T) {
 		}
 		if n := w.db.Int(w.t, `SELECT count(*) FROM linked_asked`); n != 0 {
 			w.t.Errorf("%d things are remembered still", n)
+		}
+	})
+}
+
+// TestMovedAccountWaitsForItsOwner: the removal that was pending for somebody who turned
+// out to be another is not carried out at the other's cost, however long it takes to work
+// out what that one should have.
+func TestMovedAccountWaitsForItsOwner(t *testing.T) {
+	t.Parallel()
+	each(t, askedAcross, func(w *world) {
+		resource, p := w.pushed("okta", "ada.okta")
+		_, q := w.pushed("hr", "ada")
+		w.evaluate()
+		w.made(p, "chat", "r1")
+		w.patchAs("okta", resource, `[{"op":"replace","path":"active","value":false}]`)
+		w.evaluate()
+		w.db.Exec(w.t, `DELETE FROM accounts WHERE identity_id = ?`, q)
+		due := func() (n int) {
+			for _, lane := range []store.Lane{store.LaneNormal, store.LaneUrgent} {
+				rows, err := w.Store.DueAccounts(ctxOf(w), "chat", lane, 10)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				n += len(rows)
+			}
+			return n
+		}
+		if due() != 1 {
+			w.t.Fatal("the removal is not pending")
+		}
+		if _, err := w.Link(ctxOf(w), desk(), p, q, false); err != nil {
+			w.t.Fatal(err)
+		}
+		w.clock.Add(time.Hour) // the evaluation fails all the time
+		if n := due(); n != 0 {
+			w.t.Errorf("%d accounts are worked on before it is known what for", n)
+		}
+		w.evaluate()
+		if a := w.state(q).accounts["chat"]; due() != 1 || a.Desired == nil || !a.Desired.Active || a.RemoteID != "r1" || a.LeaverHeld {
+			w.t.Errorf("after the evaluation: %+v", a)
 		}
 	})
 }

@@ -2,14 +2,9 @@ package store
 
 import (
 	"slices"
-	"time"
 
 	"github.com/scimhub/scimhub/model"
 )
-
-// movedPause is how long a moved account waits before it is worked on, so that what
-// its new owner should have is worked out first.
-const movedPause = 10 * time.Second
 
 // MoveAccounts gives the accounts of one identity to another, at each target where
 // that one has none; the remote account goes on as it is. Where both have one each
@@ -114,13 +109,18 @@ func somethingThere(a model.AccountRow) bool {
 // nothing is there. The generation grows beyond both: work on either that is under way
 // is stored no more, and a release given for either is over. What may have been sent
 // stays in the row, so that the account is found and read again as after a crash.
+//
+// What was wanted for the former owner is nobody's wish any more, and may have been the
+// removal of the account: nothing is done at the target before it is worked out what the
+// new owner should have, however long that takes or fails. The row says that it is held
+// though nobody leaves, which no evaluation takes for what it would write itself.
 func (t *Tx) moveAccount(a, other model.AccountRow, to string) error {
 	if _, err := t.exec(`DELETE FROM accounts WHERE target = ? AND identity_id = ?`, a.Target, to); err != nil {
 		return err
 	}
 	// Nobody has left: the urgent lane is not for this account any more.
-	_, err := t.exec(`UPDATE accounts SET identity_id = ?, leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, generation = ?, attempts = 0, next_at = ?, updated_at = ? WHERE target = ? AND identity_id = ?`,
-		to, max(a.Generation, other.Generation)+1, micros(t.Now.Add(movedPause)), micros(t.Now), a.Target, a.Identity)
+	_, err := t.exec(`UPDATE accounts SET identity_id = ?, leaver = FALSE, leaver_at = NULL, leaver_held = TRUE, due = FALSE, generation = ?, attempts = 0, next_at = ?, updated_at = ? WHERE target = ? AND identity_id = ?`,
+		to, max(a.Generation, other.Generation)+1, micros(t.Now), micros(t.Now), a.Target, a.Identity)
 	if err != nil {
 		return err
 	}
