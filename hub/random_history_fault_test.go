@@ -35,6 +35,7 @@ type faulty struct {
 	people   []*subject
 	crew     string                     // the group
 	held     map[string]map[string]bool // identity -> entitlements
+	stages   map[string]model.Stage     // by identity
 	replicas []*hub.Hub
 	version  int // of failingVersions
 	name     string
@@ -115,6 +116,8 @@ func (f *faulty) hide(table string) (end func()) {
 // damage makes what is stored of some people unreadable for a while.
 func (f *faulty) damage(p *subject) (end func()) {
 	docs := f.db.Strings(f.t, `SELECT doc FROM resources WHERE id = ?`, p.id)
+	f.db.Exec(f.t, `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) SELECT id, 1, FALSE, ?, 0 FROM identities WHERE id = ?
+ON CONFLICT (identity_id) DO UPDATE SET generation = marks.generation + 1`, f.clock.Now().UnixMicro(), p.identity)
 	f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, pick(f.dice, []string{"", "{", "[]", "null", "{}{"}), p.id)
 	return func() {
 		if len(docs) == 1 {
@@ -210,12 +213,12 @@ func (f *faulty) entitlements() map[string]map[string]bool {
 }
 
 // nothingLost compares what everybody holds with what they held before: what is not
-// there any more is what the facts certainly do not give.
+// there any more is what the facts certainly do not give; what is new they may give.
 func (f *faulty) nothingLost() {
 	f.t.Helper()
-	now := f.entitlements()
+	now, stages := f.entitlements(), f.stagesOf()
 	for _, p := range f.people {
-		due := entitled(p.facts, failingVersions[f.version].title, f.clock.Now(), f.held[p.identity])
+		due := entitled(p.facts, failingVersions[f.version], f.clock.Now(), f.held[p.identity])
 		for _, e := range slices.Sorted(maps.Keys(f.held[p.identity])) {
 			switch {
 			case now[p.identity][e]:
@@ -228,8 +231,27 @@ func (f *faulty) nothingLost() {
 				f.seen["taken"]++
 			}
 		}
+		due = entitled(p.facts, failingVersions[f.version], f.clock.Now(), now[p.identity])
+		for _, e := range slices.Sorted(maps.Keys(now[p.identity])) {
+			if f.held[p.identity][e] {
+				continue
+			}
+			if f.seen["given"]++; due[e] == certainlyNot || waits(p.facts, f.stages[p.identity]) {
+				f.fatal(p, "%s was given to a %q, by the facts nobody can say that it is due: %v", e, f.stages[p.identity], p.facts)
+			}
+		}
 	}
-	f.held = now
+	f.held, f.stages = now, stages
+}
+
+// stagesOf are the stages of everybody.
+func (f *faulty) stagesOf() map[string]model.Stage {
+	out := map[string]model.Stage{}
+	for _, row := range f.db.Strings(f.t, `SELECT id || ' ' || stage FROM identities`) {
+		id, stage, _ := strings.Cut(row, " ")
+		out[id] = model.Stage(stage)
+	}
+	return out
 }
 
 // fact lets a source tell something new, at times while a write fails.
@@ -323,7 +345,7 @@ func (f *faulty) inTheEnd() {
 		}
 	}
 	for _, p := range f.people {
-		due := entitled(p.facts, failingVersions[f.version].title, f.clock.Now(), f.held[p.identity])
+		due := entitled(p.facts, failingVersions[f.version], f.clock.Now(), f.held[p.identity])
 		for _, e := range slices.Sorted(maps.Keys(due)) {
 			holds := f.held[p.identity][e]
 			if due[e] == certainly && !holds || due[e] == certainlyNot && holds {
@@ -366,7 +388,7 @@ func TestRandomFaultsTakeNothing(t *testing.T) {
 				}
 			}
 			f.inTheEnd()
-			for _, what := range []string{"turns", "failed", "kept undecided", "taken"} {
+			for _, what := range []string{"turns", "failed", "kept undecided", "taken", "given"} {
 				if f.seen[what] == 0 {
 					t.Errorf("the test tries nothing: %v", f.seen)
 				}
