@@ -83,7 +83,7 @@ func isUsage(err error) bool {
 // printError writes each line of an error behind the program's name.
 func printError(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(w, "scimhub:", strings.TrimRight(line, "\n"))
+		fmt.Fprintln(w, "scimhub:", visible(strings.TrimRight(line, "\n")))
 	}
 }
 

@@ -34,7 +34,7 @@ func (o *output) flag(cmd *cobra.Command) {
 // print writes v as data, or calls table for people.
 func (o *output) print(w io.Writer, v any, table func(io.Writer) error) error {
 	if o.format == "table" {
-		return table(w)
+		return table(&visibleWriter{w: w})
 	}
 	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -55,7 +55,11 @@ func columns(w io.Writer, head string, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
 	for _, r := range rows {
-		fmt.Fprintln(t, strings.Join(r, "\t"))
+		cells := make([]string, len(r))
+		for i, text := range r {
+			cells[i] = cell(text)
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	return t.Flush()
 }

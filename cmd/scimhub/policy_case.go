@@ -143,6 +143,9 @@ func readCases(path string) (caseFile, *caseFaults, error) {
 	if err != nil {
 		return out, faults, model.Fail(model.Invalid, "the cases cannot be read", err)
 	}
+	if faults.faults = config.CheckYAML(path, text); len(faults.faults) > 0 {
+		return out, faults, faults.err()
+	}
 	faults.tree, err = parser.ParseBytes(text, 0)
 	if err == nil {
 		err = yaml.UnmarshalWithOptions(text, &out, yaml.Strict())

@@ -112,6 +112,26 @@ func grow(file string, src []byte) (*node, []Fault) {
 	return g.node(bodies[0], "", MaxDepth), SortFaults(g.faults)
 }
 
+// CheckYAML says whether a YAML text is one that is safe to read, as configurations
+// are: text, not nested too deep, without anchors that make a short text stand for a
+// huge one. What it means is not looked at.
+func CheckYAML(file string, src []byte) []Fault {
+	at := func(line, col int, format string, args ...any) Fault {
+		return Fault{File: file, Line: line, Column: col, Message: fmt.Sprintf(format, args...)}
+	}
+	if len(src) > MaxSize {
+		return []Fault{at(1, 1, "the text has %d bytes; the limit is %d", len(src), MaxSize)}
+	}
+	if line, col, ok := badText(src); ok {
+		return []Fault{at(line, col, "the text is not valid UTF-8 or holds a control character")}
+	}
+	tokens, err := tokenize(string(src))
+	if err != nil {
+		return []Fault{at(1, 1, "%v", err)}
+	}
+	return inspect(tokens, at)
+}
+
 // badText finds the first byte sequence that is not UTF-8 and the first control
 // character but tab, line feed and carriage return before one.
 func badText(src []byte) (line, col int, bad bool) {
