@@ -20,6 +20,9 @@ import (
 	"github.com/scimhub/scimhub/model"
 )
 
+// findingsPage is the address of the page of findings.
+const findingsPage = "/findings"
+
 // pageRows is how many findings a page shows.
 const pageRows = 100
 
@@ -56,7 +59,7 @@ func (a *API) MountPages(r *mux.Router) {
 		a.Log.Error("pages cannot be shown", "error", err)
 		return
 	}
-	r.Path("/findings").Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.findingsHTML(w, r, p) })
+	r.Path(findingsPage).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.findingsHTML(w, r, p) })
 }
 
 // findingsView is what the page of findings shows.
@@ -103,6 +106,7 @@ func (a *API) findingsView(r *http.Request) (v findingsView, err error) {
 		err = model.Fail(model.Forbidden, "the role "+caller.Role+" may not see this", nil)
 	}
 	if err != nil {
+		a.refused(r, route{path: findingsPage}, caller, err)
 		return v, err
 	}
 	if r, err = readable(r); err != nil {
@@ -137,9 +141,9 @@ func findingsAddress(source, kind, cursor string) string {
 		}
 	}
 	if len(q) == 0 {
-		return "/findings"
+		return findingsPage
 	}
-	return "/findings?" + q.Encode()
+	return findingsPage + "?" + q.Encode()
 }
 
 // withBearer is the request with the password of HTTP Basic as its bearer token.

@@ -202,7 +202,9 @@ func TestFindingsPage(t *testing.T) {
 		tokens := &admin.Tokens{Now: time.Now}
 		tokens.Replace([]admin.Token{admin.NewToken("old", admin.RoleAdmin, "expired", &past),
 			admin.NewToken("auditor", admin.RoleAuditor, "auditor-secret", nil), admin.NewToken("approver", admin.RoleApprover, "approver-secret", nil)})
-		(&admin.API{Hub: a.hub, Tokens: tokens, Log: slog.New(slog.DiscardHandler)}).MountPages(router)
+		var refused []hub.APIRefusal
+		(&admin.API{Hub: a.hub, Tokens: tokens, Log: slog.New(slog.DiscardHandler),
+			Refused: func(f hub.APIRefusal) { refused = append(refused, f) }}).MountPages(router)
 		a.Config.Handler = router
 		get := func(path, password string) (int, string, http.Header) {
 			t.Helper()
@@ -229,6 +231,9 @@ func TestFindingsPage(t *testing.T) {
 			if status != want || status == 401 && !strings.HasPrefix(header.Get("WWW-Authenticate"), "Basic ") {
 				t.Errorf("%q: %d %v", password, status, header)
 			}
+		}
+		if len(refused) != 3 || refused[0].Route != "/findings" || refused[0].Status != 401 {
+			t.Errorf("for the audit trail: %+v", refused)
 		}
 		_, text, header := get("/findings?source=hr", "auditor-secret")
 		policy := header.Get("Content-Security-Policy")
