@@ -41,6 +41,9 @@ func TestConfigurationMakesNoUrgentLeavers(t *testing.T) {
 			if a := s.accounts["chat"]; s.row.Stage != model.Leaver || a.Leaver || a.LeaverHeld || a.Desired != nil || !a.Due {
 				w.t.Errorf("%s (%s): lane of leavers %v", s.row.Name, s.row.Stage, a.Leaver)
 			}
+			if w.lastEvent(s.row.ID, "leaver")["by_configuration"] != true {
+				w.t.Error("the event does not say that it is the configuration")
+			}
 		}
 		w.clock.Add(time.Hour)
 		// A mark that comes by itself makes it no word of the source.

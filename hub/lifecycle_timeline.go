@@ -89,7 +89,12 @@ func (d *Decision) happened(snap *Snapshot, k Known, next store.IdentityRow) (da
 	if next.LeftPlanned {
 		data["planned"] = true
 	}
-	source = next.LeftSource
+	byConfig := d.Stage == model.Leaver && next.LeftSource == leftByConfig
+	if byConfig {
+		data["by_configuration"] = true
+	} else {
+		source = next.LeftSource
+	}
 	facts, more := d.changedFacts(snap, k)
 	if more > 0 {
 		data["more_facts"] = more
@@ -97,7 +102,7 @@ func (d *Decision) happened(snap *Snapshot, k Known, next store.IdentityRow) (da
 	if len(facts) > 0 {
 		data["facts"] = facts
 		one := facts[0].Source
-		if source == "" && !slices.ContainsFunc(facts, func(f Fact) bool { return f.Source != one }) {
+		if source == "" && !byConfig && !slices.ContainsFunc(facts, func(f Fact) bool { return f.Source != one }) {
 			source = one
 		}
 	}
