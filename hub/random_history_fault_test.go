@@ -113,11 +113,15 @@ func (f *faulty) hide(table string) (end func()) {
 	return func() { f.db.Exec(f.t, `ALTER TABLE hidden RENAME TO `+table) }
 }
 
+// mark has everybody looked at.
+func (f *faulty) mark() {
+	f.db.Exec(f.t, `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) SELECT id, 1, FALSE, ?, 0 FROM identities WHERE erased_at IS NULL
+ON CONFLICT (identity_id) DO UPDATE SET generation = marks.generation + 1`, f.clock.Now().UnixMicro())
+}
+
 // damage makes what is stored of some people unreadable for a while.
 func (f *faulty) damage(p *subject) (end func()) {
 	docs := f.db.Strings(f.t, `SELECT doc FROM resources WHERE id = ?`, p.id)
-	f.db.Exec(f.t, `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) SELECT id, 1, FALSE, ?, 0 FROM identities WHERE id = ?
-ON CONFLICT (identity_id) DO UPDATE SET generation = marks.generation + 1`, f.clock.Now().UnixMicro(), p.identity)
 	f.db.Exec(f.t, `UPDATE resources SET doc = ? WHERE id = ?`, pick(f.dice, []string{"", "{", "[]", "null", "{}{"}), p.id)
 	return func() {
 		if len(docs) == 1 {
@@ -163,14 +167,17 @@ func (f *faulty) turn() {
 		table := pick(f.dice, writtenTables)
 		fault, end = "no write to "+table, f.refuseWrites(table)
 	case "read":
+		f.mark()
 		table := pick(f.dice, readTables)
 		fault, end = "no table "+table, f.hide(table)
 	case "damage":
+		f.mark()
 		end = f.damage(pick(f.dice, f.people))
 	case "canceled":
 		short, cancel := context.WithTimeout(ctx, time.Duration(f.dice.IntN(4000))*time.Microsecond)
 		ctx, end = short, cancel
 	case "panic":
+		f.mark()
 		whole := r.Snapshot()
 		broken := *whole
 		broken.Policy = nil
