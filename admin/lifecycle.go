@@ -46,7 +46,7 @@ func (a *API) releaseSource(r *http.Request, by Caller) (any, error) {
 	if err := readJSON(r, &req); err != nil {
 		return nil, err
 	}
-	if err := a.Hub.StillHere(r.Context(), by.who()); err != nil {
+	if err := a.Hub.AboutOthers(r.Context(), by.who(), req.People...); err != nil {
 		return nil, err
 	}
 	return a.Hub.ReleaseLeavers(r.Context(), hub.Actor{Name: by.Name}, name, req.Digest, req.People)

@@ -77,6 +77,9 @@ func (a *API) link(r *http.Request, by Caller) (any, error) {
 		return nil, err
 	}
 	person, actor := mux.Vars(r)["person"], hub.Actor{Name: by.Name}
+	if err := a.Hub.AboutOthers(r.Context(), by.who(), person, in.To); err != nil {
+		return nil, err
+	}
 	switch {
 	case in.New == (in.To != ""):
 		return nil, model.Fail(model.Invalid, `say whom the person is: {"to": PERSON}, or {"new": true} for nobody known`, nil)
@@ -101,6 +104,9 @@ func (a *API) unlink(r *http.Request, by Caller) (any, error) {
 	}
 	if in.Source == "" {
 		return nil, model.Fail(model.Invalid, `name the source whose resource is not this person's: {"source": NAME}`, nil)
+	}
+	if err := a.Hub.AboutOthers(r.Context(), by.who(), mux.Vars(r)["person"]); err != nil {
+		return nil, err
 	}
 	return a.Hub.Unlink(r.Context(), hub.Actor{Name: by.Name}, mux.Vars(r)["person"], in.Source, in.Resource)
 }

@@ -216,3 +216,20 @@ func TestUndecidedPerson(t *testing.T) {
 		refusedAs(t, "deciding", o.StillHere(t.Context(), as("eve")), model.Forbidden, "not decided who")
 	})
 }
+
+// TestAboutOthers: nobody says who they are themself.
+func TestAboutOthers(t *testing.T) {
+	t.Parallel()
+	eachTrickster(t, func(o *office) {
+		eve := hub.Who{Name: "operator", Operator: true, Person: "eve"}
+		for _, people := range [][]string{{"alice", "EVE"}, {o.ids["eve"], "alice"}, {"nobody", "eve"}} {
+			refusedAs(t, strings.Join(people, " "), o.AboutOthers(t.Context(), eve, people...), model.Forbidden, "themselves")
+		}
+		for _, people := range [][]string{{"alice", "sam"}, {"nobody", ""}, nil} {
+			if err := o.AboutOthers(t.Context(), eve, people...); err != nil {
+				t.Errorf("%v: %v", people, err)
+			}
+		}
+		refusedAs(t, "a stranger", o.AboutOthers(t.Context(), as("nobody"), "alice"), model.Forbidden, "not known")
+	})
+}

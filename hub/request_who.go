@@ -86,3 +86,28 @@ func personFor(tx *store.Tx, me asker, name string) (string, error) {
 	row, err := tx.FindIdentity(name)
 	return row.ID, err
 }
+
+// AboutOthers says whether a credential may decide something about people: Forbidden as
+// StillHere, and where it acts for one of them. Who is not found is nobody's self; what
+// comes next will say so.
+func (h *Hub) AboutOthers(ctx context.Context, by Who, people ...string) error {
+	if by.Person == "" {
+		return nil
+	}
+	return h.Store.View(ctx, func(tx *store.Tx) error {
+		me, err := acting(tx, by)
+		if err != nil {
+			return err
+		}
+		for _, name := range people {
+			row, err := tx.FindIdentity(name)
+			if err != nil && model.CodeOf(err) == model.Internal {
+				return err
+			}
+			if err == nil && row.ID == me.id {
+				return model.Fail(model.Forbidden, fmt.Sprintf("the token %s acts for %s: nobody decides about themselves", by.Name, me.name), nil)
+			}
+		}
+		return nil
+	})
+}

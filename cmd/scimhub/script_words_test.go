@@ -118,7 +118,12 @@ func matching(neg bool, re, text, what string) error {
 
 func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
 	wantArgs(ts, args, 1, 1)
-	ts.Check(matching(neg, args[0], scriptHub(ts).err.String(), "the log"))
+	look := func() error { return matching(neg, args[0], scriptHub(ts).err.String(), "the log") }
+	if neg {
+		ts.Check(look())
+		return
+	}
+	ts.Check(awaitErr(scriptOf(ts).t.Context(), scriptPatience, look)) // what is written to a pipe comes later
 }
 
 // exitCode runs a command to its end.
