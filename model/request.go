@@ -66,12 +66,12 @@ type Request struct {
 	Review   *Review  `json:"review,omitempty"`
 	Reviewed []Review `json:"reviewed,omitempty"` // questions put after the fact that are closed
 	// Silent keeps a rule whose role was refused from asking again as long as it matches.
-	Silent  bool      `json:"silent,omitempty"`
-	Noticed bool      `json:"noticed,omitempty"` // the notice before the end was given
+	Silent  bool `json:"silent,omitempty"`
+	Noticed bool `json:"noticed,omitempty"` // the notice before the end was given
 	// RoleGone is since when the role is not configured any more; nil: it is.
 	RoleGone *time.Time `json:"role_gone,omitempty"`
-	NextAt  time.Time `json:"next_at,omitzero"`  // when time alone may change it: a reminder, an end
-	Version int64     `json:"version"`           // raised with each change
+	NextAt   time.Time  `json:"next_at,omitzero"` // when time alone may change it: a reminder, an end
+	Version  int64      `json:"version"`          // raised with each change
 }
 
 // Facts are attributes by path, with their values as text.
