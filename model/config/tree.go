@@ -154,6 +154,17 @@ func badText(src []byte) (line, col int, bad bool) {
 // never end the process.
 func tokenize(src string) (tokens token.Tokens, err error) {
 	defer guard(&err)
+	// Each of these makes a token, of hundreds of bytes, unless it stands in a text.
+	brackets := 0
+	for _, c := range []byte(src) {
+		switch c {
+		case '[', ']', '{', '}', ',':
+			brackets++
+		}
+	}
+	if brackets > maxTokens {
+		return nil, fmt.Errorf("the text has more than %d tokens", maxTokens)
+	}
 	return lexer.Tokenize(src), nil
 }
 
