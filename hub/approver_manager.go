@@ -80,6 +80,9 @@ func (h *Hub) tellOthers(tx *store.Tx, list []decided) error {
 				managers = append(managers, row.ID)
 			}
 		}
+		if row.EvaluatedAt != nil && row.Name != e.d.Identity.Name() { // user:NAME is somebody else from now on, or nobody
+			asked = append(asked, row.ID)
+		}
 		for _, role := range slices.Concat(e.d.Gained, e.d.Lost) {
 			asked = append(asked, roleApprover+role)
 		}

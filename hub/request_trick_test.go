@@ -233,3 +233,24 @@ func TestAboutOthers(t *testing.T) {
 		refusedAs(t, "a stranger", o.AboutOthers(t.Context(), as("nobody"), "alice"), model.Forbidden, "not known")
 	})
 }
+
+// TestRenamedApprover: of whom the configuration names by a name that they have no more
+// nothing is asked, and it is said at once that nobody is there.
+func TestRenamedApprover(t *testing.T) {
+	t.Parallel()
+	eachTrickster(t, func(o *office) {
+		r := o.ask(as("alice"), hub.Ask{Role: "root", Reason: "x"})
+		o.approve(r.ID, as("sam"))
+		if !slices.Equal(o.waiting("zoe"), []string{r.ID}) {
+			t.Fatalf("zoe is asked %v", o.waiting("zoe"))
+		}
+		o.patch(o.user, o.res["zoe"].ID, `[{"op":"replace","path":"userName","value":"zoe.married"}]`)
+		o.evaluate()
+		if waits := o.waiting("zoe.married"); len(waits) != 0 || !strings.Contains(o.findings("alice"), "nobody of the name zoe") {
+			t.Errorf("asked %v; %s", waits, o.findings("alice"))
+		}
+		o.hire("zoe") // somebody else
+		o.evaluate()
+		refusedAs(t, "before", o.decide(as("zoe.married"), r.ID, true), model.Forbidden, "not asked")
+	})
+}
