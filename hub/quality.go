@@ -55,7 +55,11 @@ func missing(snap *Snapshot, i model.Identity) (out []model.Finding) {
 		}
 	}
 	for _, r := range snap.Policy.Missing(i) {
-		add(r.Attribute, ", which the rules of "+strings.Join(r.Roles, ", ")+" read")
+		text := ", which the rules of " + strings.Join(r.Roles, ", ") + " read"
+		if slices.ContainsFunc(snap.Doc.Identity.Required, func(path string) bool { return scim.Fold(path) == scim.Fold(r.Attribute) }) {
+			text += "; who holds these roles keeps them meanwhile"
+		}
+		add(r.Attribute, text)
 	}
 	for _, path := range snap.Doc.Identity.Required {
 		if shownAt(i.User, path) == "" {

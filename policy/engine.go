@@ -38,7 +38,8 @@ type Engine struct {
 	mirrors    map[string][]scim.Filter // target -> filters over source groups
 	leave      *expression              // nil: nobody is on leave by rule
 	relied     []relied                 // sorted by attribute
-	export     func() (*Export, error)  // for Casbin, made when it is first asked for
+	required   []required
+	export     func() (*Export, error) // for Casbin, made when it is first asked for
 }
 
 // role is a role with its names resolved to places.
@@ -96,6 +97,7 @@ func Compile(version int64, doc *config.Document) (*Engine, []config.Fault) {
 		return nil, []config.Fault{doc.Fault("roles", err.Error())}
 	}
 	e.collectRelied()
+	e.collectRequired()
 	e.export = sync.OnceValues(e.makeExport)
 	return e, nil
 }

@@ -138,6 +138,7 @@ func (e *Engine) EvaluateWithout(i model.Identity, asked []model.Request, withou
 	if err := e.enforce(a); err != nil {
 		return e.nothingDecided(err)
 	}
+	a.unsettle(i)
 	standings := e.decide(a, without)
 	result := Result{Errors: e.ruleErrors(a)}
 	facts := newFactBook(e, i)

@@ -61,3 +61,37 @@ On 2027-03-02 08:00
 Then
   alice is leaver
   at crm alice has no account
+
+Story: An export that lost a fact which everybody should have takes nothing, and gives nothing
+Configuration: required
+
+On 2027-03-01 08:00
+  hr pushes alice: department Sales
+  hr pushes bob: department Legal
+  hr pushes carol
+Then
+  alice holds employee, notices, sales
+  bob holds employee
+  carol holds employee
+  carol has the finding department is missing
+On 2027-03-02 08:00
+  hr changes alice: department
+  hr changes bob: department
+Then
+  alice holds employee, notices, sales
+  at crm alice has an account
+  alice has the finding keeps them meanwhile
+  bob holds employee
+On 2027-03-03 08:00
+  hr changes alice: department Finance
+  hr changes carol: department Sales
+Then
+  alice holds employee, notices
+  at crm alice has no account
+  carol holds employee, notices, sales
+# Who leaves, leaves: whatever is missing.
+On 2027-03-04 08:00
+  hr changes carol: department, active false
+Then
+  carol is leaver
+  at crm carol has no account
