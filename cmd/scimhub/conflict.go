@@ -67,8 +67,8 @@ func conflictExempt(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "exempt PERSON ROLE ROLE...", Short: "Let a person hold conflicting roles together, for a time", Args: cobra.MinimumNArgs(3),
 		Long: `Makes an exception to conflicts: the person may hold the roles together until it
-ends. Somebody else answers for it and is named with --owner. Prints the exception
-with its id.`,
+ends. Somebody else answers for it and is named with --owner. Prints the exception's
+id.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.For, in.Roles = args[0], args[1:]
 			if in.Owner == "" || in.Until == "" || in.Reason == "" {
@@ -78,7 +78,13 @@ with its id.`,
 			if err := c.call(cmd.Context(), "POST", "/exceptions", in, &v); err != nil {
 				return err
 			}
-			return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error { return printException(w, v) })
+			return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
+				if err := printException(cmd.ErrOrStderr(), v); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(w, v.ID)
+				return err
+			})
 		},
 	}
 	o.flag(cmd)
