@@ -186,7 +186,7 @@ func (s *Store) History(ctx context.Context, since time.Time, after string, limi
 
 // MergedFrom lists the identities that turned out to be this one, by id.
 func (t *Tx) MergedFrom(identity string) ([]string, error) {
-	return t.texts(`SELECT id FROM identities WHERE merged_into = ? ORDER BY id`, identity)
+	return t.texts(`SELECT id FROM identities WHERE merged_into = ? AND merged_into <> '' ORDER BY id`, identity)
 }
 
 // EraseHistory removes all that was known of a person in the past, at targets too.

@@ -134,11 +134,11 @@ func (t *Tx) LinkedFrom(resources []string) (map[string]string, error) {
 // SetMerged says that one identity turned out to be another, and so did all who had
 // turned out to be the first. It is no leaver then: its leaving counts for nobody.
 func (t *Tx) SetMerged(from, into string) error {
-	if _, err := t.exec(`UPDATE identities SET merged_into = ? WHERE merged_into = ?`, into, from); err != nil {
+	if _, err := t.exec(`UPDATE identities SET merged_into = ? WHERE merged_into = ? AND merged_into <> ''`, into, from); err != nil {
 		return err
 	}
 	// Reports keep their manager, who is only known by another id now.
-	if _, err := t.exec(`UPDATE identities SET manager_id = ? WHERE manager_id = ?`, into, from); err != nil {
+	if _, err := t.exec(`UPDATE identities SET manager_id = ? WHERE manager_id = ? AND manager_id <> ''`, into, from); err != nil {
 		return err
 	}
 	_, err := t.exec(`UPDATE identities SET merged_into = ?, left_at = NULL, left_source = '', over_guard = FALSE WHERE id = ?`, into, from)

@@ -57,7 +57,7 @@ func (t *Tx) moveRequests(from, to string) error {
 			return err
 		}
 	}
-	asked, err := t.texts(`SELECT doc FROM requests WHERE asked_by = ? AND live`, from)
+	asked, err := t.texts(`SELECT doc FROM requests WHERE asked_by = ? AND asked_by <> '' AND live`, from)
 	if err != nil {
 		return err
 	}

@@ -196,6 +196,29 @@ func (db *DB) Strings(t testing.TB, text string, args ...any) []string {
 	return out
 }
 
+// Plan says how SQLite would run a query, a step a line.
+func (db *DB) Plan(t testing.TB, text string, args ...any) []string {
+	t.Helper()
+	rows, err := db.SQL.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		out = append(out, detail)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return out
+}
+
 func (db *DB) rebind(text string) string {
 	if db.Dialect != Postgres {
 		return text

@@ -55,3 +55,12 @@ CREATE TABLE linked_asked (
   at          integer NOT NULL,
   PRIMARY KEY (identity_id, kind, item)
 );
+
+-- SQLite takes a partial index only where the statement repeats its condition, which
+-- look-ups by value do not.
+DROP INDEX resources_identity;
+CREATE INDEX resources_identity ON resources (identity_id);
+DROP INDEX accounts_remote;
+CREATE INDEX accounts_remote ON accounts (target, remote_id);
+DROP INDEX audit_identity;
+CREATE INDEX audit_identity ON audit (identity_id, at);
