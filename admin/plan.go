@@ -87,27 +87,31 @@ func (a *API) Plan(ctx context.Context, snap *hub.Snapshot, only string) (PlanAn
 	if err != nil {
 		return PlanAnswer{}, err
 	}
-	for after := ""; ; {
-		ids, err := a.Hub.Store.IdentityIDs(ctx, after, planBatch)
-		if err != nil {
-			return p.out, err
+	err = a.everybody(ctx, func(tx *store.Tx, ids []string) error {
+		decisions, err := a.Hub.DecideAll(tx, snap, ids)
+		for _, d := range decisions {
+			p.add(d, tx.Now)
 		}
-		if len(ids) == 0 {
-			break
-		}
-		after = ids[len(ids)-1]
-		err = a.Hub.Store.View(ctx, func(tx *store.Tx) error {
-			decisions, err := a.Hub.DecideAll(tx, snap, ids)
-			for _, d := range decisions {
-				p.add(d, tx.Now)
-			}
-			return err
-		})
-		if err != nil {
-			return p.out, err
-		}
+		return err
+	})
+	if err != nil {
+		return p.out, err
 	}
 	return p.finish(func(t model.Target, rows []model.AccountRow) (model.Plan, error) { return a.targetPlan(ctx, t, rows) })
+}
+
+// everybody calls with all people, some at a time, each time in a view of its own.
+func (a *API) everybody(ctx context.Context, look func(tx *store.Tx, ids []string) error) error {
+	for after := ""; ; {
+		ids, err := a.Hub.Store.IdentityIDs(ctx, after, planBatch)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		after = ids[len(ids)-1]
+		if err := a.Hub.Store.View(ctx, func(tx *store.Tx) error { return look(tx, ids) }); err != nil {
+			return err
+		}
+	}
 }
 
 // targetPlan is the guarded plan over rows of one target.

@@ -138,25 +138,15 @@ func (a *API) between(ctx context.Context, from, to *hub.Snapshot) (PlanAnswer, 
 	if err != nil {
 		return PlanAnswer{}, err
 	}
-	for after := ""; ; {
-		ids, err := a.Hub.Store.IdentityIDs(ctx, after, planBatch)
-		if err != nil {
-			return p.out, err
+	err = a.everybody(ctx, func(tx *store.Tx, ids []string) error {
+		effects, err := a.Hub.Compare(tx, from, to, ids)
+		for _, e := range effects {
+			p.effect(e)
 		}
-		if len(ids) == 0 {
-			break
-		}
-		after = ids[len(ids)-1]
-		err = a.Hub.Store.View(ctx, func(tx *store.Tx) error {
-			effects, err := a.Hub.Compare(tx, from, to, ids)
-			for _, e := range effects {
-				p.effect(e)
-			}
-			return err
-		})
-		if err != nil {
-			return p.out, err
-		}
+		return err
+	})
+	if err != nil {
+		return p.out, err
 	}
 	return p.finish(func(t model.Target, _ []model.AccountRow) (model.Plan, error) { return model.Plan{Target: t.Name}, nil })
 }

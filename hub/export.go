@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -130,42 +129,17 @@ func ParseExported(line []byte) (Known, error) {
 	f := p.Known
 	k := Known{Row: f.Row, Users: f.Users, Groups: f.Groups, Held: f.Held, Requests: f.Requests, asked: f.Asked, Exceptions: f.Exceptions,
 		Case: f.Case, Manager: f.Manager, noted: f.Noted, Namesakes: f.Namesakes, Approvers: f.Approvers}
-	numbersIn(k.Row.User)
+	model.PlainNumbers(k.Row.User)
 	for _, u := range k.Users {
-		numbersIn(u.Attrs)
+		model.PlainNumbers(u.Attrs)
 	}
 	for _, a := range f.Accounts {
 		row := model.AccountRow{Target: a.Target, Identity: p.ID, Desired: a.Desired, Because: a.Because, Leaver: a.Leaver, LeaverHeld: a.LeaverHeld}
 		if a.Desired != nil {
-			numbersIn(a.Desired.Attrs)
+			model.PlainNumbers(a.Desired.Attrs)
 			row.Applied, row.Owned, row.RemoteID, row.State = a.Desired, model.OwnedCreated, "exported", model.StateInSync
 		}
 		k.Accounts = append(k.Accounts, row)
 	}
 	return k, nil
-}
-
-// numbersIn makes the numbers of a document those that a stored one is read with.
-func numbersIn(doc map[string]any) {
-	for key, v := range doc {
-		doc[key] = plainNumber(v)
-	}
-}
-
-func plainNumber(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if i, err := v.Int64(); err == nil && !strings.ContainsAny(v.String(), ".eE") {
-			return i
-		}
-		f, _ := v.Float64()
-		return f
-	case map[string]any:
-		numbersIn(v)
-	case []any:
-		for i, e := range v {
-			v[i] = plainNumber(e)
-		}
-	}
-	return v
 }

@@ -95,7 +95,7 @@ func dateAt(user map[string]any, path scim.Path) (*date, error) {
 		sub, _ := value.(map[string]any)
 		value = member(sub, path.Sub)
 	}
-	if unassigned(value) {
+	if Unassigned(value) {
 		return nil, nil
 	}
 	text, ok := value.(string)

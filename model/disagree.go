@@ -42,7 +42,7 @@ func Disagree(resources []SourceResource) map[string][]Said {
 func Flat(attrs map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range attrs {
-		if slices.Contains(notMerged, name) || unassigned(value) {
+		if slices.Contains(notMerged, name) || Unassigned(value) {
 			continue
 		}
 		parts, structured := value.(map[string]any)
@@ -55,7 +55,7 @@ func Flat(attrs map[string]any) map[string]any {
 			separator = ":"
 		}
 		for part, v := range parts {
-			if !unassigned(v) {
+			if !Unassigned(v) {
 				out[name+separator+part] = v
 			}
 		}

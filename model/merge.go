@@ -152,7 +152,7 @@ func (m *merger) first(sources []string, of func(SourceResource) any) (value any
 			if r.Source != s {
 				continue
 			}
-			if v := of(r); !unassigned(v) {
+			if v := of(r); !Unassigned(v) {
 				return v, s
 			}
 		}
@@ -160,7 +160,9 @@ func (m *merger) first(sources []string, of func(SourceResource) any) (value any
 	return nil, ""
 }
 
-func unassigned(v any) bool {
+// Unassigned reports whether a value counts as none: null, "", an empty list or an
+// empty object (RFC 7643 §2.5).
+func Unassigned(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return true

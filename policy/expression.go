@@ -96,12 +96,7 @@ func (l *language) compile(text string, wanted *cel.Type) (*expression, []proble
 	case wanted == nil && !storable(out):
 		return nil, []problem{{1, 0, fmt.Sprintf("gives %s, which no attribute can hold; turn it into text with string()", cel.FormatCELType(out))}}
 	}
-	tree := checked.NativeRep().Expr()
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	if !bounded(tree) {
-		options = append(options, cel.CostLimit(maxCost))
-	}
-	program, err := l.env.Program(checked, options...)
+	tree, program, err := plan(l.env, checked)
 	if err != nil {
 		return nil, []problem{{1, 0, err.Error()}}
 	}
@@ -206,4 +201,16 @@ func bounded(e ast.Expr) bool {
 		}
 	}))
 	return ok
+}
+
+// plan makes a program of a checked expression, with a limit on its cost where it has
+// loops or makes new values.
+func plan(env *cel.Env, checked *cel.Ast) (ast.Expr, cel.Program, error) {
+	tree := checked.NativeRep().Expr()
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if !bounded(tree) {
+		options = append(options, cel.CostLimit(maxCost))
+	}
+	program, err := env.Program(checked, options...)
+	return tree, program, err
 }

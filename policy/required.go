@@ -58,7 +58,7 @@ func leads(steps []any, p scim.Path) ([]any, bool) {
 // data, and says nothing about their access.
 func (a *asking) unsettle(i model.Identity) {
 	for _, r := range a.engine.required {
-		if !absent(lookup(i.User, r.steps)) {
+		if !model.Unassigned(lookup(i.User, r.steps)) {
 			continue
 		}
 		for _, c := range r.conditions {
@@ -67,18 +67,4 @@ func (a *asking) unsettle(i model.Identity) {
 			}
 		}
 	}
-}
-
-func absent(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return len(v) == 0
-	}
-	return false
 }

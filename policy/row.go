@@ -61,12 +61,7 @@ func (l *RowLanguage) Compile(text string, condition bool) (*RowExpression, []Ro
 	case !condition && !storable(out):
 		return nil, []RowProblem{{1, 0, fmt.Sprintf("gives %s, which no attribute can hold; turn it into text with string()", cel.FormatCELType(out))}}
 	}
-	tree := checked.NativeRep().Expr()
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	if !bounded(tree) {
-		options = append(options, cel.CostLimit(maxCost))
-	}
-	program, err := l.env.Program(checked, options...)
+	tree, program, err := plan(l.env, checked)
 	if err != nil {
 		return nil, []RowProblem{{1, 0, err.Error()}}
 	}

@@ -20,37 +20,17 @@ func configCommand(c *client) *cobra.Command {
 }
 
 func configList(c *client) *cobra.Command {
-	var o output
-	var cursor string
-	var limit int
-	cmd := &cobra.Command{
-		Use: "list", Short: "List versions, the newest first", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.ConfigVersionView]
-			if err := c.call(cmd.Context(), "GET", query("/config/versions", "cursor", cursor, "limit", strconv.Itoa(limit)), nil, &answer); err != nil {
-				return err
+	return listing[admin.ConfigVersionView]{
+		use: "list", short: "List versions, the newest first", what: "versions", head: "VERSION STATE APPLIED BY DIGEST",
+		path: func([]string) (string, []string) { return "/config/versions", nil },
+		row: func(v admin.ConfigVersionView) []string {
+			state := "-"
+			if v.Active {
+				state = "active"
 			}
-			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-				rows := make([][]string, len(answer.Items))
-				for i, v := range answer.Items {
-					state := "-"
-					if v.Active {
-						state = "active"
-					}
-					rows[i] = []string{strconv.FormatInt(v.Version, 10), state, v.At.Format(time.RFC3339), v.By, v.Digest[:min(12, len(v.Digest))]}
-				}
-				if err := columns(w, "VERSION STATE APPLIED BY DIGEST", rows); err != nil || answer.Next == "" {
-					return err
-				}
-				_, err := io.WriteString(w, "more: --cursor "+answer.Next+"\n")
-				return err
-			})
+			return []string{strconv.FormatInt(v.Version, 10), state, v.At.Format(time.RFC3339), v.By, v.Digest[:min(12, len(v.Digest))]}
 		},
-	}
-	o.flag(cmd)
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "versions on a page, at most 1000")
-	return cmd
+	}.command(c)
 }
 
 func configShow(c *client) *cobra.Command {

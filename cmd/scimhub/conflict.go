@@ -108,45 +108,20 @@ func printException(w io.Writer, v admin.ExceptionView) error {
 }
 
 func conflictExemptions(c *client) *cobra.Command {
-	var o output
-	var person, cursor string
+	var person string
 	var ended bool
-	var limit int
-	cmd := &cobra.Command{
-		Use: "exemptions", Short: "List exceptions to conflicts", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			all := ""
-			if ended {
-				all = "true"
-			}
-			var answer listOf[admin.ExceptionView]
-			if err := c.call(cmd.Context(), "GET", query("/exceptions", "for", person, "ended", all, "cursor", cursor, "limit", strconv.Itoa(limit)), nil, &answer); err != nil {
-				return err
-			}
-			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-				rows := make([][]string, len(answer.Items))
-				for i, v := range answer.Items {
-					rows[i] = []string{v.ID, v.UserName, strings.Join(v.Roles, ","), v.State, moment(&v.Until), v.OwnerName, v.Reason}
-				}
-				return columnsAndMore(w, "ID PERSON ROLES STATE UNTIL OWNER REASON", rows, answer.Next)
-			})
+	cmd := listing[admin.ExceptionView]{
+		use: "exemptions", short: "List exceptions to conflicts", what: "exceptions", head: "ID PERSON ROLES STATE UNTIL OWNER REASON",
+		path: func([]string) (string, []string) {
+			return "/exceptions", []string{"for", person, "ended", flagged(ended)}
 		},
-	}
-	o.flag(cmd)
+		row: func(v admin.ExceptionView) []string {
+			return []string{v.ID, v.UserName, strings.Join(v.Roles, ","), v.State, moment(&v.Until), v.OwnerName, v.Reason}
+		},
+	}.command(c)
 	cmd.Flags().StringVar(&person, "for", "", "only those of this person")
 	cmd.Flags().BoolVar(&ended, "ended", false, "those that have ended, too")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "exceptions on a page, at most 1000")
 	return cmd
-}
-
-// columnsAndMore is columns of one page of a listing.
-func columnsAndMore(w io.Writer, head string, rows [][]string, next string) error {
-	if err := columns(w, head, rows); err != nil || next == "" {
-		return err
-	}
-	_, err := io.WriteString(w, "more: --cursor "+next+"\n")
-	return err
 }
 
 func conflictRevoke(c *client) *cobra.Command {

@@ -25,32 +25,19 @@ facts are right.`,
 }
 
 func findingList(c *client) *cobra.Command {
-	var o output
-	var kind, source, person, cursor string
-	var limit int
-	cmd := &cobra.Command{
-		Use: "list", Short: "List findings", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.FindingView]
-			path := query("/findings", "kind", kind, "source", source, "for", person, "cursor", cursor, "limit", strconv.Itoa(limit))
-			if err := c.call(cmd.Context(), "GET", path, nil, &answer); err != nil {
-				return err
-			}
-			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-				rows := make([][]string, len(answer.Items))
-				for i, f := range answer.Items {
-					rows[i] = []string{dash(f.UserName), f.Kind, dash(f.Source), dash(f.Owner), moment(&f.Since), f.Message}
-				}
-				return columnsAndMore(w, "PERSON KIND SOURCE OWNER SINCE WHAT", rows, answer.Next)
-			})
+	var kind, source, person string
+	cmd := listing[admin.FindingView]{
+		use: "list", short: "List findings", what: "findings", head: "PERSON KIND SOURCE OWNER SINCE WHAT",
+		path: func([]string) (string, []string) {
+			return "/findings", []string{"kind", kind, "source", source, "for", person}
 		},
-	}
-	o.flag(cmd)
+		row: func(f admin.FindingView) []string {
+			return []string{dash(f.UserName), f.Kind, dash(f.Source), dash(f.Owner), moment(&f.Since), f.Message}
+		},
+	}.command(c)
 	cmd.Flags().StringVar(&kind, "kind", "", "only of this kind: missing, manager, number, date, match, conflict, rule, mapping, approval, source")
 	cmd.Flags().StringVar(&source, "source", "", "only those that this source can put right")
 	cmd.Flags().StringVar(&person, "for", "", "only those of this person")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "findings on a page, at most 1000")
 	return cmd
 }
 

@@ -25,33 +25,15 @@ func needsSub(cmd *cobra.Command, _ []string) error {
 }
 
 func identityList(c *client) *cobra.Command {
-	var o output
-	var prefix, cursor string
-	var limit int
-	cmd := &cobra.Command{
-		Use: "list", Short: "List people", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.IdentityView]
-			if err := c.call(cmd.Context(), "GET", query("/identities", "q", prefix, "cursor", cursor, "limit", strconv.Itoa(limit)), nil, &answer); err != nil {
-				return err
-			}
-			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-				rows := make([][]string, len(answer.Items))
-				for i, p := range answer.Items {
-					rows[i] = []string{p.UserName, stageOf(p), p.ID, strconv.Itoa(len(p.Findings))}
-				}
-				if err := columns(w, "PERSON STAGE ID FINDINGS", rows); err != nil || answer.Next == "" {
-					return err
-				}
-				_, err := io.WriteString(w, "more: --cursor "+answer.Next+"\n")
-				return err
-			})
+	var prefix string
+	cmd := listing[admin.IdentityView]{
+		use: "list", short: "List people", what: "people", head: "PERSON STAGE ID FINDINGS",
+		path: func([]string) (string, []string) { return "/identities", []string{"q", prefix} },
+		row: func(p admin.IdentityView) []string {
+			return []string{p.UserName, stageOf(p), p.ID, strconv.Itoa(len(p.Findings))}
 		},
-	}
-	o.flag(cmd)
+	}.command(c)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only user names that begin with this")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "people on a page, at most 1000")
 	return cmd
 }
 

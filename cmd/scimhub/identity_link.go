@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,53 +18,35 @@ import (
 )
 
 func identityCases(c *client) *cobra.Command {
-	var o output
 	var all bool
-	var cursor string
-	var limit int
-	cmd := &cobra.Command{
-		Use: "cases", Short: "List resources that could be several people's, which somebody has to decide", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			state := ""
+	cmd := listing[admin.CaseView]{
+		use: "cases", short: "List resources that could be several people's, which somebody has to decide",
+		what: "cases", head: "PERSON ID SOURCE RULE BLOCKED OPENED DECISION CANDIDATES",
+		path: func([]string) (string, []string) {
 			if all {
-				state = "all"
+				return "/cases", []string{"state", "all"}
 			}
-			var answer listOf[admin.CaseView]
-			if err := c.call(cmd.Context(), "GET", query("/cases", "state", state, "cursor", cursor, "limit", strconv.Itoa(limit)), nil, &answer); err != nil {
-				return err
-			}
-			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error { return printCases(w, answer) })
+			return "/cases", nil
 		},
-	}
-	o.flag(cmd)
+		row: caseRow,
+	}.command(c)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are decided")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "cases on a page, at most 1000")
 	return cmd
 }
 
-func printCases(w io.Writer, answer listOf[admin.CaseView]) error {
-	rows := make([][]string, len(answer.Items))
-	for i, v := range answer.Items {
-		people := make([]string, len(v.People))
-		for n, p := range v.People {
-			people[n] = p.UserName + " (" + p.ID + ")"
-		}
-		blocks := "no"
-		if v.Blocks {
-			blocks = "yes"
-		}
-		decision := "open"
-		if v.DecidedAt != nil {
-			decision = v.DecidedBy + ": " + orText(v.Decision, "somebody of their own")
-		}
-		rows[i] = []string{v.UserName, v.Identity, v.Source, v.Rule, blocks, v.OpenedAt.Format(time.RFC3339), decision, strings.Join(people, ", ")}
+func caseRow(v admin.CaseView) []string {
+	people := make([]string, len(v.People))
+	for n, p := range v.People {
+		people[n] = p.UserName + " (" + p.ID + ")"
 	}
-	if err := columns(w, "PERSON ID SOURCE RULE BLOCKED OPENED DECISION CANDIDATES", rows); err != nil || answer.Next == "" {
-		return err
+	blocks, decision := "no", "open"
+	if v.Blocks {
+		blocks = "yes"
 	}
-	_, err := io.WriteString(w, "more: --cursor "+answer.Next+"\n")
-	return err
+	if v.DecidedAt != nil {
+		decision = v.DecidedBy + ": " + orText(v.Decision, "somebody of their own")
+	}
+	return []string{v.UserName, v.Identity, v.Source, v.Rule, blocks, v.OpenedAt.Format(time.RFC3339), decision, strings.Join(people, ", ")}
 }
 
 func orText(text, otherwise string) string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,40 +76,22 @@ func requestState(v hub.RequestView) string {
 }
 
 func requestList(c *client) *cobra.Command {
-	var o output
 	var mine, waiting bool
-	var person, state, role, cursor string
-	var limit int
-	cmd := &cobra.Command{
-		Use: "list", Short: "List requests, the newest first", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[hub.RequestView]
-			path := query("/requests", "mine", flagged(mine), "waiting", flagged(waiting), "for", person, "state", state, "role", role,
-				"cursor", cursor, "limit", strconv.Itoa(limit))
-			if err := c.call(cmd.Context(), "GET", path, nil, &answer); err != nil {
-				return err
-			}
-			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-				rows := make([][]string, len(answer.Items))
-				for i, v := range answer.Items {
-					rows[i] = []string{v.ID, v.Role, v.For, string(v.State), v.Asker, moment(&v.Created), moment(v.Until), dash(strings.Join(v.WaitsFor, ","))}
-				}
-				if err := columns(w, "ID ROLE FOR STATE ASKED_BY ASKED UNTIL WAITS_FOR", rows); err != nil || answer.Next == "" {
-					return err
-				}
-				_, err := io.WriteString(w, "more: --cursor "+answer.Next+"\n")
-				return err
-			})
+	var person, state, role string
+	cmd := listing[hub.RequestView]{
+		use: "list", short: "List requests, the newest first", what: "requests", head: "ID ROLE FOR STATE ASKED_BY ASKED UNTIL WAITS_FOR",
+		path: func([]string) (string, []string) {
+			return "/requests", []string{"mine", flagged(mine), "waiting", flagged(waiting), "for", person, "state", state, "role", role}
 		},
-	}
-	o.flag(cmd)
+		row: func(v hub.RequestView) []string {
+			return []string{v.ID, v.Role, v.For, string(v.State), v.Asker, moment(&v.Created), moment(v.Until), dash(strings.Join(v.WaitsFor, ","))}
+		},
+	}.command(c)
 	cmd.Flags().BoolVar(&mine, "mine", false, "only what you asked for, or was asked for you")
 	cmd.Flags().BoolVar(&waiting, "waiting", false, "only what waits for your answer (without a person: for anybody's)")
 	cmd.Flags().StringVar(&person, "for", "", "only roles for this person")
 	cmd.Flags().StringVar(&state, "state", "", "only pending, approved, denied, withdrawn, expired, lapsed, revoked or ended ones")
 	cmd.Flags().StringVar(&role, "role", "", "only of this role")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "requests on a page, at most 1000")
 	return cmd
 }
 

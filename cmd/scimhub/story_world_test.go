@@ -43,7 +43,7 @@ type storyWorld struct {
 
 func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
 	t.Helper()
-	w := &storyWorld{t: t, database: storetest.URL(t, dialect), clock: storetest.NewClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)), apps: map[string]*httptest.Server{}, ids: map[string]string{}}
+	w := &storyWorld{t: t, database: storetest.Migrated(t, dialect), clock: storetest.NewClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)), apps: map[string]*httptest.Server{}, ids: map[string]string{}}
 	text, err := os.ReadFile(filepath.Join("testdata", "stories", s.configuration+".yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,6 @@ func newStoryWorld(t *testing.T, s story, dialect string) *storyWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.worker.Poll = 50 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- i.run(ctx) }()
@@ -217,7 +216,7 @@ func (w *storyWorld) settle() error {
 		case <-deadline:
 			return errors.New("it does not settle: " + busy)
 		case <-tick.C:
-			if n%20 == 0 { // each step nudges the next by itself; this is for what waited for the clock
+			if n%50 == 0 { // each step nudges the next by itself; this is for what waited for the clock
 				w.hub.hub.Wake()
 				w.hub.worker.Nudge()
 			}

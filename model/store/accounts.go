@@ -61,9 +61,7 @@ func decodeAccount(s *string) (*model.Account, error) {
 	if err := d.Decode(&a); err != nil {
 		return nil, err
 	}
-	for path, v := range a.Attrs {
-		a.Attrs[path] = plainNumbers(v)
-	}
+	model.PlainNumbers(a.Attrs)
 	return &a, nil
 }
 

@@ -139,9 +139,7 @@ func decodeHistory(text string, into *HistoryDoc) error {
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	for k, v := range into.User {
-		into.User[k] = plainNumbers(v)
-	}
+	model.PlainNumbers(into.User)
 	return nil
 }
 

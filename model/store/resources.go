@@ -92,30 +92,8 @@ func decodeDoc(doc []byte) (map[string]any, error) {
 	if rest := bytes.TrimSpace(doc[d.InputOffset():]); len(rest) > 0 {
 		return nil, fmt.Errorf("what is stored goes on behind its end, at byte %d", d.InputOffset())
 	}
-	for k, v := range attrs {
-		attrs[k] = plainNumbers(v)
-	}
+	model.PlainNumbers(attrs)
 	return attrs, nil
-}
-
-func plainNumbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if i, err := v.Int64(); err == nil && !strings.ContainsAny(v.String(), ".eE") {
-			return i
-		}
-		f, _ := v.Float64()
-		return f
-	case map[string]any:
-		for k, e := range v {
-			v[k] = plainNumbers(e)
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = plainNumbers(e)
-		}
-	}
-	return v
 }
 
 // Resource reads one resource of a source; scim 404 where there is none or it is

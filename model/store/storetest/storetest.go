@@ -8,13 +8,16 @@
 package storetest
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,7 +63,7 @@ func Each(t *testing.T, run func(t *testing.T, db *DB), options ...store.Options
 // dialect that cannot be had skips or fails the test. Of options the first counts.
 func Open(t testing.TB, dialect string, options ...store.Options) *DB {
 	t.Helper()
-	databaseURL := URL(t, dialect)
+	databaseURL := Migrated(t, dialect)
 	return OpenURL(t, dialect, databaseURL, options...)
 }
 
@@ -127,6 +130,42 @@ func URL(t testing.TB, dialect string) string {
 	})
 	return withParam(t, server, "search_path", schema)
 }
+
+// Migrated names a fresh database as URL does. On SQLite its schema is there already,
+// copied from one that was made once: to make it costs more than most tests do.
+func Migrated(t testing.TB, dialect string) string {
+	t.Helper()
+	databaseURL := URL(t, dialect)
+	if dialect != SQLite {
+		return databaseURL
+	}
+	file, err := migratedFile()
+	if err == nil {
+		err = os.WriteFile(strings.TrimPrefix(databaseURL, "sqlite:"), file, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("SQLite: %v", err)
+	}
+	return databaseURL
+}
+
+// migratedFile is an empty SQLite database of the present schema.
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "scimhub-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "hub.db")
+	s, err := store.Open(context.Background(), "sqlite:"+path, store.Options{}) //nolint:forbidigo // for all tests of the process
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil { // which writes the log back into the file
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 func newSchemaName(t testing.TB) string {
 	t.Helper()
