@@ -84,7 +84,7 @@ func TestRandomHistories(t *testing.T) {
 			t.Parallel()
 			each(t, tt.configuration, func(w *world) {
 				seed, waves := historySeed(w.t), 3
-				if testing.Short() {
+				if testing.Short() || raceEnabled {
 					waves = 1
 				}
 				dice := rand.New(rand.NewPCG(seed, 11))
