@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -61,7 +62,7 @@ func (a *API) plan(r *http.Request, _ Caller) (any, error) {
 	}
 	base := snap.Version
 	if req.Config != "" {
-		next, err := hub.Compile(base+1, orDefault(req.Name, "configuration"), []byte(req.Config), a.Hub.Check)
+		next, err := hub.Compile(base+1, cmp.Or(req.Name, "configuration"), []byte(req.Config), a.Hub.Check)
 		if err != nil {
 			return nil, err
 		}
@@ -70,13 +71,6 @@ func (a *API) plan(r *http.Request, _ Caller) (any, error) {
 	out, err := a.Plan(r.Context(), snap, req.Target)
 	out.Base = base
 	return out, err
-}
-
-func orDefault(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // Plan works out what would change if the snapshot were in force, by evaluating
@@ -154,7 +148,7 @@ func (a *API) applyConfig(r *http.Request, by Caller) (any, error) {
 	if base == 0 && snap != nil {
 		base = snap.Version
 	}
-	next, err := a.Hub.Apply(r.Context(), hub.Actor{Name: by.Name}, orDefault(req.Name, "configuration"), []byte(req.Config), base)
+	next, err := a.Hub.Apply(r.Context(), hub.Actor{Name: by.Name}, cmp.Or(req.Name, "configuration"), []byte(req.Config), base)
 	if err != nil {
 		return nil, err
 	}

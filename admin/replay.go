@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -82,7 +83,7 @@ func (a *API) replay(r *http.Request, _ Caller) (any, error) {
 	if active := a.Hub.Snapshot(); active != nil {
 		base = active.Version
 	}
-	snap, err := hub.Compile(base+1, orDefault(req.Name, "configuration"), []byte(req.Config), a.Hub.Check)
+	snap, err := hub.Compile(base+1, cmp.Or(req.Name, "configuration"), []byte(req.Config), a.Hub.Check)
 	if err != nil {
 		return nil, err
 	}

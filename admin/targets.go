@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -139,7 +140,7 @@ func (a *API) heldPlan(ctx context.Context, t model.Target) (model.Plan, error) 
 	}
 	why := map[string]string{}
 	for _, r := range rows {
-		why[r.Identity] = orDefault(r.LastError, "held")
+		why[r.Identity] = cmp.Or(r.LastError, "held")
 	}
 	plan := fanout.Diff(t, profile, rows, a.now())
 	for i, c := range plan.Changes {

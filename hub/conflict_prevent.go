@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -154,7 +155,7 @@ func refusal(c *config.Conflict, k Known, wanted, other span) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s cannot be held together with %s (conflict %q): %s is %s %s", inWords(wanted), other.is, c.Name, inWords(other), other.how, between(other))
 	fmt.Fprintf(&b, "; ask for a time in which it is not, give %s up first, or have an exception made: scimhub conflict exempt %s %s %s --owner PERSON --until TIME --reason TEXT",
-		other.role, orElse(k.Row.Name, k.Row.ID), wanted.is, other.is)
+		other.role, cmp.Or(k.Row.Name, k.Row.ID), wanted.is, other.is)
 	return model.Fail(model.Refused, b.String(), nil)
 }
 

@@ -90,7 +90,7 @@ func (d *Decision) roles(snap *Snapshot, k Known, requests *settledRequests, now
 	person := asPresent(d.Identity, d.Stage)
 	result := snap.Policy.Evaluate(person, requests.inForce, now)
 	if requests.askByRule(result) {
-		result = snap.Policy.Evaluate(asPresent(d.Identity, d.Stage), requests.inForce, now)
+		result = snap.Policy.Evaluate(person, requests.inForce, now)
 	}
 	for _, e := range result.Errors {
 		d.Findings = append(d.Findings, model.Finding{Kind: model.FindingRule, Subject: e.Role, Message: e.Error()})

@@ -35,31 +35,9 @@ func datesMoved(c config.Identity, before, after map[string]any) bool {
 			continue
 		}
 		p, err := scim.ParsePath(path)
-		if err == nil && !reflect.DeepEqual(rawAt(before, p), rawAt(after, p)) {
+		if err == nil && !reflect.DeepEqual(model.AttributeAt(before, p), model.AttributeAt(after, p)) {
 			return true
 		}
 	}
 	return false
-}
-
-// rawAt is the attribute of a resource that a path leads to, whole where the path
-// goes into it.
-func rawAt(attrs map[string]any, p scim.Path) any {
-	if p.URI == "" || scim.Fold(p.URI) == scim.Fold(scim.URNUser) {
-		return foldedMember(attrs, p.Attr)
-	}
-	extension, _ := foldedMember(attrs, p.URI).(map[string]any)
-	return foldedMember(extension, p.Attr)
-}
-
-func foldedMember(doc map[string]any, name string) any {
-	if v, ok := doc[name]; ok {
-		return v
-	}
-	for k, v := range doc {
-		if scim.Fold(k) == scim.Fold(name) {
-			return v
-		}
-	}
-	return nil
 }

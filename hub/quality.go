@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,7 +32,7 @@ func quality(snap *Snapshot, k Known, i model.Identity, stage model.Stage) []mod
 		if e.EndedAt == nil && e.OwnerStage != model.Active && e.OwnerStage != model.Leave {
 			out = append(out, model.Finding{Kind: model.FindingConflict, Subject: "exception " + e.ID, Message: fmt.Sprintf(
 				"%s, who answers for the exception by which %s are held together, is not here any more: let somebody else make a new one",
-				orElse(e.OwnerName, e.Owner), strings.Join(e.Roles, " and "))})
+				cmp.Or(e.OwnerName, e.Owner), strings.Join(e.Roles, " and "))})
 		}
 	}
 	return out
@@ -88,9 +89,9 @@ func managerFinding(doc *config.Document, k Known, i model.Identity) []model.Fin
 	case m.ID == i.ID:
 		text = "is named as their own manager"
 	case m.Stage == model.Leaver || m.Stage == model.Purged:
-		text = fmt.Sprintf("the manager %s has left", orElse(m.Name, m.Named))
+		text = fmt.Sprintf("the manager %s has left", cmp.Or(m.Name, m.Named))
 	case m.Circle:
-		text = fmt.Sprintf("the managers above %s lead back to this person", orElse(m.Name, m.Named))
+		text = fmt.Sprintf("the managers above %s lead back to this person", cmp.Or(m.Name, m.Named))
 	default:
 		return nil
 	}
@@ -112,13 +113,6 @@ func sayer(source string) string {
 		return ""
 	}
 	return " (" + source + ")"
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // attributeName is the short name of an attribute path.
@@ -194,11 +188,7 @@ func shownAt(user map[string]any, path string) string {
 	if err != nil {
 		return ""
 	}
-	doc := user
-	if p.URI != "" && !strings.EqualFold(p.URI, scim.URNUser) {
-		doc, _ = memberOf(user, p.URI).(map[string]any)
-	}
-	value := memberOf(doc, p.Attr)
+	value := model.AttributeAt(user, p)
 	if p.Sub != "" {
 		value = partOf(value, p.Sub)
 	}
@@ -209,7 +199,7 @@ func shownAt(user map[string]any, path string) string {
 func partOf(value any, sub string) any {
 	switch v := value.(type) {
 	case map[string]any:
-		return memberOf(v, sub)
+		return model.Member(v, sub)
 	case []any:
 		for _, e := range v {
 			if part := partOf(e, sub); textOf(part) != "" {
@@ -237,7 +227,7 @@ func textOf(value any) string {
 		if len(v) == 0 {
 			return ""
 		}
-		return orElse(textOf(v["value"]), "(complex)")
+		return cmp.Or(textOf(v["value"]), "(complex)")
 	}
 	return fmt.Sprint(value)
 }

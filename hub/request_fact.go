@@ -58,14 +58,10 @@ func textAt(registry *scim.Registry, user map[string]any, p scim.Path) string {
 		text, _ := valueAt(t, p, t.SearchDoc(scim.Resource{Attrs: user}))
 		return text
 	}
-	doc := user
-	if p.URI != "" && !strings.EqualFold(p.URI, scim.URNUser) {
-		doc, _ = memberOf(user, p.URI).(map[string]any)
-	}
-	value := memberOf(doc, p.Attr)
+	value := model.AttributeAt(user, p)
 	if p.Sub != "" {
 		sub, _ := value.(map[string]any)
-		value = memberOf(sub, p.Sub)
+		value = model.Member(sub, p.Sub)
 	}
 	switch v := value.(type) {
 	case nil:
@@ -78,18 +74,6 @@ func textAt(registry *scim.Registry, user map[string]any, p scim.Path) string {
 		return ""
 	}
 	return string(text)
-}
-
-func memberOf(doc map[string]any, name string) any {
-	if v, ok := doc[name]; ok {
-		return v
-	}
-	for k, v := range doc {
-		if strings.EqualFold(k, name) {
-			return v
-		}
-	}
-	return nil
 }
 
 func sourceOf(origin map[string]string, p scim.Path) string {

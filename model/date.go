@@ -86,14 +86,10 @@ func firstMoment(year int, month time.Month, day int, zone *time.Location) time.
 }
 
 func dateAt(user map[string]any, path scim.Path) (*date, error) {
-	doc, attr := user, path.Attr
-	if path.URI != "" && !strings.EqualFold(path.URI, scim.URNUser) {
-		doc, _ = member(user, path.URI).(map[string]any)
-	}
-	value := member(doc, attr)
+	attr, value := path.Attr, AttributeAt(user, path)
 	if path.Sub != "" {
 		sub, _ := value.(map[string]any)
-		value = member(sub, path.Sub)
+		value = Member(sub, path.Sub)
 	}
 	if Unassigned(value) {
 		return nil, nil

@@ -256,8 +256,8 @@ func (m *merger) schemas() {
 	m.user["schemas"] = list
 }
 
-// member finds a key without regard to case, as SCIM names attributes.
-func member(doc map[string]any, name string) any {
+// Member finds a key without regard to case, as SCIM names attributes.
+func Member(doc map[string]any, name string) any {
 	if v, ok := doc[name]; ok {
 		return v
 	}
@@ -267,4 +267,13 @@ func member(doc map[string]any, name string) any {
 		}
 	}
 	return nil
+}
+
+// AttributeAt is the attribute of a user that a path leads to, whole where the path goes
+// into it; nil where there is none.
+func AttributeAt(user map[string]any, path scim.Path) any {
+	if path.URI != "" && !strings.EqualFold(path.URI, scim.URNUser) {
+		user, _ = Member(user, path.URI).(map[string]any)
+	}
+	return Member(user, path.Attr)
 }

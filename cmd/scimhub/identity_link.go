@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,16 +45,9 @@ func caseRow(v admin.CaseView) []string {
 		blocks = "yes"
 	}
 	if v.DecidedAt != nil {
-		decision = v.DecidedBy + ": " + orText(v.Decision, "somebody of their own")
+		decision = v.DecidedBy + ": " + cmp.Or(v.Decision, "somebody of their own")
 	}
 	return []string{v.UserName, v.Identity, v.Source, v.Rule, blocks, v.OpenedAt.Format(time.RFC3339), decision, strings.Join(people, ", ")}
-}
-
-func orText(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 func identityLink(c *client) *cobra.Command {
