@@ -53,6 +53,11 @@ func layers() map[string]layer {
 			may:     append([]string{"policy", "model/store"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
+		"proxy": {
+			// A service provider whose resources are those of one target.
+			may:     append([]string{"scimserver", "fanout", "model/store"}, models...),
+			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
+		},
 		"hub": {
 			may:     append([]string{"scimserver", "policy", "model/store", "model/rows"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},

@@ -66,7 +66,7 @@ func NewClient(t model.Target, p Profile, o ClientOptions) (*Client, error) {
 		o.Version = "dev"
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport(t)
+		o.Transport = newTransport(t, p)
 	}
 	c := &Client{base: strings.TrimRight(t.URL, "/"), profile: p, opts: o}
 	c.http = &http.Client{Transport: o.Transport, CheckRedirect: stayOnHost}
@@ -74,7 +74,7 @@ func NewClient(t model.Target, p Profile, o ClientOptions) (*Client, error) {
 	return c, nil
 }
 
-func newTransport(t model.Target) *http.Transport {
+func newTransport(t model.Target, p Profile) *http.Transport {
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if m := t.Auth.MTLS; m != nil {
 		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -88,7 +88,7 @@ func newTransport(t model.Target) *http.Transport {
 		DialContext:         dialer.DialContext,
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: max(t.Rate.Concurrency, 4) + 8,
+		MaxIdleConnsPerHost: max(p.Concurrency, 4) + 8,
 		IdleConnTimeout:     90 * time.Second,
 		ForceAttemptHTTP2:   true,
 	}
@@ -248,7 +248,7 @@ func (c *Client) refused(got reply) *ClientError {
 	out.RetryAfter = retryAfter(got.header.Get("Retry-After"), c.opts.Now())
 	switch s := got.status; {
 	case s == http.StatusTooManyRequests,
-		s == c.profile.ThrottledStatus && c.profile.ThrottledBody != "" && bytes.Contains(got.text, []byte(c.profile.ThrottledBody)):
+		throttled(c.profile.ThrottleSignals, s, got.text):
 		out.Class = Throttled
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:
 		out.Class = Credentials
@@ -270,4 +270,14 @@ func (c *Client) refused(got reply) *ClientError {
 		}
 	}
 	return out
+}
+
+// throttled reports whether an answer is one that means "too many requests" here.
+func throttled(signals []model.ThrottleSignal, status int, text []byte) bool {
+	for _, s := range signals {
+		if (s.Status == 0 || s.Status == status) && (s.Text == "" || bytes.Contains(text, []byte(s.Text))) {
+			return true
+		}
+	}
+	return false
 }

@@ -13,7 +13,7 @@ import (
 // FindGroup finds a group by display name; only one that carries it counts.
 func (c *Client) FindGroup(ctx context.Context, name string) (RemoteGroup, bool, error) {
 	query := url.Values{"excludedAttributes": {"members"}}
-	if c.profile.Filterable("displayName") {
+	if c.profile.GroupFilterable("displayName") {
 		query.Set("filter", equals("displayName", name))
 	}
 	var found *RemoteGroup

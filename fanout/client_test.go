@@ -134,9 +134,9 @@ func TestClientWrites(t *testing.T) {
 		{"op":"remove","path":"title"},
 		{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department","value":"B"}]}`
 	put := generic(t)
-	put.Put = true
+	put.Patch.Supported = false
 	pathless := generic(t)
-	pathless.PatchPathless = true
+	pathless.Patch.WithoutPath = "required"
 	update := func(c *Client) error { _, err := c.Update(t.Context(), "7", before, after); return err }
 	tests := []struct {
 		name    string
@@ -216,7 +216,7 @@ func TestClientList(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := generic(t)
-			p.PageSize = 2
+			p.PageMax = 2
 			n := 0
 			var last error
 			for _, err := range script(t, p, model.Auth{}, tt.list...).List(t.Context()) {

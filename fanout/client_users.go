@@ -131,7 +131,7 @@ func (c *Client) pages(ctx context.Context, endpoint string, query url.Values) i
 		start, previous := 1, ""
 		for range maxPages {
 			query.Set("startIndex", strconv.Itoa(start))
-			query.Set("count", strconv.Itoa(c.profile.PageSize))
+			query.Set("count", strconv.Itoa(c.profile.PageMax))
 			a, err := c.do(ctx, request{method: http.MethodGet, path: endpoint, query: query})
 			var p listPage
 			if err == nil {
@@ -198,7 +198,7 @@ func (c *Client) SetActive(ctx context.Context, id string, active bool) (*Remote
 func (c *Client) write(ctx context.Context, id string, fields []model.FieldDiff) (*RemoteUser, error) {
 	r := request{method: http.MethodPatch, path: "/Users/" + url.PathEscape(id)}
 	var err error
-	if c.profile.Put {
+	if !c.profile.Patch.Supported {
 		r.method = http.MethodPut
 		r.body, err = c.merged(ctx, id, fields)
 	} else {
@@ -248,7 +248,7 @@ func (c *Client) patch(fields []model.FieldDiff) (map[string]any, error) {
 		if err != nil {
 			return nil, &ClientError{Class: Invalid, Err: err}
 		}
-		if c.profile.PatchPathless && f.After != nil && len(p.conds) == 0 {
+		if c.profile.Patch.WithoutPath == "required" && f.After != nil && len(p.conds) == 0 {
 			p.set(whole, copyValue(f.After))
 			continue
 		}

@@ -50,7 +50,7 @@ func (r *runner) conclude(j *job, now time.Time) {
 	default:
 		row.State = model.StateDisabled
 		l := r.target.Leaver
-		if l.Then == "delete" && l.First != "delete" && r.profile.Delete == DeleteHard && row.DisabledAt != nil {
+		if l.Then == "delete" && l.First != "delete" && r.profile.deletes() && row.DisabledAt != nil {
 			row.Due, row.NextAttempt = true, row.DisabledAt.Add(l.After)
 		}
 	}

@@ -88,7 +88,7 @@ func (r *runner) memberships(ctx context.Context, jobs []*job, width int) {
 
 func (r *runner) group(ctx context.Context, d *delta) {
 	joins := slices.ContainsFunc(d.members, func(m member) bool { return m.change.Verb == model.Join })
-	for members := range slices.Chunk(d.members, max(r.profile.MaxMembers, 1)) {
+	for members := range slices.Chunk(d.members, max(r.profile.Patch.MaxMemberChanges, 1)) {
 		err := survive(r.log, func() error { r.piece(ctx, d.name, members, joins, true); return nil })
 		for _, m := range members {
 			if err != nil {

@@ -193,7 +193,7 @@ func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed
 		switch {
 		case d.target.Leaver.Transfer == "required":
 			c.Held = heldTransfer
-		case d.profile.ApproveDelete:
+		case d.profile.Delete == model.DeleteIrreversible:
 			c.Held = heldIrreversible
 		}
 		return []model.Change{c}
@@ -214,7 +214,7 @@ func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed
 func (d *differ) deletes(r model.AccountRow, actual *model.Account) bool {
 	l := d.target.Leaver
 	switch {
-	case d.profile.Delete != DeleteHard:
+	case !d.profile.deletes():
 		return false
 	case l.First == "delete":
 		return true
@@ -264,8 +264,8 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 			c.Held = why
 			continue
 		}
-		if n := len([]rune(c.UserName)); d.profile.MaxUserName > 0 && n > d.profile.MaxUserName && rank(c.Verb) == 1 {
-			c.Held = fmt.Sprintf("the user name has %d characters, %s takes at most %d", n, d.profile.Name, d.profile.MaxUserName)
+		if n, most := len([]rune(c.UserName)), d.profile.Limits["userName"].Len; most > 0 && n > most && rank(c.Verb) == 1 {
+			c.Held = fmt.Sprintf("the user name has %d characters, %s takes at most %d", n, d.profile.Name, most)
 			continue
 		}
 		if words := forbidden(d.target.Mode, c.Verb); words != "" {

@@ -26,7 +26,7 @@ type PreviewFacts struct {
 // Accounts that exist at the target already and have not been looked up yet show
 // as create.
 func Preview(ctx context.Context, s *store.Store, t model.Target, f PreviewFacts) (model.Plan, error) {
-	p, err := ProfileNamed(t.Profile)
+	p, err := ProfileOf(t)
 	if err != nil {
 		return model.Plan{}, err
 	}

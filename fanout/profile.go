@@ -1,53 +1,20 @@
 package fanout
 
 import (
-	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 )
 
-//go:embed profiles/*.json
+//go:embed profiles/*.yaml
 var profileFiles embed.FS // immutable
 
-// Profile is what one application is known to do and to refuse: data, so that a
-// new application needs a file and no code. Fields left out of a file keep the
-// value of the generic profile.
-type Profile struct {
-	Name      string `json:"name"`
-	UserAgent string `json:"userAgent,omitempty"` // instead of scimhub/<version>
-
-	// Reading.
-	PageSize        int      `json:"pageSize"`        // count asked for in lists
-	TrustList       bool     `json:"trustList"`       // an unfiltered list shows everybody
-	Filters         []string `json:"filters"`         // attributes a filter may name; "*" any
-	MembersReadable bool     `json:"membersReadable"` // GET of a group shows its members
-	UserNameFolds   bool     `json:"userNameFolds"`   // the target lower-cases user names
-
-	// Writing.
-	Put             bool     `json:"put"`             // no PATCH for users: read, merge, PUT
-	PatchPathless   bool     `json:"patchPathless"`   // one PATCH operation without path
-	MaxMembers      int      `json:"maxMembers"`      // membership changes per PATCH
-	MaxUserName     int      `json:"maxUserName"`     // characters; 0 no limit
-	SingleValued    bool     `json:"singleValued"`    // multi-valued attributes take one element
-	Drops           []string `json:"drops,omitempty"` // attributes the target refuses or forgets: never sent
-	PartOnDisable   bool     `json:"partOnDisable"`   // take memberships away from disabled accounts
-	Delete          string   `json:"delete"`          // hard, disable (DELETE only deactivates), forbidden
-	ApproveDelete   bool     `json:"approveDelete"`   // deletion destroys data: a person approves each
-	ThrottledBody   string   `json:"throttledBody,omitempty"`
-	ThrottledStatus int      `json:"throttledStatus,omitempty"` // with ThrottledBody in the body: means 429
-}
-
-// The delete semantics of a profile.
-const (
-	DeleteHard      = "hard"
-	DeleteDisables  = "disable"
-	DeleteForbidden = "forbidden"
-)
+// Profile is model.Profile with what the fan-out makes of it.
+type Profile struct{ model.Profile }
 
 // ProfileNames lists the profiles there are, sorted.
 func ProfileNames() []string {
@@ -57,7 +24,7 @@ func ProfileNames() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
+		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
 	slices.Sort(names)
 	return names
@@ -72,24 +39,50 @@ func ProfileNamed(name string) (Profile, error) {
 	if !slices.Contains(ProfileNames(), name) {
 		return Profile{}, model.Fail(model.Invalid, fmt.Sprintf("there is no target profile %q; known are %s", name, strings.Join(ProfileNames(), ", ")), nil)
 	}
-	var p Profile
-	for _, file := range []string{"generic", name} {
-		text, err := profileFiles.ReadFile("profiles/" + file + ".json")
+	var p model.Profile
+	for _, file := range slices.Compact([]string{"generic", name}) {
+		text, err := profileFiles.ReadFile("profiles/" + file + ".yaml")
 		if err != nil {
 			return Profile{}, fmt.Errorf("profile %s: %w", file, err)
 		}
-		dec := json.NewDecoder(bytes.NewReader(text))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&p); err != nil {
-			return Profile{}, fmt.Errorf("profile %s: %w", file, err)
+		var faults []config.Fault
+		if p, faults = config.ParseProfile(file+".yaml", text, p); len(faults) > 0 {
+			return Profile{}, fmt.Errorf("profile %s: %s", file, faults[0])
 		}
+	}
+	p.Name = name
+	return Profile{p}, nil
+}
+
+// ProfileOf is the profile of a target, with what its configuration states anew.
+// An unknown name or a contradiction is a model.Invalid error.
+func ProfileOf(t model.Target) (Profile, error) {
+	p, err := ProfileNamed(t.Profile)
+	if err != nil {
+		return p, err
+	}
+	if len(t.Overrides) > 0 {
+		if p.Profile, err = config.Override(p.Profile, t.Overrides); err != nil {
+			return p, model.Fail(model.Invalid, "target "+t.Name+": "+err.Error(), err)
+		}
+	}
+	if t.Rate.Concurrency > 0 {
+		p.Concurrency = t.Rate.Concurrency
+	}
+	if err := config.CheckProfile(p.Profile); err != nil {
+		return p, model.Fail(model.Invalid, "target "+t.Name+": "+err.Error(), err)
 	}
 	return p, nil
 }
 
-// Filterable reports whether a list filter may name the attribute.
+// GroupFilterable reports whether a filter over groups may name the attribute.
+func (p Profile) GroupFilterable(attr string) bool {
+	return slices.ContainsFunc(p.Filters.Groups, func(f string) bool { return f == "*" || strings.EqualFold(f, attr) })
+}
+
+// Filterable reports whether a filter over users may name the attribute.
 func (p Profile) Filterable(attr string) bool {
-	for _, f := range p.Filters {
+	for _, f := range p.Filters.Users {
 		if f == "*" || strings.EqualFold(f, attr) {
 			return true
 		}
@@ -183,4 +176,9 @@ func (p Profile) canonical(a *model.Account) *model.Account {
 	}
 	c := p.Canonical(*a)
 	return &c
+}
+
+// deletes reports whether DELETE removes an account.
+func (p Profile) deletes() bool {
+	return p.Delete == model.DeleteHard || p.Delete == model.DeleteIrreversible
 }

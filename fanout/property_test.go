@@ -82,7 +82,7 @@ func TestPlanConverges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.ApproveDelete, p.MaxUserName = false, 0
+		p.Delete, p.Limits = model.DeleteHard, nil
 		profiles = append(profiles, p)
 	}
 	rapid.Check(t, func(t *rapid.T) {

@@ -83,14 +83,14 @@ func TestProfiles(t *testing.T) {
 	t.Parallel()
 	for _, name := range ProfileNames() {
 		p, err := ProfileNamed(name)
-		if err != nil || p.Name != name || p.PageSize < 1 || p.MaxMembers < 1 || p.Delete == "" {
+		if err != nil || p.Name != name || p.PageMax < 1 || p.Patch.MaxMemberChanges < 1 || p.Delete == "" {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
 	if _, err := ProfileNamed("slak"); err == nil || !strings.Contains(err.Error(), "slack") || model.CodeOf(err) != model.Invalid {
 		t.Errorf("unknown profile: %v", err)
 	}
-	p := Profile{UserNameFolds: true, SingleValued: true, Drops: []string{"name", "urn:x:User"}}
+	p := Profile{model.Profile{UserNameFolds: true, SingleValued: true, Drops: []string{"name", "urn:x:User"}}}
 	got := p.Canonical(model.Account{UserName: " Anna ", Groups: []string{"b", "a", "b"}, Attrs: map[string]any{
 		"name.familyName": "x", "nameless": "y", "urn:x:User:dept": "z", "title": "",
 		"emails": []any{map[string]any{"value": "1"}, map[string]any{"value": "2", "primary": true}}}})

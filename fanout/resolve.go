@@ -305,12 +305,12 @@ func (x *accountIndex) prepare(ctx context.Context, r *runner, open []*job) {
 	if x.by != nil && r.w.Now().Sub(x.loaded) > indexAge {
 		x.by, x.tried = nil, false
 	}
-	if x.by != nil || x.tried || len(open) < indexWorthwhile || !r.profile.TrustList || isUrgent(ctx) {
+	if x.by != nil || x.tried || len(open) < indexWorthwhile || !r.profile.ListTrustworthy || isUrgent(ctx) {
 		return
 	}
 	x.tried = true
 	total, err := r.conn.Total(ctx)
-	if err != nil || total > indexLimit || total/max(r.profile.PageSize, 1) > 8*len(open) {
+	if err != nil || total > indexLimit || total/max(r.profile.PageMax, 1) > 8*len(open) {
 		return
 	}
 	by := map[string]map[string]string{}

@@ -55,7 +55,7 @@ func (r *runner) forgive(st store.TargetState) {
 // backlog is a round under the lease.
 func (r *runner) backlog(soft, hard context.Context) error {
 	defer r.index.drop()
-	width := max(r.target.Rate.Concurrency, 1)
+	width := max(r.profile.Concurrency, 1)
 	settled := r.newSettler(hard)
 	var chunks sync.WaitGroup
 	active := 0 // chunks; the counter below is of rows

@@ -43,7 +43,7 @@ type runner struct {
 }
 
 func (w *Worker) newRunner(t model.Target) (*runner, error) {
-	p, err := ProfileNamed(t.Profile)
+	p, err := ProfileOf(t)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder},
 		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
-	r.gate = newGate(t.Rate.Concurrency, t.Rate.PerSecond)
+	r.gate = newGate(p.Concurrency, t.Rate.PerSecond)
 	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.gate.pass, Now: w.Now})
 	return r, err
 }

@@ -34,6 +34,8 @@ func checkProfiles(doc *config.Document) []config.Fault {
 	for _, t := range doc.Targets {
 		if _, err := fanout.ProfileNamed(t.Profile); err != nil {
 			out = append(out, doc.Fault(config.Join("targets", t.Name, "profile"), err.Error()))
+		} else if _, err := fanout.ProfileOf(t); err != nil {
+			out = append(out, doc.Fault(config.Join("targets", t.Name), err.Error()))
 		}
 	}
 	return out

@@ -43,8 +43,8 @@ func TestDefaults(t *testing.T) {
 	}
 	want := []model.Target{{
 		Name: "t", URL: "http://t", Profile: "generic", Mode: model.ModeEnforce, Match: []string{"externalId", "userName"}, Adopt: "auto",
-		Leaver: model.LeaverPolicy{First: "disable"}, Guard: guard, Rate: model.Rate{Concurrency: 4},
-		Drift: model.DriftPolicy{Every: 6 * time.Hour, Changed: "revert", Missing: "recreate", Unknown: "report"},
+		Leaver: model.LeaverPolicy{First: "disable", Successor: "manager", Goal: 5 * time.Minute}, Guard: guard, Groups: model.GroupPolicy{Adopt: "auto", Remove: "keep", Nested: "flatten"},
+		Drift: model.DriftPolicy{Every: 6 * time.Hour, Changed: "revert", Missing: "recreate", Unknown: "report", Sightings: 2},
 	}}
 	if diff := cmp.Diff(want, d.Targets, cmp.Comparer(func(a, b model.Secret) bool { return a == b })); diff != "" {
 		t.Error(diff)

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -17,17 +19,26 @@ func defaultTarget(name string) model.Target {
 		Mode:    model.ModeEnforce,
 		Match:   []string{"externalId", "userName"},
 		Adopt:   "auto",
-		Leaver:  model.LeaverPolicy{First: "disable"},
+		Leaver:  defaultLeaver(),
+		Groups:  model.GroupPolicy{Adopt: "auto", Remove: "keep", Nested: "flatten"},
 		Guard:   defaultGuard(),
-		Rate:    model.Rate{Concurrency: 4},
-		Drift:   model.DriftPolicy{Every: 6 * time.Hour, Changed: "revert", Missing: "recreate", Unknown: "report"},
+		Drift:   model.DriftPolicy{Every: 6 * time.Hour, Changed: "revert", Missing: "recreate", Unknown: "report", Sightings: 2},
 	}
+}
+
+func defaultLeaver() model.LeaverPolicy {
+	return model.LeaverPolicy{First: "disable", Successor: "manager", Goal: 5 * time.Minute}
 }
 
 func (r *reader) target(name string, n *node) model.Target {
 	t := defaultTarget(name)
-	r.need(n, "url")
-	r.fields(n, map[string]func(*node){
+	if !n.has("manual") {
+		r.need(n, "url")
+	}
+	t.Overrides = map[string]any{}
+	known := profileFields(r, t.Overrides)
+	maps.Copy(known, map[string]func(*node){
+		"manual":  func(n *node) { t.Manual = r.manual(n) },
 		"url":     func(n *node) { t.URL = strings.TrimRight(r.url(n), "/") },
 		"auth":    func(n *node) { t.Auth = r.auth(n) },
 		"profile": func(n *node) { t.Profile = r.name(n) },
@@ -35,19 +46,21 @@ func (r *reader) target(name string, n *node) model.Target {
 			t.Mode = model.Mode(r.enum(n, string(model.ModeObserve), string(model.ModeCreateOnly),
 				string(model.ModeNoDelete), string(model.ModeEnforce)))
 		},
-		"scope": func(n *node) { t.Scope = r.expression(n) },
-		"user":  func(n *node) { t.User = r.mapping(n) },
-		"match": func(n *node) { t.Match = r.paths(n) },
-		"adopt": func(n *node) { t.Adopt = r.enum(n, "auto", "ask", "never") },
-		"groups": func(n *node) {
-			r.fields(n, map[string]func(*node){"mirror": func(n *node) { t.Mirror = r.filters(n) }})
-		},
+		"scope":   func(n *node) { t.Scope = r.expression(n) },
+		"user":    func(n *node) { t.User = r.mapping(n) },
+		"match":   func(n *node) { t.Match = r.paths(n) },
+		"adopt":   func(n *node) { t.Adopt = r.enum(n, "auto", "ask", "never") },
+		"groups":  func(n *node) { r.groups(n, &t) },
 		"leaver":  func(n *node) { t.Leaver = r.leaver(n) },
 		"guard":   func(n *node) { t.Guard = r.guard(n, "removals") },
-		"rate":    func(n *node) { r.rate(n, &t.Rate) },
+		"rate":    func(n *node) { r.rate(n, &t) },
 		"drift":   func(n *node) { r.drift(n, &t.Drift) },
 		"protect": func(n *node) { t.Protect = r.filters(n) },
 	})
+	r.fields(n, known)
+	if len(t.Overrides) == 0 {
+		t.Overrides = nil
+	}
 	return t
 }
 
@@ -115,9 +128,14 @@ func (r *reader) auth(n *node) (a model.Auth) {
 		"header":  one(func(n *node) { a.Header = r.header(n) }),
 		"mtls":    func(n *node) { a.MTLS = r.mtls(n) },
 		"expires": func(n *node) { a.Expires = r.date(n) },
+		"owner":   func(n *node) { a.Owner = r.text(n) },
+		"next":    func(n *node) { a.Next = r.nextAuth(n) },
 	})
-	if n.has("expires") && !n.has("bearer") {
-		r.fault(n, "expires belongs to a bearer token, and there is none")
+	if kinds == 0 && n.has("expires") && !n.has("mtls") {
+		r.fault(n, "expires belongs to a credential, and there is none")
+	}
+	if kinds == 0 && n.has("next") {
+		r.fault(n, "next replaces a credential, and there is none")
 	}
 	return a
 }
@@ -180,12 +198,15 @@ func (r *reader) mtls(n *node) *model.ClientCert {
 }
 
 func (r *reader) leaver(n *node) model.LeaverPolicy {
-	l := model.LeaverPolicy{First: "disable"}
+	l := defaultLeaver()
 	r.fields(n, map[string]func(*node){
 		"first":       func(n *node) { l.First = r.enum(n, "disable", "delete") },
 		"then":        func(n *node) { l.Then = r.enum(n, "delete") },
 		"after":       func(n *node) { l.After = r.positive(n) },
-		"transfer":    func(n *node) { r.inert(n); l.Transfer = r.enum(n, "required") },
+		"transfer":    func(n *node) { l.Transfer = r.enum(n, "required") },
+		"successor":   func(n *node) { l.Successor = r.text(n) },
+		"connector":   func(n *node) { l.Connector = r.connector(n) },
+		"goal":        func(n *node) { l.Goal = r.positive(n) },
 		"memberships": func(n *node) { l.RemoveMemberships = r.enum(n, "keep", "remove") == "remove" },
 	})
 	switch {
@@ -199,20 +220,67 @@ func (r *reader) leaver(n *node) model.LeaverPolicy {
 	return l
 }
 
-func (r *reader) rate(n *node, rate *model.Rate) {
+// rate reads the target's own limits, and the buckets of its profile stated anew.
+func (r *reader) rate(n *node, t *model.Target) {
 	r.fields(n, map[string]func(*node){
 		"requests": func(n *node) {
-			r.quantity(n, func(s string) (err error) { rate.PerSecond, err = parseRate(s); return err })
+			r.quantity(n, func(s string) (err error) { t.Rate.PerSecond, err = parseRate(s); return err })
 		},
-		"concurrency": func(n *node) { rate.Concurrency = r.integer(n, 1, 256) },
+		"concurrency": func(n *node) { t.Rate.Concurrency = r.integer(n, 1, 256) },
+		"buckets": func(n *node) {
+			t.Overrides["rate"] = map[string]any{"buckets": r.typed(n, reflect.TypeFor[[]model.Bucket](), "")}
+		},
 	})
+}
+
+func (r *reader) groups(n *node, t *model.Target) {
+	r.fields(n, map[string]func(*node){
+		"mirror": func(n *node) { t.Mirror = r.filters(n) },
+		"adopt":  func(n *node) { t.Groups.Adopt = r.enum(n, "auto", "ask", "never") },
+		"remove": func(n *node) { t.Groups.Remove = r.enum(n, "keep", "empty", "delete") },
+		"nested": func(n *node) { t.Groups.Nested = r.enum(n, "flatten", "direct") },
+	})
+}
+
+func (r *reader) manual(n *node) *model.Manual {
+	m := &model.Manual{Due: 3 * day, DueLeave: 4 * time.Hour}
+	r.fields(n, map[string]func(*node){
+		"assignee":   func(n *node) { m.Assignee = r.text(n) },
+		"due":        func(n *node) { m.Due = r.positive(n) },
+		"due_leaver": func(n *node) { m.DueLeave = r.positive(n) },
+		"proof":      func(n *node) { m.Proof = r.enum(n, "required", "optional") == "required" },
+	})
+	return m
+}
+
+func (r *reader) connector(n *node) *model.Connector {
+	c := &model.Connector{Method: http.MethodPost}
+	r.need(n, "url")
+	r.fields(n, map[string]func(*node){
+		"method": func(n *node) { c.Method = r.enum(n, "POST", "PUT", "PATCH", "DELETE") },
+		"url":    func(n *node) { c.URL = r.url(n) },
+		"body":   func(n *node) { c.Body = r.text(n) },
+	})
+	return c
+}
+
+func (r *reader) nextAuth(n *node) *model.NextAuth {
+	a := &model.NextAuth{}
+	r.need(n, "secret")
+	r.fields(n, map[string]func(*node){
+		"secret":  func(n *node) { a.Secret = r.secret(n) },
+		"expires": func(n *node) { a.Expires = r.date(n) },
+		"owner":   func(n *node) { a.Owner = r.text(n) },
+	})
+	return a
 }
 
 func (r *reader) drift(n *node, d *model.DriftPolicy) {
 	r.fields(n, map[string]func(*node){
-		"every":   func(n *node) { d.Every = r.duration(n) },
-		"changed": func(n *node) { d.Changed = r.enum(n, "report", "revert", "adopt") },
-		"missing": func(n *node) { d.Missing = r.enum(n, "report", "recreate") },
-		"unknown": func(n *node) { d.Unknown = r.enum(n, "report", "disable") },
+		"every":     func(n *node) { d.Every = r.duration(n) },
+		"changed":   func(n *node) { d.Changed = r.enum(n, "report", "revert", "adopt") },
+		"missing":   func(n *node) { d.Missing = r.enum(n, "report", "recreate") },
+		"unknown":   func(n *node) { d.Unknown = r.enum(n, "report", "disable") },
+		"sightings": func(n *node) { d.Sightings = r.integer(n, 1, 10) },
 	})
 }

@@ -1,0 +1,4 @@
+package admin
+
+// driftRoutes are those about what sweeps found.
+func (a *API) driftRoutes() []route { return nil }

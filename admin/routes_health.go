@@ -1,0 +1,4 @@
+package admin
+
+// healthRoutes are those about pace, quarantine and credentials of targets.
+func (a *API) healthRoutes() []route { return nil }

@@ -1,0 +1,4 @@
+package admin
+
+// probeRoutes are those about what applications can do.
+func (a *API) probeRoutes() []route { return nil }

@@ -1,0 +1,4 @@
+package admin
+
+// runRoutes are those about runs of one person.
+func (a *API) runRoutes() []route { return nil }

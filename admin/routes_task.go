@@ -1,0 +1,4 @@
+package admin
+
+// taskRoutes are those about tasks for people.
+func (a *API) taskRoutes() []route { return nil }

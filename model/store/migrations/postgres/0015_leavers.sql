@@ -1,0 +1,1 @@
+-- Leavers and how far they are, and drills.

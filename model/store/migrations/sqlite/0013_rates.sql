@@ -1,0 +1,1 @@
+-- Shared pace of targets.

@@ -1,0 +1,1 @@
+-- What sweeps see of accounts and memberships.

@@ -1,0 +1,1 @@
+-- Groups at targets, from roles and mirrored.
