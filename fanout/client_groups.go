@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -87,5 +88,57 @@ func (c *Client) PatchMembers(ctx context.Context, groupID string, add, remove [
 		return nil
 	}
 	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(groupID), body: patchOp(ops)})
+	return err
+}
+
+// ListGroups streams all groups.
+func (c *Client) ListGroups(ctx context.Context) iter.Seq2[RemoteGroup, error] {
+	return func(yield func(RemoteGroup, error) bool) {
+		for doc, err := range c.pages(ctx, "/Groups", url.Values{"excludedAttributes": {"members"}}) {
+			var g RemoteGroup
+			if err == nil {
+				g, err = groupOf(doc)
+			}
+			if !yield(RemoteGroup{ID: g.ID, Name: g.Name}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Members streams the ids of a group's members.
+func (c *Client) Members(ctx context.Context, groupID string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if !c.profile.MembersReadable {
+			yield("", &ClientError{Class: Unreadable, Detail: c.profile.Name + " never shows the members of a group"})
+			return
+		}
+		g, err := c.Group(ctx, groupID)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, id := range g.Members {
+			if !yield(id, nil) {
+				return
+			}
+		}
+	}
+}
+
+// RenameGroup gives a group another display name.
+func (c *Client) RenameGroup(ctx context.Context, id, name string) error {
+	if !c.profile.Rename.Group {
+		return &ClientError{Class: Invalid, Detail: c.profile.Name + " cannot rename groups"}
+	}
+	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(id), body: patchOp([]any{
+		map[string]any{"op": "replace", "path": "displayName", "value": name},
+	})})
+	return err
+}
+
+// DeleteGroup removes a group.
+func (c *Client) DeleteGroup(ctx context.Context, id string) error {
+	_, err := c.do(ctx, request{method: http.MethodDelete, path: "/Groups/" + url.PathEscape(id)})
 	return err
 }

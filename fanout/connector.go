@@ -51,7 +51,18 @@ type Connector interface {
 	Group(ctx context.Context, id string) (RemoteGroup, error)
 	// CreateGroup makes an empty group.
 	CreateGroup(ctx context.Context, name string) (RemoteGroup, error)
-	// PatchMembers adds and removes members by id; at most the profile's MaxMembers
-	// of both together. Adding one who is there and removing one who is not succeeds.
+	// ListGroups streams all groups without their members; it ends as List does.
+	ListGroups(ctx context.Context) iter.Seq2[RemoteGroup, error]
+	// Members streams the ids of a group's members. An error ends it, and says that
+	// they are not all; Unreadable where the application never shows them.
+	Members(ctx context.Context, groupID string) iter.Seq2[string, error]
+	// RenameGroup gives a group another display name; Invalid where the profile says
+	// that groups keep their names.
+	RenameGroup(ctx context.Context, id, name string) error
+	// DeleteGroup removes a group; Missing where it is not there.
+	DeleteGroup(ctx context.Context, id string) error
+	// PatchMembers adds and removes members by id; at most the profile's
+	// MaxMemberChanges of both together. Adding one who is there and removing one who
+	// is not succeeds.
 	PatchMembers(ctx context.Context, groupID string, add, remove []string) error
 }

@@ -21,6 +21,7 @@ const (
 	Timeout        Class = "timeout"         // no answer in time
 	Garbage        Class = "garbage"         // an answer that is no SCIM
 	UnknownOutcome Class = "unknown-outcome" // a write was sent and the answer lost
+	Unreadable     Class = "not-readable"    // the application never shows what was asked for: no request was sent
 )
 
 // ofTarget reports whether such a failure is about the target rather than one object.
