@@ -47,7 +47,7 @@ func ProfileNamed(name string) (Profile, error) {
 		}
 		var faults []config.Fault
 		if p, faults = config.ParseProfile(file+".yaml", text, p); len(faults) > 0 {
-			return Profile{}, fmt.Errorf("profile %s: %s", file, faults[0])
+			return Profile{}, fmt.Errorf("profile %s: %s", file, faults[0].String())
 		}
 	}
 	p.Name = name

@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // Profile is what one application is known to do and to refuse over SCIM: data, so
 // that a new application needs a file and no code. Files in fanout/profiles hold what
 // differs from the generic profile; a target's configuration may state any field anew
@@ -176,10 +178,5 @@ const (
 
 // Has reports whether a type of resource exists at the application.
 func (p Profile) Has(resourceType string) bool {
-	for _, t := range p.ResourceTypes {
-		if t == resourceType {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.ResourceTypes, resourceType)
 }

@@ -53,9 +53,7 @@ func Override(base model.Profile, values map[string]any) (model.Profile, error) 
 // that it read, as JSON would hold it, into values.
 func profileFields(r *reader, values map[string]any) map[string]func(*node) {
 	known := map[string]func(*node){}
-	t := reflect.TypeFor[model.Profile]()
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range reflect.TypeFor[model.Profile]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" {
 			continue
@@ -75,8 +73,7 @@ func (r *reader) typed(n *node, t reflect.Type, tag reflect.StructTag) any {
 	switch t.Kind() {
 	case reflect.Struct:
 		values, known := map[string]any{}, map[string]func(*node){}
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			known[name] = func(n *node) { values[name] = r.typed(n, f.Type, f.Tag) }
 		}
