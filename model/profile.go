@@ -33,10 +33,10 @@ type Profile struct {
 	EventualSeconds int            `json:"eventual_consistency_s" min:"0" max:"3600"` // so late reads may show the state before a write
 
 	// Recognising accounts.
-	MatchKeys   []string        `json:"match_keys"`         // attributes that identify an account here, best first; "*": any
-	Stores      bool            `json:"stores_external_id"` // externalId is kept and shown
-	UniqueScope []string        `json:"unique_scope"`       // attributes no two accounts share
-	Conflict    ProfileConflict `json:"conflict"`           // how "exists already" is answered
+	MatchKeys        []string        `json:"match_keys"`         // attributes that identify an account here, best first; "*": any
+	StoresExternalID bool            `json:"stores_external_id"` // externalId is kept and shown
+	UniqueScope      []string        `json:"unique_scope"`       // attributes no two accounts share
+	Conflict         ProfileConflict `json:"conflict"`           // how "exists already" is answered
 
 	// Writing.
 	Patch            ProfilePatch         `json:"patch"`
