@@ -32,8 +32,9 @@ type ClientOptions struct {
 	Timeout   time.Duration     // per request; 0: 30 s
 	Version   string            // of scimhub, for User-Agent
 	// Pace is called before each request and waits for the target's rate and for a
-	// free slot; done is called when the answer has been read. nil: no limits.
-	Pace func(context.Context) (done func(), err error)
+	// free slot; done is called when the answer has been read, with the failure if
+	// it was one. A *ClientError is the request's outcome as it is. nil: no limits.
+	Pace func(context.Context, PaceRequest) (done func(error), err error)
 	Now  func() time.Time
 }
 
@@ -159,14 +160,29 @@ type reply struct {
 }
 
 // exchange sends one request and reads the answer to its end.
-func (c *Client) exchange(ctx context.Context, r request, body []byte) (reply, error) {
+func (c *Client) exchange(ctx context.Context, r request, body []byte) (got reply, err error) {
 	if c.opts.Pace != nil {
-		done, err := c.opts.Pace(ctx)
+		done, err := c.opts.Pace(ctx, PaceRequest{Kind: kindOf(r.method, r.path), Body: len(body)})
+		if e, is := errors.AsType[*ClientError](err); is {
+			return reply{}, e
+		}
 		if err != nil {
 			return reply{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
 		}
-		defer done()
+		defer func() { done(c.outcome(got, err)) }()
 	}
+	return c.send(ctx, r, body)
+}
+
+// outcome is what Pace is told: nil where the target did what it was asked.
+func (c *Client) outcome(got reply, err error) error {
+	if err == nil && (got.status < 200 || got.status > 299) {
+		return c.refused(got)
+	}
+	return err
+}
+
+func (c *Client) send(ctx context.Context, r request, body []byte) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	var sent atomic.Bool

@@ -39,7 +39,7 @@ func newGate(concurrency int, perSecond float64) *gate {
 }
 
 // pass waits for a slot and for the rate. done gives the slot back.
-func (g *gate) pass(ctx context.Context) (done func(), err error) {
+func (g *gate) pass(ctx context.Context, _ PaceRequest) (done func(error), err error) {
 	if err := g.take(ctx); err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (g *gate) pass(ctx context.Context) (done func(), err error) {
 			return nil, err
 		}
 	}
-	return g.give, nil
+	return func(error) { g.give() }, nil
 }
 
 func (g *gate) take(ctx context.Context) error {

@@ -13,20 +13,20 @@ func TestGateUrgentFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 0)
-		done, err := g.pass(t.Context())
+		done, err := g.pass(t.Context(), PaceRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		order := make(chan string, 3)
 		enter := func(ctx context.Context, name string) {
 			go func() {
-				done, err := g.pass(ctx)
+				done, err := g.pass(ctx, PaceRequest{})
 				if err != nil {
 					order <- "error"
 					return
 				}
 				order <- name
-				done()
+				done(nil)
 			}()
 			synctest.Wait()
 		}
@@ -36,7 +36,7 @@ func TestGateUrgentFirst(t *testing.T) {
 		enter(urgently(t.Context()), "urgent")
 		cancel()
 		synctest.Wait()
-		done()
+		done(nil)
 		synctest.Wait()
 		for _, want := range []string{"error", "urgent", "first"} {
 			if got := <-order; got != want {
@@ -55,11 +55,11 @@ func TestGateRate(t *testing.T) {
 		g := newGate(4, 10)
 		began := time.Now()
 		for range 21 {
-			done, err := g.pass(t.Context())
+			done, err := g.pass(t.Context(), PaceRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			done()
+			done(nil)
 		}
 		if took := time.Since(began); took < 1900*time.Millisecond || took > 2100*time.Millisecond {
 			t.Errorf("21 requests at 10/s took %v", took)
