@@ -15,6 +15,12 @@ type RemoteUser struct {
 	Attrs    map[string]any // the whole resource as it came; nil where only the id is known
 }
 
+// UserPage is a page of the list of accounts.
+type UserPage struct {
+	Users []RemoteUser
+	Next  string // where the list goes on; empty: it ends here
+}
+
 // RemoteGroup is a group as the target shows it.
 type RemoteGroup struct {
 	ID      string
@@ -33,6 +39,10 @@ type Connector interface {
 	// List streams all accounts. An error ends it, and says that the list is
 	// incomplete; a list that ends without one was read to its end.
 	List(ctx context.Context) iter.Seq2[RemoteUser, error]
+	// ListFrom streams the pages of that list from a place that Next of an earlier
+	// page named; "" is the beginning. Where the target's list changed meanwhile some
+	// accounts may be left out or come twice.
+	ListFrom(ctx context.Context, place string) iter.Seq2[UserPage, error]
 	// Total is the number of accounts there, from the shortest list possible.
 	Total(ctx context.Context) (int, error)
 	// Create makes an account. Groups are not part of it. Conflict where it exists.
