@@ -76,18 +76,20 @@ func ProfileOf(t model.Target) (Profile, error) {
 }
 
 // GroupFilterable reports whether a filter over groups may name the attribute.
-func (p Profile) GroupFilterable(attr string) bool {
-	return slices.ContainsFunc(p.Filters.Groups, func(f string) bool { return f == "*" || strings.EqualFold(f, attr) })
-}
+func (p Profile) GroupFilterable(attr string) bool { return names(p.Filters.Groups, attr) }
 
-// Filterable reports whether a filter over users may name the attribute.
-func (p Profile) Filterable(attr string) bool {
-	for _, f := range p.Filters.Users {
-		if f == "*" || strings.EqualFold(f, attr) {
+// Filterable reports whether a filter over users may name the attribute, or a part of
+// it: emails in the profile stands for emails.value and emails[type eq "work"].value.
+func (p Profile) Filterable(attr string) bool { return names(p.Filters.Users, attr) }
+
+// names reports whether a path or what it is a part of is in a list; "*" is any.
+func names(list []string, path string) bool {
+	return slices.ContainsFunc(list, func(entry string) bool {
+		if entry == "*" || strings.EqualFold(entry, path) {
 			return true
 		}
-	}
-	return false
+		return len(path) > len(entry) && strings.EqualFold(path[:len(entry)], entry) && strings.ContainsRune(".[:", rune(path[len(entry)]))
+	})
 }
 
 // Canonical brings an account into the one form in which it is compared and
@@ -122,17 +124,7 @@ func (p Profile) Canonical(a model.Account) model.Account {
 	return out
 }
 
-func (p Profile) drops(path string) bool {
-	for _, d := range p.Drops {
-		if strings.EqualFold(d, path) {
-			return true
-		}
-		if len(path) > len(d) && strings.EqualFold(path[:len(d)], d) && strings.ContainsRune(".[:", rune(path[len(d)])) {
-			return true
-		}
-	}
-	return false
-}
+func (p Profile) drops(path string) bool { return names(p.Drops, path) }
 
 type keyedValue struct {
 	key string

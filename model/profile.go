@@ -149,8 +149,8 @@ type ProfileRate struct {
 	Buckets []Bucket `json:"buckets"`
 }
 
-// Bucket is a limit on some kinds of requests: Requests in Per seconds, of which
-// Burst may come at once.
+// Bucket is a limit on some kinds of requests: Requests in PerSeconds, of which Burst
+// may come at once. Where it counts members, each membership that a request adds is one.
 type Bucket struct {
 	// Kinds are user.get, user.list, user.create, user.update, user.delete and the
 	// same of group; "*.get" and "user.*" and "*" stand for several.
@@ -159,7 +159,8 @@ type Bucket struct {
 	PerSeconds int      `json:"per_s" min:"1"`
 	Burst      int      `json:"burst" min:"0"`                     // 0: a tenth of Requests
 	OverBody   int      `json:"over_body" min:"0"`                 // counts only requests with a body of more bytes
-	Scope      string   `json:"scope" oneof:"target,organisation"` // who shares it
+	Counts     string   `json:"counts" oneof:"requests,members"`   // what uses it up; empty: requests
+	Scope      string   `json:"scope" oneof:"target,organisation"` // who shares it; empty: target
 }
 
 // ThrottleSignal is an answer that means "too many requests".
