@@ -52,6 +52,11 @@ type AccountRow struct {
 	Leaver     bool                // no longer due because the person left: the urgent lane
 	LeaverAt   *time.Time          // when the fact was received
 	LeaverHeld bool                // more leavers at the source than its guard allows
+	Invited    bool                // when last seen, its invitation had not been accepted yet
+	// TransferredAt is when what the person owns there had been handed on; it counts
+	// only if that was after DisabledAt. Nil: it was not.
+	TransferredAt *time.Time
+	Drill         bool // it is off, or comes back, because of a drill: nothing is ever deleted
 
 	State       AccountState
 	Drift       string // "", "changed", "missing", "unknown"
@@ -63,5 +68,9 @@ type AccountRow struct {
 	LastError   string
 	ErrorClass  string
 	VerifiedAt  *time.Time // last time the target showed what was applied
+	SentAt      *time.Time // when something was last sent; set by SaveIntents alone
+	CreatingAt  *time.Time // while Owned is OwnedCreating: when the account may have been made first
+	FormerID    string     // id of the account that is gone from the target
+	GoneAt      *time.Time // since when
 	UpdatedAt   time.Time
 }

@@ -23,21 +23,29 @@ type accountRow struct {
 	Observed   *string
 	Sent       *string
 	Because    string
-	Leaver     bool
-	LeaverAt   *int64
-	LeaverHeld bool
-	State      string
-	Drift      string
-	Due        bool
-	Enabled    bool
-	DisabledAt *int64
-	Generation int64
-	Attempts   int
-	NextAt     int64
-	LastError  string
-	ErrorClass string
-	VerifiedAt *int64
-	UpdatedAt  int64 `gorm:"autoUpdateTime:false"`
+	Invited    bool
+	// TransferredAt is written by Tx.SetTransferred alone, and read here.
+	TransferredAt *int64
+	Leaver        bool
+	LeaverAt      *int64
+	LeaverHeld    bool
+	Drill         bool
+	State         string
+	Drift         string
+	Due           bool
+	Enabled       bool
+	DisabledAt    *int64
+	Generation    int64
+	Attempts      int
+	NextAt        int64
+	LastError     string
+	ErrorClass    string
+	VerifiedAt    *int64
+	UpdatedAt     int64 `gorm:"autoUpdateTime:false"`
+	SentAt        *int64
+	CreatingAt    *int64
+	FormerID      string
+	GoneAt        *int64
 }
 
 func (accountRow) TableName() string { return "accounts" }
@@ -104,10 +112,11 @@ func toRow(a model.AccountRow) (accountRow, error) {
 	because, err4 := json.Marshal(a.Because)
 	sent, err5 := encodeSent(a.Sent)
 	r := accountRow{Target: a.Target, IdentityID: a.Identity, UserName: nameOf(a), RemoteID: a.RemoteID, Owned: a.Owned,
-		Desired: desired, Applied: applied, Observed: observed, Sent: sent, Because: string(because), Leaver: a.Leaver, LeaverAt: microsPtr(a.LeaverAt),
-		LeaverHeld: a.LeaverHeld, State: string(a.State), Drift: a.Drift, Due: a.Due, Enabled: a.Applied != nil && a.Applied.Active,
+		Desired: desired, Applied: applied, Observed: observed, Sent: sent, Invited: a.Invited, Because: string(because), Leaver: a.Leaver, LeaverAt: microsPtr(a.LeaverAt),
+		LeaverHeld: a.LeaverHeld, Drill: a.Drill, State: string(a.State), Drift: a.Drift, Due: a.Due, Enabled: a.Applied != nil && a.Applied.Active,
 		DisabledAt: microsPtr(a.DisabledAt), Generation: a.Generation, Attempts: a.Attempts, NextAt: micros(a.NextAttempt),
-		LastError: a.LastError, ErrorClass: a.ErrorClass, VerifiedAt: microsPtr(a.VerifiedAt), UpdatedAt: micros(a.UpdatedAt)}
+		LastError: a.LastError, ErrorClass: a.ErrorClass, VerifiedAt: microsPtr(a.VerifiedAt), UpdatedAt: micros(a.UpdatedAt),
+		FormerID: a.FormerID, GoneAt: microsPtr(a.GoneAt)}
 	if a.NextAttempt.IsZero() {
 		r.NextAt = 0
 	}
@@ -130,10 +139,11 @@ func (r accountRow) plain() (model.AccountRow, error) {
 	observed, err3 := decodeAccount(r.Observed)
 	sent, err5 := decodeSent(r.Sent)
 	a := model.AccountRow{Target: r.Target, Identity: r.IdentityID, RemoteID: r.RemoteID, Owned: r.Owned, Desired: desired,
-		Applied: applied, Observed: observed, Sent: sent, Leaver: r.Leaver, LeaverAt: timePtr(r.LeaverAt), LeaverHeld: r.LeaverHeld,
+		Applied: applied, Observed: observed, Sent: sent, Invited: r.Invited, TransferredAt: timePtr(r.TransferredAt), Leaver: r.Leaver, LeaverAt: timePtr(r.LeaverAt), LeaverHeld: r.LeaverHeld, Drill: r.Drill,
 		State: model.AccountState(r.State), Drift: r.Drift, Due: r.Due, DisabledAt: timePtr(r.DisabledAt), Generation: r.Generation,
 		Attempts: r.Attempts, NextAttempt: fromMicros(r.NextAt), LastError: r.LastError, ErrorClass: r.ErrorClass,
-		VerifiedAt: timePtr(r.VerifiedAt), UpdatedAt: fromMicros(r.UpdatedAt)}
+		VerifiedAt: timePtr(r.VerifiedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+		SentAt: timePtr(r.SentAt), CreatingAt: timePtr(r.CreatingAt), FormerID: r.FormerID, GoneAt: timePtr(r.GoneAt)}
 	err4 := json.Unmarshal([]byte(r.Because), &a.Because)
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return a, fmt.Errorf("account %s at %s: %w", r.IdentityID, r.Target, err)
@@ -286,9 +296,11 @@ func (t *Tx) saveIntents(target string, chunk []Intent, stored map[string]bool) 
 	}
 	values := strings.TrimSuffix(strings.Repeat("(CAST(? AS text),CAST(? AS bigint),CAST(? AS text),CAST(? AS text)),", len(chunk)), ",")
 	rows, err := t.query(`WITH v(identity_id, generation, sent, owned) AS (VALUES `+values+`)
-UPDATE accounts SET sent = v.sent, owned = CASE WHEN accounts.owned = '' THEN v.owned ELSE accounts.owned END FROM v
+UPDATE accounts SET sent = v.sent, sent_at = CAST(? AS bigint),
+creating_at = CASE WHEN v.owned <> '' AND (accounts.owned <> v.owned OR accounts.creating_at IS NULL) THEN CAST(? AS bigint) ELSE accounts.creating_at END,
+owned = CASE WHEN accounts.owned = '' THEN v.owned ELSE accounts.owned END FROM v
 WHERE accounts.target = ? AND accounts.identity_id = v.identity_id AND accounts.generation = v.generation
-RETURNING accounts.identity_id`, append(args, target)...)
+RETURNING accounts.identity_id`, append(args, micros(t.Now), micros(t.Now), target)...)
 	if err != nil {
 		return err
 	}

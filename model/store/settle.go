@@ -78,12 +78,12 @@ func (t *Tx) settleRow(a model.AccountRow) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE accounts SET user_name = CASE WHEN generation = ? THEN ? ELSE user_name END, remote_id = ?, owned = ?, applied = ?, observed = ?, sent = ?, enabled = ?, disabled_at = ?, verified_at = ?, updated_at = ?,
+	_, err = t.exec(`UPDATE accounts SET user_name = CASE WHEN generation = ? THEN ? ELSE user_name END, remote_id = ?, owned = ?, applied = ?, observed = ?, sent = ?, enabled = ?, invited = ?, disabled_at = ?, verified_at = ?, former_id = ?, gone_at = ?, updated_at = ?,
 drift = CASE WHEN generation = ? THEN ? ELSE drift END, state = CASE WHEN generation = ? THEN ? ELSE state END, due = CASE WHEN generation = ? THEN ? ELSE TRUE END,
 attempts = CASE WHEN generation = ? THEN ? ELSE attempts END, next_at = CASE WHEN generation = ? THEN ? ELSE next_at END,
 last_error = CASE WHEN generation = ? THEN ? ELSE last_error END, error_class = CASE WHEN generation = ? THEN ? ELSE error_class END
 WHERE target = ? AND identity_id = ?`,
-		r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Sent, r.Enabled, r.DisabledAt, r.VerifiedAt, micros(t.Now),
+		r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Sent, r.Enabled, r.Invited, r.DisabledAt, r.VerifiedAt, r.FormerID, r.GoneAt, micros(t.Now),
 		r.Generation, r.Drift, r.Generation, r.State, r.Generation, r.Due, r.Generation, r.Attempts, r.Generation, r.NextAt,
 		r.Generation, r.LastError, r.Generation, r.ErrorClass, r.Target, r.IdentityID)
 	return err
@@ -102,6 +102,12 @@ func changeEntry(target string, c model.Change, result, message string) AuditEnt
 	}
 	if len(c.Because) > 0 {
 		data["because"] = c.Because
+	}
+	if c.Undo != "" && c.Undo != model.UndoFreely {
+		data["undo"] = c.Undo
+	}
+	if c.Loses != "" {
+		data["loses"] = c.Loses
 	}
 	if result != "" {
 		data["result"], data["error"] = result, message
@@ -146,8 +152,8 @@ ON CONFLICT (target, identity_id) DO UPDATE SET user_name = excluded.user_name, 
 			r.Target, r.IdentityID, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.State, r.Drift, r.Due, r.Enabled, r.NextAt, r.LastError, r.ErrorClass, r.VerifiedAt, r.UpdatedAt)
 		return err
 	}
-	_, err = t.exec(`UPDATE accounts SET remote_id = ?, owned = ?, applied = ?, observed = ?, enabled = ?, disabled_at = ?, verified_at = ?, drift = ?, state = ?, due = ?, next_at = ?, last_error = ?, error_class = ?, updated_at = ? WHERE target = ? AND identity_id = ? AND generation = ?`,
-		r.RemoteID, r.Owned, r.Applied, r.Observed, r.Enabled, r.DisabledAt, r.VerifiedAt, r.Drift, r.State, r.Due, r.NextAt, r.LastError, r.ErrorClass, micros(t.Now), r.Target, r.IdentityID, r.Generation)
+	_, err = t.exec(`UPDATE accounts SET remote_id = ?, owned = ?, applied = ?, observed = ?, enabled = ?, invited = ?, disabled_at = ?, verified_at = ?, former_id = ?, gone_at = ?, drift = ?, state = ?, due = ?, next_at = ?, last_error = ?, error_class = ?, updated_at = ? WHERE target = ? AND identity_id = ? AND generation = ?`,
+		r.RemoteID, r.Owned, r.Applied, r.Observed, r.Enabled, r.Invited, r.DisabledAt, r.VerifiedAt, r.FormerID, r.GoneAt, r.Drift, r.State, r.Due, r.NextAt, r.LastError, r.ErrorClass, micros(t.Now), r.Target, r.IdentityID, r.Generation)
 	return err
 }
 
