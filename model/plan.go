@@ -37,7 +37,20 @@ type Change struct {
 	Because  []string    `json:"because,omitempty"` // in words
 	Urgent   bool        `json:"urgent,omitempty"`  // a leaver
 	Held     string      `json:"held,omitempty"`    // why it is not carried out; empty: it may be
+
+	// Undo says whether it can be taken back once it is done: UndoFreely, "reversible
+	// for 30d", or UndoNever.
+	Undo     string `json:"undo,omitempty"`
+	Loses    string `json:"loses,omitempty"`     // what is lost with it, in words
+	ByPerson bool   `json:"by_person,omitempty"` // a task for a person: the hub cannot do it there
 }
+
+// What Change.Undo says of changes that can be taken back at any time, and of those
+// that never can.
+const (
+	UndoFreely = "reversible"
+	UndoNever  = "irreversible"
+)
 
 // Removes reports whether the change takes access away; these are what a guard
 // counts. Taking over an account may switch it off.
