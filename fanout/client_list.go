@@ -18,14 +18,21 @@ func (c *Client) ListFrom(ctx context.Context, place string) iter.Seq2[UserPage,
 	return func(yield func(UserPage, error) bool) {
 		first := ""
 		for range maxPages {
-			page, begins, err := c.userPage(ctx, place)
+			page, counted, err := c.userPage(ctx, place)
+			begins := ""
+			if len(page.Users) > 0 {
+				begins = page.Users[0].ID
+			}
 			switch {
 			case err != nil:
 				yield(UserPage{}, err)
 				return
 			case begins != "" && begins == first:
-				// The same page again: a target that does not page.
-				yield(UserPage{}, &ClientError{Class: Garbage, Detail: "the list shows the same page again"})
+				// The same page again: a target that does not page. Where it says how many
+				// there are, some are not shown.
+				if counted {
+					yield(UserPage{}, &ClientError{Class: Garbage, Detail: "the list shows the same page again"})
+				}
 				return
 			case !yield(page, nil) || page.Next == "":
 				return
@@ -36,8 +43,8 @@ func (c *Client) ListFrom(ctx context.Context, place string) iter.Seq2[UserPage,
 	}
 }
 
-// userPage reads one page; begins is the id of its first account.
-func (c *Client) userPage(ctx context.Context, place string) (page UserPage, begins string, err error) {
+// userPage reads one page; counted says that the target told how many accounts there are.
+func (c *Client) userPage(ctx context.Context, place string) (page UserPage, counted bool, err error) {
 	query := url.Values{"count": {strconv.Itoa(c.profile.PageMax)}}
 	start := 1
 	switch cursor, isCursor := strings.CutPrefix(place, cursorPlace); {
@@ -48,41 +55,38 @@ func (c *Client) userPage(ctx context.Context, place string) (page UserPage, beg
 	default:
 		if place != "" {
 			if start, err = strconv.Atoi(place); err != nil || start < 1 {
-				return page, "", &ClientError{Class: Invalid, Detail: "no place of a list: " + place}
+				return page, false, &ClientError{Class: Invalid, Detail: "no place of a list: " + place}
 			}
 		}
 		query.Set("startIndex", strconv.Itoa(start))
 	}
 	a, err := c.do(ctx, request{method: http.MethodGet, path: "/Users", query: query})
 	if err != nil {
-		return page, "", err
+		return page, false, err
 	}
 	p, err := pageOf(a.doc)
 	if err != nil {
-		return page, "", err
+		return page, false, err
 	}
 	for _, doc := range p.resources {
 		u, err := userOf(doc)
 		if err != nil {
-			return page, "", err
+			return page, false, err
 		}
 		page.Users = append(page.Users, u)
-	}
-	if len(page.Users) > 0 {
-		begins = page.Users[0].ID
 	}
 	if query.Has("cursor") {
 		if next := stringOf(a.doc, "nextCursor"); next != "" {
 			page.Next = cursorPlace + next
 		}
-		return page, begins, nil
+		return page, p.hasTotal, nil
 	}
 	got := start - 1 + len(page.Users)
 	switch {
 	case len(page.Users) == 0 && p.hasTotal && got < p.total:
-		return page, "", &ClientError{Class: Garbage, Detail: fmt.Sprintf("the list ends after %d of %d", got, p.total)}
+		return page, false, &ClientError{Class: Garbage, Detail: fmt.Sprintf("the list ends after %d of %d", got, p.total)}
 	case len(page.Users) > 0 && (!p.hasTotal || got < p.total):
 		page.Next = strconv.Itoa(got + 1)
 	}
-	return page, begins, nil
+	return page, p.hasTotal, nil
 }

@@ -171,7 +171,7 @@ func (r *runner) sweep(soft, hard context.Context) (SweepReport, error) {
 		return s.report, fmt.Errorf("sweep of target %s: %w", r.target.Name, err)
 	}
 	r.w.Metrics.drifted(r.target.Name, s.report.Kinds)
-	if err := r.w.Store.SaveSweep(context.WithoutCancel(hard), r.target.Name, s.kept()); err != nil {
+	if err := r.w.Store.EndSweep(context.WithoutCancel(hard), r.target.Name, s.kept()); err != nil {
 		return s.report, fmt.Errorf("store the sweep: %w", err)
 	}
 	at := s.began

@@ -218,7 +218,7 @@ func (s *Store) AccountsByRemote(ctx context.Context, target string, remoteIDs [
 		return nil, nil
 	}
 	var rows []accountRow
-	if err := s.read.WithContext(ctx).Where("target = ? AND remote_id IN ?", target, remoteIDs).Order("identity_id").Find(&rows).Error; err != nil {
+	if err := s.read.WithContext(ctx).Where("target = ? AND remote_id IN ? AND remote_id <> ''", target, remoteIDs).Order("identity_id").Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	return plainAll(rows)
@@ -261,6 +261,7 @@ type Intent struct {
 	Generation int64           // of the row that it is based on
 	Create     bool            // the account is about to be made
 	Sent       []model.Account // everything whose outcome would be unknown if this were the last that is heard
+	LeaverAt   *time.Time      // of a leaver's account: when the fact was received
 }
 
 // SaveIntents records what is about to be sent, so that after a crash, or an
@@ -276,7 +277,7 @@ func (s *Store) SaveIntents(ctx context.Context, target string, intents []Intent
 				return err
 			}
 		}
-		return nil
+		return tx.saveSent(target, intents, stored)
 	})
 	return stored, err
 }

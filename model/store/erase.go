@@ -66,12 +66,14 @@ func (t *Tx) eraseOne(id string) error {
 		{`DELETE FROM identity_history WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM account_history WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM findings WHERE identity_id = ?`, []any{id}},
+		{`DELETE FROM drift_found WHERE object = ?`, []any{id}},
 		{`DELETE FROM cases WHERE identity_id = ? AND decided_at IS NULL`, []any{id}},
 		{`DELETE FROM apart WHERE identity_id = ? OR owner_id = ?`, []any{id, id}},
 		{`DELETE FROM linked_accounts WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM linked_asked WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM linked_resources WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM marks WHERE identity_id = ?`, []any{id}},
+		{`UPDATE leaver_targets SET last_error = '', note = '' WHERE run_id IN (SELECT id FROM leaver_runs WHERE identity_id = ?)`, []any{id}},
 		{`UPDATE deputies SET ended_at = ? WHERE (person_id = ? OR deputy_id = ?) AND ended_at IS NULL`, []any{now, id, id}},
 		{`UPDATE exceptions SET reason = '', ended_at = coalesce(ended_at, ?) WHERE identity_id = ?`, []any{now, id}},
 		{`UPDATE grants SET because = '[]', approved_by = '', ended_at = coalesce(ended_at, ?) WHERE identity_id = ?`, []any{now, id}},
@@ -93,7 +95,7 @@ func (t *Tx) EraseAccounts(id string) error {
 	if _, err := t.exec(`DELETE FROM accounts WHERE identity_id = ? AND remote_id = ''`, id); err != nil {
 		return err
 	}
-	_, err := t.exec(`UPDATE accounts SET user_name = '', desired = NULL, applied = ?, observed = NULL, sent = NULL, because = '{}', leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, drift = '', last_error = '', error_class = '', enabled = FALSE, generation = generation + 1, updated_at = ? WHERE identity_id = ?`,
+	_, err := t.exec(`UPDATE accounts SET user_name = '', desired = NULL, applied = ?, observed = NULL, sent = NULL, because = '{}', leaver = FALSE, leaver_at = NULL, leaver_held = FALSE, drill = FALSE, drift = '', last_error = '', error_class = '', enabled = FALSE, generation = generation + 1, updated_at = ? WHERE identity_id = ?`,
 		`{"userName":"","active":false}`, micros(t.Now), id)
 	return err
 }

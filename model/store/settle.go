@@ -16,8 +16,9 @@ import (
 // that the work was based on.
 type Settlement struct {
 	Row    model.AccountRow
-	Done   []model.Change // carried out: audited, removals counted
-	Failed *model.Change  // what was tried in vain; Row.LastError says why
+	Done   []model.Change  // carried out: audited, removals counted
+	Failed *model.Change   // what was tried in vain; Row.LastError says why
+	Leaver *LeaverProgress // how far the end of a leaver's access is; nil: it is nobody's
 }
 
 // Settle stores outcomes in one transaction, with an audit entry for each change
@@ -46,6 +47,11 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 						return err
 					}
 				}
+				if c.Verb == model.Delete && c.RemoteID != "" { // whoever finds it there again knows whose it was
+					if err := tx.noteDeleted(target, c.RemoteID, o.Row.Identity, o.Row.Leaver); err != nil {
+						return err
+					}
+				}
 				entries = append(entries, changeEntry(target, c, "", o.Row.LastError))
 				removed = removed || c.Removes()
 			}
@@ -59,6 +65,9 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 			}
 		}
 		if err := tx.noteAccounts(target, accountsOf(ordered)); err != nil {
+			return err
+		}
+		if err := tx.saveProgress(target, ordered); err != nil {
 			return err
 		}
 		return tx.Audit(entries...)
@@ -120,18 +129,20 @@ func changeEntry(target string, c model.Change, result, message string) AuditEnt
 // follows from them, where the generation has not moved. Rows of identities "?…"
 // are accounts that are not ours: made when missing, removed when their state is empty.
 func (s *Store) SaveObserved(ctx context.Context, target string, rows []model.AccountRow) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		var ours []string
-		for _, a := range rows {
-			if err := tx.saveObserved(a); err != nil {
-				return fmt.Errorf("observe %s at %s: %w", a.Identity, target, err)
-			}
-			if !strings.HasPrefix(a.Identity, "?") {
-				ours = append(ours, a.Identity)
-			}
+	return s.Update(ctx, func(tx *Tx) error { return tx.saveObservedAll(target, rows) })
+}
+
+func (t *Tx) saveObservedAll(target string, rows []model.AccountRow) error {
+	var ours []string
+	for _, a := range rows {
+		if err := t.saveObserved(a); err != nil {
+			return fmt.Errorf("observe %s at %s: %w", a.Identity, target, err)
 		}
-		return tx.noteAccounts(target, ours)
-	})
+		if !strings.HasPrefix(a.Identity, "?") {
+			ours = append(ours, a.Identity)
+		}
+	}
+	return t.noteAccounts(target, ours)
 }
 
 func (t *Tx) saveObserved(a model.AccountRow) error {

@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -72,103 +70,6 @@ func (s *Store) UpdateTargetState(ctx context.Context, name string, fn func(*Tar
 			return err
 		}
 		_, err = tx.exec(`UPDATE targets SET state = ? WHERE name = ?`, string(text), name)
-		return err
-	})
-}
-
-// Sweep is what the last drift sweep of a target found, whatever was done about it.
-type Sweep struct {
-	At       time.Time `json:"at"`       // when it began
-	Checked  int       `json:"checked"`  // accounts the target showed
-	Total    int       `json:"total"`    // differences, those beyond the list included
-	Findings []Finding `json:"findings"` // by kind and user name; limited
-}
-
-// Finding is one account that differed.
-type Finding struct {
-	Kind     string            `json:"kind"` // changed, missing, unknown
-	Identity string            `json:"identity,omitempty"`
-	UserName string            `json:"userName"`
-	RemoteID string            `json:"remoteId"`
-	Fields   []model.FieldDiff `json:"fields,omitempty"` // before: as applied; after: as found
-	Action   string            `json:"action"`           // what follows: report, revert, recreate, adopt, disable
-}
-
-// SaveSweep keeps what a sweep found in place of the one before.
-func (s *Store) SaveSweep(ctx context.Context, target string, sweep Sweep) error {
-	body, err := json.Marshal(sweep)
-	if err != nil {
-		return err
-	}
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(`UPDATE targets SET sweep = ? WHERE name = ?`, string(body), target)
-		return err
-	})
-}
-
-// LastSweep reads what the last sweep found; ok is false where there was none.
-func (s *Store) LastSweep(ctx context.Context, target string) (sweep Sweep, ok bool, err error) {
-	var body string
-	err = s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT sweep FROM targets WHERE name = ?`, target).Scan(&body)
-	})
-	if errors.Is(err, sql.ErrNoRows) || (err == nil && body == "") {
-		return sweep, false, nil
-	}
-	if err != nil {
-		return sweep, false, err
-	}
-	return sweep, true, json.Unmarshal([]byte(body), &sweep)
-}
-
-// TargetGroup is a group at a target.
-type TargetGroup struct {
-	Target      string
-	Name        string
-	RemoteID    string
-	Owned       string
-	State       string
-	LastError   string
-	Attempts    int
-	NextAttempt time.Time
-}
-
-type targetGroupRow struct {
-	Target    string `gorm:"primaryKey"`
-	Name      string `gorm:"primaryKey"`
-	RemoteID  string
-	Owned     string
-	State     string
-	LastError string
-	Attempts  int
-	NextAt    int64
-}
-
-func (targetGroupRow) TableName() string { return "target_groups" }
-
-// TargetGroups lists the groups known at a target, by name.
-func (s *Store) TargetGroups(ctx context.Context, target string) ([]TargetGroup, error) {
-	var rows []targetGroupRow
-	if err := s.read.WithContext(ctx).Where("target = ?", target).Order("name").Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	out := make([]TargetGroup, len(rows))
-	for i, r := range rows {
-		out[i] = TargetGroup{r.Target, r.Name, r.RemoteID, r.Owned, r.State, r.LastError, r.Attempts, fromMicros(r.NextAt)}
-	}
-	return out, nil
-}
-
-// SaveTargetGroup stores a group.
-func (s *Store) SaveTargetGroup(ctx context.Context, g TargetGroup) error {
-	r := targetGroupRow{g.Target, g.Name, g.RemoteID, g.Owned, g.State, g.LastError, g.Attempts, micros(g.NextAttempt)}
-	if g.NextAttempt.IsZero() {
-		r.NextAt = 0
-	}
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(`INSERT INTO target_groups (target, name, remote_id, owned, state, last_error, attempts, next_at) VALUES (?,?,?,?,?,?,?,?)
-ON CONFLICT (target, name) DO UPDATE SET remote_id = excluded.remote_id, owned = excluded.owned, state = excluded.state, last_error = excluded.last_error, attempts = excluded.attempts, next_at = excluded.next_at`,
-			r.Target, r.Name, r.RemoteID, r.Owned, r.State, r.LastError, r.Attempts, r.NextAt)
 		return err
 	})
 }
@@ -241,6 +142,9 @@ func (t *Tx) AddConfig(after int64, digest, body, by string) (int64, error) {
 		return 0, err
 	}
 	if _, err := t.exec(`DELETE FROM config_rolled_back WHERE digest = ?`, digest); err != nil {
+		return 0, err
+	}
+	if err := t.MarkGroups(); err != nil {
 		return 0, err
 	}
 	return have + 1, t.startSweep(have + 1)
