@@ -49,9 +49,13 @@ type Link struct {
 
 // Membership is one group of one source that the person is a member of.
 type Membership struct {
-	Source  string
-	GroupID string
-	Display string
+	Source     string
+	GroupID    string
+	Display    string
+	ExternalID string `json:",omitempty"`
+	// Via are the names of the groups on the way from the one that lists the person to
+	// this one, both of them included; nil where this one lists the person itself.
+	Via []string `json:",omitempty"`
 }
 
 // Name is what people call the identity in lists and messages: userName, or the id.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 
@@ -231,58 +230,6 @@ func (t *Tx) factUsers(ids []string, into map[string][]SourceUser) error {
 		into[identity] = append(into[identity], u)
 	}
 	return rows.Err()
-}
-
-// factGroups reads the groups that people are in: first those that list them; and
-// where a group lists one of these groups in turn, all.
-func (t *Tx) factGroups(ids []string, into map[string][]model.Membership) error {
-	list := list(len(ids))
-	nested, err := t.membershipsInto(into, joins(t.pg, `SELECT r.identity_id, g.source, g.id, g.display, (SELECT 1 FROM group_members n WHERE n.member_id = g.id LIMIT 1)
-FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id IN `)+list, anys(ids))
-	if err != nil {
-		return err
-	}
-	if nested {
-		clear(into)
-		_, err = t.membershipsInto(into, joins(t.pg, `WITH RECURSIVE up(identity, source, id) AS (
-SELECT r.identity_id, g.source, g.id FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id IN `)+list+joins(t.pg, `
-UNION
-SELECT up.identity, g.source, g.id FROM up JOIN group_members m ON m.member_id = up.id JOIN resources g ON g.id = m.group_id AND g.source = up.source)
-SELECT up.identity, up.source, g.id, g.display, NULL FROM up JOIN resources g ON g.id = up.id`), anys(ids))
-		if err != nil {
-			return err
-		}
-	}
-	for _, list := range into {
-		sort.Slice(list, func(i, j int) bool {
-			if list[i].Display != list[j].Display {
-				return list[i].Display < list[j].Display
-			}
-			return list[i].GroupID < list[j].GroupID
-		})
-	}
-	return nil
-}
-
-// membershipsInto appends the groups that a query finds, and tells whether any of them
-// is in a group itself.
-func (t *Tx) membershipsInto(into map[string][]model.Membership, query string, args []any) (nested bool, err error) {
-	rows, err := t.query(query, args...)
-	if err != nil {
-		return false, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var identity string
-		var m model.Membership
-		var deeper *int
-		if err := rows.Scan(&identity, &m.Source, &m.GroupID, &m.Display, &deeper); err != nil {
-			return false, err
-		}
-		into[identity] = append(into[identity], m)
-		nested = nested || deeper != nil
-	}
-	return nested, rows.Err()
 }
 
 // Left counts the leavers of a source since a moment, but for those who left as

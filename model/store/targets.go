@@ -22,6 +22,7 @@ type TargetState struct {
 	RetryAt       *time.Time `json:"retry_at,omitempty"`
 	QuarantinedAt *time.Time `json:"quarantined_at,omitempty"`
 	DriftWanted   bool       `json:"drift_wanted,omitempty"`
+	Doubts        []string   `json:"doubts,omitempty"` // which answers of the target are not believed, and why
 }
 
 // TargetState reads the state; the zero state of a target never worked on.

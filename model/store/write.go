@@ -218,6 +218,7 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 	pieces = append(pieces, piece{text: `INSERT INTO events (id, at, type, source, resource_id, identity_id, data) VALUES (?,?,?,?,?,?,?)`,
 		args: []any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
 	pieces = append(pieces, t.markPieces(w.Marks, w.Urgent)...)
+	pieces = append(pieces, t.groupPieces(w)...)
 	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
 	entry.seal()
 	if w.Alone && len(pieces) > maxTogether {
