@@ -38,25 +38,28 @@ func (t *Tx) SetDesiredAll(accounts []model.AccountRow) error {
 	})
 	now := micros(t.Now)
 	for chunk := range portions(sorted) {
-		args := make([]any, 0, 12*len(chunk))
+		args := make([]any, 0, 13*len(chunk))
 		for _, a := range chunk {
 			r, err := toRow(a)
 			if err != nil {
 				return err
 			}
 			due := now
-			if a.Desired != nil && !a.Desired.Active {
+			if a.Desired != nil && (!a.Desired.Active || a.Drill) {
 				due = 0
 			}
-			args = append(args, r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.State, r.Due, due, now)
+			args = append(args, r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.Drill, r.State, r.Due, due, now)
 		}
-		_, err := t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
-VALUES `+tuples(`(?,?,?,'','',?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)`, len(chunk))+`
-ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held,
+		_, err := t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, drill, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
+VALUES `+tuples(`(?,?,?,'','',?,?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)`, len(chunk))+`
+ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held, drill = excluded.drill,
 state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`, args...)
 		if err != nil {
 			return err
 		}
+	}
+	if err := t.noteLeavers(sorted); err != nil {
+		return err
 	}
 	return t.noteByTarget(sorted)
 }

@@ -119,7 +119,7 @@ func (t *Tx) moveAccount(a, other model.AccountRow, to string) error {
 		return err
 	}
 	// Nobody has left: the urgent lane is not for this account any more.
-	_, err := t.exec(`UPDATE accounts SET identity_id = ?, leaver = FALSE, leaver_at = NULL, leaver_held = TRUE, due = FALSE, generation = ?, attempts = 0, next_at = ?, updated_at = ? WHERE target = ? AND identity_id = ?`,
+	_, err := t.exec(`UPDATE accounts SET identity_id = ?, leaver = FALSE, leaver_at = NULL, leaver_held = TRUE, drill = FALSE, due = FALSE, generation = ?, attempts = 0, next_at = ?, updated_at = ? WHERE target = ? AND identity_id = ?`,
 		to, max(a.Generation, other.Generation)+1, micros(t.Now), micros(t.Now), a.Target, a.Identity)
 	if err != nil {
 		return err
