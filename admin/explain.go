@@ -194,7 +194,7 @@ func byRole(reasons []model.Reason) map[string][]model.Reason {
 	out := map[string][]model.Reason{}
 	for _, r := range reasons {
 		role := r.Role
-		if n := len(r.Via); n > 0 {
+		if n := len(r.Via); n > 0 && r.Group == "" {
 			role = r.Via[n-1]
 		}
 		out[role] = append(out[role], r)

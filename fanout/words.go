@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/policy"
 )
 
 // reasons puts into words why the account (group empty) or a membership is due.
@@ -31,10 +32,13 @@ func reasonText(r model.Reason) string {
 		fmt.Fprintf(&b, "request %s for role %s", r.Request, r.Role)
 	case r.Group != "":
 		fmt.Fprintf(&b, "source group %q is mirrored", r.Group)
+		if way := policy.Way(r.Via); way != "" {
+			fmt.Fprintf(&b, ", member by way of %s", way)
+		}
 	default:
 		fmt.Fprintf(&b, "role %s", r.Role)
 	}
-	if len(r.Via) > 0 {
+	if len(r.Via) > 0 && r.Group == "" {
 		fmt.Fprintf(&b, " through %s", strings.Join(r.Via, ", "))
 	}
 	if r.Rule != "" {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/scim"
 )
 
 // Desired is what one target should hold of one identity. Account nil: nothing.
@@ -32,19 +31,20 @@ func (e *Engine) Desire(t model.Target, i model.Identity, grants []model.Grant, 
 	if stage != model.Active && stage != model.Leave {
 		return Desired{}, nil
 	}
-	because := map[string][]model.Reason{}
+	due := newEntitled()
 	for _, g := range grants {
 		for _, ent := range e.Entitlements(g.Role) {
 			if ent.Target != t.Name {
 				continue
 			}
-			because[""] = append(because[""], g.Because...)
+			due.add("", g.Because...)
 			if ent.Group != "" {
-				because[ent.Group] = append(because[ent.Group], g.Because...)
+				due.add(ent.Group, g.Because...)
 			}
 		}
 	}
-	e.mirror(t, i, because)
+	e.mirror(t, i, due)
+	because := due.reasons
 	if len(because) == 0 {
 		return Desired{}, nil
 	}
@@ -69,23 +69,6 @@ func (e *Engine) Desire(t model.Target, i model.Identity, grants []model.Grant, 
 	return Desired{Account: &account, Because: because}, nil
 }
 
-// mirror adds the source groups that are pushed to the target as they are.
-func (e *Engine) mirror(t model.Target, i model.Identity, because map[string][]model.Reason) {
-	filters := e.mirrors[t.Name]
-	if len(filters) == 0 {
-		return
-	}
-	for _, m := range i.Groups {
-		doc := map[string]any{"displayname": scim.Fold(m.Display), "id": m.GroupID}
-		if !slices.ContainsFunc(filters, func(f scim.Filter) bool { return f.Match(doc) }) {
-			continue
-		}
-		r := model.Reason{Group: m.Display, Sources: map[string]string{"groups": m.Source}, Version: e.version}
-		because[""] = append(because[""], r)
-		because[m.Display] = append(because[m.Display], r)
-	}
-}
-
 // distinct keeps the first of equal reasons: one rule may grant many groups.
 func distinct(list []model.Reason) []model.Reason {
 	var out []model.Reason
@@ -99,22 +82,4 @@ func distinct(list []model.Reason) []model.Reason {
 
 func sameReason(a, b model.Reason) bool {
 	return a.Role == b.Role && a.Rule == b.Rule && a.Group == b.Group && a.Request == b.Request && slices.Equal(a.Via, b.Via)
-}
-
-// compileMirrors binds the mirror filters, which the configuration has parsed already.
-func compileMirrors(targets []model.Target) map[string][]scim.Filter {
-	group, _ := scim.DefaultRegistry().Type("Group")
-	out := map[string][]scim.Filter{}
-	for _, t := range targets {
-		for _, text := range t.Mirror {
-			f, err := scim.ParseFilter(text)
-			if err != nil {
-				continue // reported by the configuration
-			}
-			if f, err = scim.Bind(f, group); err == nil {
-				out[t.Name] = append(out[t.Name], f)
-			}
-		}
-	}
-	return out
 }

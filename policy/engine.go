@@ -80,7 +80,7 @@ func Compile(version int64, doc *config.Document) (*Engine, []config.Fault) {
 	}
 	e.conditions = c.conditions
 	e.targets = c.targets()
-	e.mirrors = compileMirrors(doc.Targets)
+	e.mirrors = c.compileMirrors()
 	if text := doc.Identity.Leave.When; text != "" {
 		e.leave = c.compile(text, cel.BoolType, config.Join("identity", "leave", "when"))
 	}

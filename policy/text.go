@@ -18,9 +18,13 @@ const maxShown = 5
 //	role engineer: user.enterprise.department == "Engineering" (department "Engineering" from hr)
 //	role engineer, which includes employee: …
 //	role prod-admin: request 7f3a approved
-//	group app-git-dev of the source
+//	member of group app-git-dev
+//	member of group app-git-dev by way of backend, platform
 func ReasonText(r model.Reason) string {
 	if r.Group != "" {
+		if way := Way(r.Via); way != "" {
+			return "member of group " + r.Group + " by way of " + way
+		}
 		return "member of group " + r.Group
 	}
 	var b strings.Builder
@@ -51,6 +55,20 @@ func ReasonText(r model.Reason) string {
 		b.WriteString("; by exception " + r.Exception)
 	}
 	return b.String()
+}
+
+// Way names the groups between a person and the group that they are in by way of them;
+// empty where it lists them itself. A long way is cut in the middle.
+func Way(via []string) string {
+	if len(via) < 2 {
+		return ""
+	}
+	between := via[:len(via)-1]
+	if n := len(between); n > 2*maxShown {
+		cut := fmt.Sprintf("%d more", n-2*maxShown)
+		between = slices.Concat(between[:maxShown], []string{cut}, between[n-maxShown:])
+	}
+	return strings.Join(between, ", ")
 }
 
 func factsText(r model.Reason) string {
