@@ -135,11 +135,8 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 		}
 	}
 	got, err := c.exchange(ctx, r, body)
-	switch {
-	case err != nil:
+	if err != nil {
 		return answer{}, err
-	case got.status < 200 || got.status > 299:
-		return answer{}, c.refused(got)
 	}
 	out := answer{status: got.status, location: got.header.Get("Location")}
 	if r.method == http.MethodDelete || len(bytes.TrimSpace(got.text)) == 0 {
@@ -159,27 +156,23 @@ type reply struct {
 	secrets []string
 }
 
-// exchange sends one request and reads the answer to its end.
+// exchange sends one request when its turn comes and reads the answer to its end; an
+// answer that is no success is an error.
 func (c *Client) exchange(ctx context.Context, r request, body []byte) (got reply, err error) {
 	if c.opts.Pace != nil {
-		done, err := c.opts.Pace(ctx, PaceRequest{Kind: kindOf(r.method, r.path), Body: len(body)})
-		if e, is := errors.AsType[*ClientError](err); is {
+		done, refusal := c.opts.Pace(ctx, PaceRequest{Kind: kindOf(r.method, r.path), Body: len(body)})
+		if e, is := errors.AsType[*ClientError](refusal); is {
 			return reply{}, e
 		}
-		if err != nil {
-			return reply{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: err}
+		if refusal != nil {
+			return reply{}, &ClientError{Class: Timeout, Detail: "waiting for the target's rate", Err: refusal}
 		}
-		defer func() { done(c.outcome(got, err)) }()
+		defer func() { done(err) }() // the pace may add to what the error says
 	}
-	return c.send(ctx, r, body)
-}
-
-// outcome is what Pace is told: nil where the target did what it was asked.
-func (c *Client) outcome(got reply, err error) error {
-	if err == nil && (got.status < 200 || got.status > 299) {
-		return c.refused(got)
+	if got, err = c.send(ctx, r, body); err == nil && (got.status < 200 || got.status > 299) {
+		err = c.refused(got)
 	}
-	return err
+	return got, err
 }
 
 func (c *Client) send(ctx context.Context, r request, body []byte) (reply, error) {

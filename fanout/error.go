@@ -41,6 +41,7 @@ type ClientError struct {
 	RetryAfter time.Duration // as the target asked; 0 where it did not
 	Detail     string
 	Err        error
+	Paced      bool // throttled, and the limit for such requests waits: the target as a whole need not
 }
 
 // Error renders class, status, words and cause.

@@ -4,8 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
-
-	"golang.org/x/time/rate"
+	"time"
 )
 
 type urgentKey struct{}
@@ -20,36 +19,31 @@ func isUrgent(ctx context.Context) bool {
 	return v
 }
 
-// gate lets a bounded number of requests through at once, urgent ones first, at
-// a bounded rate.
+// urgentBeyond is how long an urgent request waits for a slot before one of them goes
+// beyond the limit: requests that hang must not keep a leaver in.
+const urgentBeyond = time.Second
+
+// gate lets as many requests through at once as the target bears, urgent ones first.
 type gate struct {
-	limiter *rate.Limiter
+	now func() time.Time
 
 	mu      sync.Mutex
-	free    int
+	bears   bearing
+	inUse   int
 	waiting [2][]chan struct{} // urgent, normal
 }
 
-func newGate(concurrency int, perSecond float64) *gate {
-	g := &gate{free: max(concurrency, 1)}
-	if perSecond > 0 {
-		g.limiter = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/10)))
-	}
-	return g
+func newGate(concurrency int, now func() time.Time) *gate {
+	return &gate{now: now, bears: newBearing(concurrency)}
 }
 
-// pass waits for a slot and for the rate. done gives the slot back.
-func (g *gate) pass(ctx context.Context, _ PaceRequest) (done func(error), err error) {
+// pass waits for a slot. done gives it back, with how the request ended.
+func (g *gate) pass(ctx context.Context, r PaceRequest) (done func(error), err error) {
 	if err := g.take(ctx); err != nil {
 		return nil, err
 	}
-	if g.limiter != nil {
-		if err := g.limiter.Wait(ctx); err != nil {
-			g.give()
-			return nil, err
-		}
-	}
-	return func(error) { g.give() }, nil
+	began := g.now()
+	return func(err error) { g.give(r.Kind, began, err) }, nil
 }
 
 func (g *gate) take(ctx context.Context) error {
@@ -61,40 +55,85 @@ func (g *gate) take(ctx context.Context) error {
 		return err
 	}
 	g.mu.Lock()
-	if g.free > 0 {
-		g.free--
+	if g.inUse < g.bears.slots() {
+		g.inUse++
 		g.mu.Unlock()
 		return nil
 	}
 	ready := make(chan struct{})
 	g.waiting[lane] = append(g.waiting[lane], ready)
 	g.mu.Unlock()
-	select {
-	case <-ready:
-		return nil
-	case <-ctx.Done():
+	var beyond <-chan time.Time
+	if lane == 0 {
+		timer := time.NewTicker(urgentBeyond)
+		defer timer.Stop()
+		beyond = timer.C
 	}
-	g.mu.Lock()
-	i := slices.Index(g.waiting[lane], ready)
-	if i >= 0 {
-		g.waiting[lane] = slices.Delete(g.waiting[lane], i, i+1)
-	}
-	g.mu.Unlock()
-	if i < 0 {
-		g.give() // the slot came at the same moment
-	}
-	return ctx.Err()
-}
-
-func (g *gate) give() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for lane := range g.waiting {
-		if len(g.waiting[lane]) > 0 {
-			close(g.waiting[lane][0])
-			g.waiting[lane] = g.waiting[lane][1:]
-			return
+	for {
+		select {
+		case <-ready:
+			return nil
+		case <-beyond:
+			if g.squeeze(ready) {
+				return nil
+			}
+		case <-ctx.Done():
+			g.abandon(lane, ready)
+			return ctx.Err()
 		}
 	}
-	g.free++
+}
+
+// squeeze lets an urgent request through that has waited for too long: one at a time
+// beyond what the target bears.
+func (g *gate) squeeze(ready chan struct{}) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting[0], ready)
+	if i < 0 {
+		return true // its turn came at this moment
+	}
+	if g.inUse > g.bears.slots() {
+		return false
+	}
+	g.waiting[0] = slices.Delete(g.waiting[0], i, i+1)
+	g.inUse++
+	return true
+}
+
+func (g *gate) abandon(lane int, ready chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.waiting[lane], ready); i >= 0 {
+		g.waiting[lane] = slices.Delete(g.waiting[lane], i, i+1)
+		return
+	}
+	g.inUse-- // the slot came at the same moment
+	g.wake()
+}
+
+func (g *gate) give(kind string, began time.Time, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.bears.answered(kind, began, g.now(), g.inUse, ClassOf(err))
+	g.inUse--
+	g.wake()
+}
+
+// wake lets those through for whom there is room by now.
+func (g *gate) wake() {
+	for lane := range g.waiting {
+		for len(g.waiting[lane]) > 0 && g.inUse < g.bears.slots() {
+			close(g.waiting[lane][0])
+			g.waiting[lane] = g.waiting[lane][1:]
+			g.inUse++
+		}
+	}
+}
+
+// state is how many requests may be under way, are, and wait.
+func (g *gate) state() (slots, inUse, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bears.slots(), g.inUse, len(g.waiting[0]) + len(g.waiting[1])
 }

@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+const (
+	leaverPatience = 30 * time.Second // of what Retry-After asks, that leavers heed
+	longestPause   = time.Hour        // that any Retry-After is believed
+)
+
 // RetryFacts is what the time of the next attempt depends on.
 type RetryFacts struct {
 	Key      string // target and identity: the same row always gets the same jitter
@@ -52,9 +57,9 @@ func NextAttempt(f RetryFacts, class Class, retryAfter time.Duration, now time.T
 	}
 	d = d * time.Duration(80+spread(f.Key, f.Attempts)) / 100
 	if f.Leaver {
-		retryAfter = min(retryAfter, 30*time.Second)
+		retryAfter = min(retryAfter, leaverPatience)
 	}
-	return now.Add(max(d, min(retryAfter, time.Hour)))
+	return now.Add(max(d, min(retryAfter, longestPause)))
 }
 
 // spread is a number from 0 to 40 that looks random and is not.

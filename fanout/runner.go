@@ -16,7 +16,7 @@ type runner struct {
 	target  model.Target
 	profile Profile
 	conn    Connector
-	gate    *gate
+	pace    *pacer
 	tempo   tempo
 	protect protector
 	log     *slog.Logger
@@ -52,8 +52,8 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder},
 		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
-	r.gate = newGate(p.Concurrency, t.Rate.PerSecond)
-	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.gate.pass, Now: w.Now})
+	r.pace = newPacer(t, p, w.Store, w.Now, r.log)
+	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.pace.pass, Now: w.Now})
 	return r, err
 }
 
