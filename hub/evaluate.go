@@ -27,7 +27,11 @@ const (
 func (h *Hub) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := idlePause
+		groups, groupsErr := h.EvaluateGroups(ctx)
 		n, err := h.EvaluateBatch(ctx)
+		if n += groups; groupsErr != nil && ctx.Err() == nil { // people do not wait for groups
+			h.Log.Error("groups of targets cannot be worked out", "error", groupsErr)
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			h.Log.Error("evaluation failed", "error", err)
