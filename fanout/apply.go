@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // perform carries out one change of an account and takes what the target says
@@ -14,14 +16,19 @@ func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 	err := r.timed(string(c.Verb), func() error { return r.attempt(ctx, j, c) })
 	switch {
 	case err == nil:
+		if j.note != "" {
+			c.Because = append([]string{j.note}, c.Because...)
+		}
 		j.did(c)
 		return nil
-	case c.Verb == model.Create && ClassOf(err) == Conflict:
+	case c.Verb == model.Create && ClassOf(err) == Conflict && j.row.RemoteID == "":
 		return r.collided(ctx, j, err)
 	case ClassOf(err) == Missing && j.row.Desired == nil && (c.Verb == model.Disable || c.Verb == model.Delete):
 		r.gone(&j.row) // nothing there is what a removal wants
 		j.did(c)
 		return nil
+	case ClassOf(err) == Missing && c.Verb != model.Create && r.w.Now().Before(j.row.UpdatedAt.Add(r.inconsistency())):
+		return err // this application shows what is new only after a while
 	case ClassOf(err) == Missing && c.Verb != model.Create:
 		return r.vanished(j, err)
 	}
@@ -42,7 +49,7 @@ func (r *runner) attempt(ctx context.Context, j *job, c model.Change) error {
 		u, err := r.conn.SetActive(ctx, j.row.RemoteID, false)
 		return r.wrote(j, c, u, err)
 	case model.Update, model.Adopt:
-		u, err := r.conn.Update(ctx, j.row.RemoteID, *c.Before, *c.After)
+		u, err := r.update(ctx, j.row.RemoteID, *c.Before, *c.After)
 		return r.wrote(j, c, u, err)
 	}
 	return &ClientError{Class: Invalid, Detail: "nobody knows how to " + string(c.Verb)}
@@ -52,9 +59,15 @@ func (r *runner) create(ctx context.Context, j *job, c model.Change) error {
 	if owner, mine := r.ledger.take(nameKey(c.After.UserName), j.row.Identity); !mine {
 		return beingMade(c.After.UserName, owner)
 	}
+	if restored, err := r.restore(ctx, j, c); err != nil || restored {
+		return err
+	}
 	u, err := r.conn.Create(ctx, *c.After)
 	if err != nil {
 		return err
+	}
+	if u.ID == j.row.FormerID {
+		j.note = "restored: the application gave the old account back"
 	}
 	applied := *c.After
 	applied.Groups = nil
@@ -122,6 +135,9 @@ func (r *runner) echo(j *job, u *RemoteUser) {
 // gone takes the absence of the account into the row.
 func (r *runner) gone(row *model.AccountRow) {
 	now := r.w.Now()
+	if row.RemoteID != "" {
+		row.FormerID, row.GoneAt = row.RemoteID, &now
+	}
 	row.RemoteID, row.Owned, row.Applied, row.Observed, row.Sent, row.VerifiedAt = "", "", nil, nil, nil, &now
 }
 
@@ -131,15 +147,18 @@ func (r *runner) collided(ctx context.Context, j *job, refusal error) error {
 	if j.row.Desired != nil && r.ledger.other(nameKey(j.row.Desired.UserName), j.row.Identity) != "" {
 		return refusal
 	}
-	u, found, err := r.lookup(ctx, j, false)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return refusal
-	}
 	if !j.intent {
-		j.row.Owned = ""
+		j.refused, j.row.Owned = true, ""
+		// Stored before anything else: whoever finds the row after a crash must not take
+		// for ours what was there before.
+		err := r.w.Store.WithdrawIntent(context.WithoutCancel(ctx), r.target.Name, store.Intent{Identity: j.row.Identity, Generation: j.row.Generation, Sent: j.before})
+		if err != nil {
+			return fmt.Errorf("store that the account was there before: %w", err)
+		}
+	}
+	u, found, err := r.existing(ctx, j, refusal)
+	if err != nil || !found {
+		return err
 	}
 	if err := r.take(j, u); err != nil || j.held != "" {
 		return err
@@ -164,68 +183,55 @@ func (r *runner) collided(ctx context.Context, j *job, refusal error) error {
 	return nil
 }
 
+// existing looks for the account because of which a create was refused. Nothing found is
+// an error that says what is wrong: the application, or its look-ups.
+func (r *runner) existing(ctx context.Context, j *job, refusal error) (RemoteUser, bool, error) {
+	u, found, q, err := r.lookup(ctx, j, false)
+	if err != nil || found {
+		return u, found, err
+	}
+	if r.index.load(ctx, r) { // some filters leave out accounts that are switched off
+		if u, found, err = r.listed(ctx, j); err != nil || found {
+			return u, found, err
+		}
+	}
+	if err := r.sharing(ctx, j); err != nil {
+		return u, false, err
+	}
+	said := asClientError(refusal).Detail
+	for _, attr := range q.silent {
+		if v, err := r.believes(ctx, attr); err == nil && v.trust == trusted {
+			return u, false, &ClientError{Class: Conflict, Status: asClientError(refusal).Status,
+				Detail: fmt.Sprintf("the application says that the account exists (%s), and no account has this %s: another attribute is taken, or the account is hidden; a person has to look at it there", said, strings.Join(q.silent, " or "))}
+		}
+	}
+	return u, false, &ClientError{Class: Garbage, Status: asClientError(refusal).Status,
+		Detail: fmt.Sprintf("look-ups by %s find nothing although the application says that the account exists (%s): it is neither made nor taken over", strings.Join(q.silent, " and "), said)}
+}
+
+// sharing looks for an account that has a value which no two may share, but by which
+// accounts are not recognised. It is named in an error and left alone.
+func (r *runner) sharing(ctx context.Context, j *job) error {
+	like := r.profile.Canonical(*j.row.Desired)
+	for _, attr := range r.profile.UniqueScope {
+		value := matchValue(like, attr)
+		if value == "" || slices.Contains(r.match(), attr) || !r.profile.Filterable(attr) {
+			continue
+		}
+		u, found, err := r.ask1(ctx, "lookup", attr, value)
+		if err == nil && found {
+			return &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %q (%s) has the same %s; accounts are recognised by %s here, so it is not taken over: name %s under match, or change one of the two",
+				u.UserName, u.ID, attr, strings.Join(r.match(), " and "), attr)}
+		}
+	}
+	return nil
+}
+
 // vanished meets an account that somebody deleted at the target: drift of kind
 // missing, treated by the drift policy.
 func (r *runner) vanished(j *job, err error) error {
 	j.missing = true
 	return err
-}
-
-// verify reads a leaver's account back: only what the target shows counts as
-// revoked. An account that is active against what was applied is disabled once more.
-func (r *runner) verify(ctx context.Context, j *job) {
-	held := slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Held != "" && c.Removes() && c.Group == "" })
-	if _, protected := r.protect.matches(j.row); held || protected || j.row.LeaverHeld || (j.row.Applied == nil && j.row.Owned == "" && j.row.RemoteID != "") {
-		return
-	}
-	if j.row.RemoteID == "" {
-		r.revoked(j)
-		return
-	}
-	for try := range 2 {
-		u, err := r.get(ctx, j.row.RemoteID)
-		c := model.Change{Verb: model.Disable, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID,
-			Before: j.row.Applied, Because: gone(j.row), Urgent: true}
-		switch {
-		case ClassOf(err) == Missing:
-			r.gone(&j.row)
-			r.revoked(j)
-			return
-		case err != nil:
-			j.fail(c, err)
-			return
-		case !u.Active:
-			now := r.w.Now()
-			seen := observe(r.profile, u, j.row.Applied)
-			if j.row.Applied != nil {
-				seen.Groups = slices.Clone(j.row.Applied.Groups)
-			}
-			j.row.Observed, j.row.VerifiedAt = &seen, &now
-			r.revoked(j)
-			return
-		case try == 1 || j.row.Applied == nil || j.row.Owned == "" || len(j.changes) > 0:
-			j.fail(c, &ClientError{Class: Garbage, Detail: "the target has confirmed, but the account is still active"})
-			return
-		}
-		active := *j.row.Applied
-		active.Active = true
-		j.row.Applied = &active
-		c.Before, c.After = &active, inactive(&active)
-		if words := forbidden(r.target.Mode, c.Verb); words != "" {
-			j.held = words
-			return
-		}
-		if err := r.perform(ctx, j, c); err != nil {
-			j.fail(c, err)
-			return
-		}
-	}
-}
-
-func (r *runner) revoked(j *job) {
-	if j.row.Leaver && j.row.LeaverAt != nil && len(j.done) > 0 {
-		r.w.Metrics.left(r.target.Name, *j.row.LeaverAt, r.w.Now())
-	}
 }
 
 func creates(j *job) bool {

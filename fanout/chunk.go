@@ -25,10 +25,18 @@ type job struct {
 	held    string          // why the whole row is held
 	drop    bool            // nothing is settled: not begun, or taken by the urgent lane
 	stolen  bool            // taken by the urgent lane
+	yielded bool            // given up between two requests, for the urgent lane
+	open    int             // memberships that are not through
+	out     func(*job)      // takes the outcome, exactly once
+	leaving leaving         // of a leaver's account, and of one that comes back after a drill
 	again   bool            // dropped, but what was learnt is stored and the row is due at once
 	missing bool            // the target no longer has the account; drift policy decides
 	before  []model.Account // Row.Sent as it was when the work began
 	intent  bool            // an earlier attempt may have created the account
+	found   *RemoteUser     // the account that was found by a look-up
+	refused bool            // a create was answered: the account exists
+	soon    time.Duration   // a failure that passes by itself: when to try again; 0: as its class says
+	note    string          // what the audit trail says of the account beside the reasons
 }
 
 func (j *job) fail(c model.Change, err error) {
@@ -50,7 +58,7 @@ func (j *job) did(c model.Change) {
 func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, width int, out func(*job)) {
 	jobs := make([]*job, len(rows))
 	for i, row := range rows {
-		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent}
+		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent, out: out, leaving: leaving{prior: row.State}}
 	}
 	r.resolve(soft, hard, jobs, width)
 	if err := r.plan(hard, jobs); err != nil {
@@ -63,11 +71,15 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 	pool.SetLimit(width + 4) // some always wait at the gate, so that no slot is idle
 	var later []*job
 	var laterMu sync.Mutex
+	var given sync.WaitGroup // to the urgent lane, while they waited for the others
 	for _, j := range jobs {
 		pool.Go(func() error {
 			more := false
 			if err := survive(r.log, func() error { more = r.account(soft, hard, j); return nil }); err != nil {
 				j.fail(model.Change{Verb: model.Update, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID}, err)
+			}
+			if more && !r.claims.park(j.mark, func() { j.yielded = true; given.Go(func() { out(j) }) }) {
+				more, j.yielded = false, true
 			}
 			if more {
 				laterMu.Lock()
@@ -80,11 +92,10 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 		})
 	}
 	_ = pool.Wait() // the functions return nil: failures belong to their job
+	later = slices.DeleteFunc(later, func(j *job) bool { return !r.claims.unpark(j.mark) })
 	slices.SortFunc(later, func(a, b *job) int { return byOrder(a.changes[0], b.changes[0]) })
 	r.memberships(hard, later, width)
-	for _, j := range later {
-		out(j)
-	}
+	given.Wait()
 }
 
 // plan computes the guarded changes of the jobs that can be worked on and stores
@@ -116,12 +127,11 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 // account carries out the changes of the account itself; more says that
 // memberships follow.
 func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
-	if j.err != nil || j.held != "" || j.drop {
-		return false
-	}
-	urgent := isUrgent(hard)
 	if !r.claims.start(j.row.Identity, j.mark) {
 		j.drop, j.stolen = true, true
+		return false
+	}
+	if j.err != nil || j.held != "" || j.drop {
 		return false
 	}
 	if j.drop = r.halted(soft, hard); j.drop {
@@ -131,14 +141,15 @@ func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
 		if c.Group != "" || c.Held != "" {
 			continue
 		}
+		if j.yielded = r.claims.wanted(j.mark); j.yielded {
+			return false
+		}
 		if err := r.perform(hard, j, c); err != nil {
 			j.fail(c, err)
 			return false
 		}
 	}
-	if urgent && j.row.Desired == nil {
-		r.verify(hard, j)
-	}
+	r.readBack(hard, j)
 	if j.err != nil || j.row.RemoteID == "" {
 		return false
 	}
@@ -164,6 +175,7 @@ type settler struct {
 	r    *runner
 	ctx  context.Context
 	in   chan *job
+	now  chan struct{} // somebody waits for what came in
 	kick chan chan struct{}
 	end  chan struct{}
 
@@ -177,7 +189,7 @@ const (
 )
 
 func (r *runner) newSettler(ctx context.Context) *settler {
-	s := &settler{r: r, ctx: ctx, in: make(chan *job, settleRows), kick: make(chan chan struct{}), end: make(chan struct{})}
+	s := &settler{r: r, ctx: ctx, in: make(chan *job, settleRows), now: make(chan struct{}, 1), kick: make(chan chan struct{}), end: make(chan struct{})}
 	go s.run()
 	return s
 }
@@ -185,9 +197,16 @@ func (r *runner) newSettler(ctx context.Context) *settler {
 func (s *settler) expect(n int) { s.mu.Lock(); s.pending += n; s.mu.Unlock() }
 func (s *settler) open() int    { s.mu.Lock(); defer s.mu.Unlock(); return s.pending }
 func (s *settler) idle() bool   { return s.open() == 0 }
-func (s *settler) add(j *job)   { s.in <- j }
 func (s *settler) flush()       { done := make(chan struct{}); s.kick <- done; <-done }
 func (s *settler) close()       { close(s.in); <-s.end }
+
+// add takes an outcome; one that the urgent lane waits for is not kept waiting.
+func (s *settler) add(j *job) {
+	s.in <- j
+	if s.r.claims.wanted(j.mark) {
+		signal(s.now)
+	}
+}
 
 func (s *settler) run() {
 	defer close(s.end)
@@ -215,6 +234,11 @@ func (s *settler) run() {
 			}
 		case <-tick.C:
 			store()
+		case <-s.now:
+			for len(s.in) > 0 {
+				batch = append(batch, <-s.in)
+			}
+			store()
 		case done := <-s.kick:
 			for len(s.in) > 0 {
 				batch = append(batch, <-s.in)
@@ -239,7 +263,11 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 			}
 		}
 		switch {
-		case j.drop && !j.stolen && !j.intent && creates(j):
+		case j.stolen:
+			continue
+		case j.yielded && j.err == nil:
+			j.giveUp(now)
+		case j.drop && !j.intent && creates(j):
 			// The intent was stored and nothing was sent: it must not make somebody
 			// else's account ours later.
 			j.row.Sent = j.before
@@ -249,8 +277,9 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 			continue
 		default:
 			r.conclude(j, now)
+			j.await(now)
 		}
-		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed})
+		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed, Leaver: r.progress(j)})
 	}
 	if len(removed) > 0 {
 		r.guardMu.Lock()
@@ -270,11 +299,11 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 		}
 		r.guardMu.Unlock()
 	}
-	missed := false
+	wanted := false
 	for _, j := range jobs {
-		missed = r.claims.release(j.row.Identity, j.mark) || missed
+		wanted = r.claims.release(j.row.Identity, j.mark) || wanted
 	}
-	if missed {
+	if wanted {
 		signal(r.wakeUrgent)
 	}
 }

@@ -70,6 +70,9 @@ func (r *runner) concludeFailure(j *job, now time.Time) {
 	}
 	row.State, row.Due = model.StateFailed, true
 	row.NextAttempt = NextAttempt(RetryFacts{Key: row.Target + "/" + row.Identity, Attempts: row.Attempts, Leaver: row.Leaver}, e.Class, e.RetryAfter, now)
+	if soon := now.Add(j.soon); j.soon > 0 && soon.Before(row.NextAttempt) {
+		row.NextAttempt = soon
+	}
 }
 
 // intention decides whether a failed create may still have made the account. If
@@ -78,6 +81,10 @@ func (r *runner) concludeFailure(j *job, now time.Time) {
 func (r *runner) intention(j *job, e *ClientError) {
 	row := &j.row
 	if row.Applied != nil || row.RemoteID != "" || !(j.intent || creates(j)) {
+		return
+	}
+	if j.refused && !j.intent {
+		row.Owned, row.Sent = "", j.before // it was there before
 		return
 	}
 	switch e.Class {

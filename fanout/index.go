@@ -9,15 +9,17 @@ import (
 )
 
 // accountIndex is who is at the target by match attribute, listed once before a
-// large first sync so that creates need no look-up each. A stale index is safe:
-// an account made since then answers the create with 409, which is looked up and
-// goes through the adoption rule; one deleted since then is not found by its id
-// and is looked up. Rows whose create may have been sent before never use it.
+// large first sync so that creates need no look-up each, or where look-ups cannot be
+// believed. A stale index is safe: an account made since then answers the create with
+// 409, which is looked up and goes through the adoption rule; one deleted since then is
+// not found by its id and is looked up. Rows whose create may have been sent before
+// never use it.
 type accountIndex struct {
 	mu     sync.Mutex
 	by     map[string]map[string]string // attribute -> folded value -> id; manyIDs where not unique
-	tried  bool
+	tried  time.Time                    // when listing was last given up
 	loaded time.Time
+	needed bool // look-ups are not believed: it is kept until it is old
 }
 
 const (
@@ -30,30 +32,66 @@ const (
 // prepare lists the target where that is cheaper than looking everybody up. Any
 // failure leaves the index out.
 func (x *accountIndex) prepare(ctx context.Context, r *runner, open []*job) {
+	if len(open) >= indexWorthwhile && !isUrgent(ctx) {
+		x.fill(ctx, r, 8*len(open)*max(r.profile.PageMax, 1))
+	}
+}
+
+// load lists the target whatever it costs within the limit; false where its list is not
+// to be had or not to be believed.
+func (x *accountIndex) load(ctx context.Context, r *runner) bool {
+	loaded := x.fill(ctx, r, indexLimit)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.by != nil && r.w.Now().Sub(x.loaded) > indexAge {
-		x.by, x.tried = nil, false
+	x.needed = true
+	return loaded
+}
+
+func (x *accountIndex) fill(ctx context.Context, r *runner, most int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	now := r.w.Now()
+	if x.by != nil && now.Sub(x.loaded) > indexAge {
+		x.by, x.needed = nil, false
 	}
-	if x.by != nil || x.tried || len(open) < indexWorthwhile || !r.profile.ListTrustworthy || isUrgent(ctx) {
-		return
+	if x.by != nil || !r.profile.ListTrustworthy || now.Sub(x.tried) < indexAge {
+		return x.by != nil
 	}
-	x.tried = true
+	x.tried = now
 	total, err := r.conn.Total(ctx)
-	if err != nil || total > indexLimit || total/max(r.profile.PageMax, 1) > 8*len(open) {
-		return
+	if err != nil || total > min(most, indexLimit) {
+		return false
 	}
+	by, err := x.read(ctx, r)
+	if err != nil {
+		r.log.Warn("the list of accounts cannot be used; accounts are looked up one by one", "error", err)
+		return false
+	}
+	x.by, x.loaded, x.tried = by, now, time.Time{}
+	return true
+}
+
+// read lists everybody. A list that leaves out an account that is there is no list of
+// everybody, whatever it says.
+func (x *accountIndex) read(ctx context.Context, r *runner) (map[string]map[string]string, error) {
 	by := map[string]map[string]string{}
 	paths := map[string]attrPath{}
 	for _, attr := range r.match() {
 		p, err := parseAttr(attr)
 		if err != nil {
-			return
+			return nil, err
 		}
 		by[attr], paths[attr] = map[string]string{}, p
 	}
+	ids, err := r.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unseen := map[string]bool{}
+	for _, id := range ids {
+		unseen[id] = true
+	}
 	n := 0
-	began := r.w.Now()
 	err = r.timed("list", func() error {
 		for u, err := range r.conn.List(ctx) {
 			if err != nil {
@@ -62,6 +100,7 @@ func (x *accountIndex) prepare(ctx context.Context, r *runner, open []*job) {
 			if n++; n > indexLimit {
 				return &ClientError{Class: Invalid, Detail: "more accounts than an index holds"}
 			}
+			delete(unseen, u.ID)
 			for attr, p := range paths {
 				indexValue(by[attr], p.get(u.Attrs), u.ID)
 			}
@@ -69,10 +108,14 @@ func (x *accountIndex) prepare(ctx context.Context, r *runner, open []*job) {
 		return nil
 	})
 	if err != nil {
-		r.log.Warn("listing before the first sync failed; accounts are looked up one by one", "error", err)
-		return
+		return nil, err
 	}
-	x.by, x.loaded = by, began
+	for id := range unseen {
+		if _, err := r.get(ctx, id); ClassOf(err) != Missing {
+			return nil, &ClientError{Class: Garbage, Detail: "the list leaves out account " + id + ", which is there"}
+		}
+	}
+	return by, nil
 }
 
 func indexValue(m map[string]string, v any, id string) {
@@ -111,8 +154,18 @@ func (x *accountIndex) find(attr, value string) (id string, known bool) {
 	return id, true
 }
 
+// has reports whether the index holds an attribute.
+func (x *accountIndex) has(attr string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.by[attr]
+	return ok
+}
+
 func (x *accountIndex) drop() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.by, x.tried = nil, false
+	if !x.needed {
+		x.by, x.tried = nil, time.Time{}
+	}
 }

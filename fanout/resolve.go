@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -72,7 +73,18 @@ func (r *runner) search(ctx context.Context, j *job) error {
 		}
 		j.row.RemoteID, j.row.Observed = "", nil
 	}
-	u, found, err := r.lookup(ctx, j, !j.intent)
+	u, found, err := r.restoredBefore(ctx, j)
+	var q *inquiry
+	if err == nil && !found {
+		u, found, q, err = r.lookup(ctx, j, !j.intent)
+	}
+	if err == nil && !found {
+		if left := r.unsettled(j.row); j.intent && left > 0 {
+			j.soon = left
+			return &ClientError{Class: UnknownOutcome, Detail: "the answer to a create was lost, and this application shows what is new only after a while: it is looked for again in " + left.String()}
+		}
+		u, found, err = r.absence(ctx, j, q)
+	}
 	if err != nil {
 		return err
 	}
@@ -84,6 +96,14 @@ func (r *runner) search(ctx context.Context, j *job) error {
 		return nil
 	}
 	return r.take(j, u)
+}
+
+// unsettled is how long reads may still show what was before the last write.
+func (r *runner) unsettled(row model.AccountRow) time.Duration {
+	if row.SentAt == nil {
+		return 0
+	}
+	return max(row.SentAt.Add(r.inconsistency()).Sub(r.w.Now()), 0).Round(time.Millisecond)
 }
 
 func (r *runner) get(ctx context.Context, id string) (u RemoteUser, err error) {

@@ -27,6 +27,8 @@ type runner struct {
 	groups groupBook
 	index  accountIndex
 
+	canaries canaries
+
 	wakeNormal, wakeUrgent, wakeDrift, progress chan struct{}
 
 	healthMu sync.Mutex

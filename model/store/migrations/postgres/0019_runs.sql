@@ -4,6 +4,7 @@ ALTER TABLE accounts ADD COLUMN sent_at bigint;
 ALTER TABLE accounts ADD COLUMN creating_at bigint;
 ALTER TABLE accounts ADD COLUMN former_id text NOT NULL DEFAULT '';
 ALTER TABLE accounts ADD COLUMN gone_at bigint;
+CREATE INDEX accounts_creating ON accounts (target, user_name) WHERE owned = 'creating';
 
 -- Attributes that refer to another account at the same target.
 CREATE TABLE account_references (
