@@ -153,7 +153,9 @@ func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
 	if j.err != nil || j.row.RemoteID == "" {
 		return false
 	}
-	return slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Group != "" && c.Held == "" })
+	return slices.ContainsFunc(j.changes, func(c model.Change) bool {
+		return c.Group != "" && c.Held == "" && c.Verb != model.CreateGroup
+	})
 }
 
 // timed measures one operation and takes its outcome into the target's health.
@@ -279,7 +281,7 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 			r.conclude(j, now)
 			j.await(now)
 		}
-		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed, Leaver: r.progress(j)})
+		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed, Leaver: r.leaverProgress(j)})
 	}
 	if len(removed) > 0 {
 		r.guardMu.Lock()

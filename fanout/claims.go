@@ -15,14 +15,19 @@ import (
 type claims struct {
 	mu      sync.Mutex
 	held    map[string]*claim
-	missed  bool // the urgent lane wanted a row that was running
 	again   bool // a row had just been given back: to be read anew
 	reading int  // readings announced and not used yet
 	round   int64
 	back    map[string]int64 // identity -> when it was given back, while anybody reads
 }
 
-type claim struct{ running bool }
+// claim is one lane's hold on a row.
+type claim struct {
+	running bool   // requests are being made
+	urgent  bool   // for a leaver
+	wanted  bool   // the urgent lane waits for it
+	yield   func() // gives the row up between two requests; nil: not possible now
+}
 
 // announce says that rows are about to be read; exactly one reserve or seize
 // with the result follows, whatever comes of the reading.
@@ -67,8 +72,8 @@ func (c *claims) reserve(since int64, rows []model.AccountRow, limit int) ([]mod
 }
 
 // seize claims rows for the urgent lane or a sweep, at once running. The urgent
-// lane (steal) takes rows that only wait in the normal one; what is running there
-// is remembered as missed, so that the lane comes back when it is done.
+// lane (steal) takes rows that only wait in the normal one. What is running there is
+// given up between two requests: it is marked as wanted, and its release says so.
 func (c *claims) seize(since int64, rows []model.AccountRow, steal bool) ([]model.AccountRow, []*claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,18 +83,61 @@ func (c *claims) seize(since int64, rows []model.AccountRow, steal bool) ([]mode
 	for _, r := range rows {
 		have := c.held[r.Identity]
 		if have != nil && (!steal || have.running) {
-			c.missed = c.missed || steal
+			if steal {
+				have.want()
+			}
 			continue
 		}
 		if c.stale(r.Identity, since) {
 			c.again = true
 			continue
 		}
-		m := &claim{running: true}
+		m := &claim{running: true, urgent: steal}
 		c.put(r.Identity, m)
 		out, marks = append(out, r), append(marks, m)
 	}
 	return out, marks
+}
+
+// want has another lane give the row up as soon as it can.
+func (m *claim) want() {
+	if m.urgent || m.wanted {
+		return
+	}
+	m.wanted = true
+	if give := m.yield; give != nil {
+		m.yield = nil
+		give()
+	}
+}
+
+// wanted reports whether the urgent lane waits for a row: nothing more may be begun
+// with it.
+func (c *claims) wanted(m *claim) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return m.wanted
+}
+
+// park lets go of a row until unpark: yield is called, once, when the urgent lane wants
+// it meanwhile; it must not block. false: the row is wanted already.
+func (c *claims) park(m *claim, yield func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m.wanted {
+		return false
+	}
+	m.yield = yield
+	return true
+}
+
+// unpark takes a row up again; false where it was given up.
+func (c *claims) unpark(m *claim) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := m.yield != nil
+	m.yield = nil
+	return kept
 }
 
 func (c *claims) put(identity string, m *claim) {
@@ -110,8 +158,15 @@ func (c *claims) start(identity string, m *claim) bool {
 	return true
 }
 
-// release gives a row back; it says whether the urgent lane has been waiting.
-func (c *claims) release(identity string, m *claim) (missed bool) {
+// mine reports whether a row is still held by this claim.
+func (c *claims) mine(identity string, m *claim) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held[identity] == m
+}
+
+// release gives a row back; it says whether the urgent lane has been waiting for it.
+func (c *claims) release(identity string, m *claim) (wanted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held[identity] == m {
@@ -123,8 +178,7 @@ func (c *claims) release(identity string, m *claim) (missed bool) {
 			c.back[identity] = c.round
 		}
 	}
-	missed, c.missed = c.missed, false
-	return missed
+	return m.wanted
 }
 
 func (c *claims) count() int {

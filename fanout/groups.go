@@ -72,6 +72,7 @@ func (r *runner) memberships(ctx context.Context, jobs []*job, width int) {
 				names = append(names, c.Group)
 			}
 			by[c.Group].members = append(by[c.Group].members, member{j, c})
+			j.open++
 		}
 	}
 	slices.Sort(names)
@@ -89,11 +90,15 @@ func (r *runner) memberships(ctx context.Context, jobs []*job, width int) {
 func (r *runner) group(ctx context.Context, d *delta) {
 	joins := slices.ContainsFunc(d.members, func(m member) bool { return m.change.Verb == model.Join })
 	for members := range slices.Chunk(d.members, max(r.profile.Patch.MaxMemberChanges, 1)) {
+		if members = r.unwanted(members); len(members) == 0 {
+			continue
+		}
 		err := survive(r.log, func() error { r.piece(ctx, d.name, members, joins, true); return nil })
 		for _, m := range members {
 			if err != nil {
 				m.job.fail(m.change, fmt.Errorf("group %q: %w", d.name, err))
 			}
+			m.job.through()
 		}
 	}
 }

@@ -10,11 +10,6 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 )
 
-const (
-	urgentChunk = 64
-	urgentWidth = 4 // leavers worked on at once, beside the normal lane
-)
-
 // normalRound works through everything due but leavers. It keeps the pipeline
 // full: the next chunk is loaded while the last one's tail is still under way.
 func (r *runner) normalRound(soft, hard context.Context) error {
@@ -100,41 +95,6 @@ func (r *runner) backlog(soft, hard context.Context) error {
 	r.note(hard, active > 0)
 	r.stamp(hard, active > 0)
 	return failure
-}
-
-// urgentRound works on leavers. It heeds neither back-off nor quarantine; only an
-// operator's pause stops it.
-func (r *runner) urgentRound(soft, hard context.Context) error {
-	rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk)
-	if err != nil {
-		return fmt.Errorf("load due leavers: %w", err)
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	st, err := r.w.Store.TargetState(soft, r.target.Name)
-	if err != nil || st.Paused {
-		return err
-	}
-	return r.leased(soft, hard, func(soft, hard context.Context) error {
-		for soft.Err() == nil {
-			since := r.claims.announce()
-			rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk)
-			rows, marks := r.claims.seize(since, rows, true)
-			if err != nil {
-				return fmt.Errorf("load due leavers: %w", err)
-			}
-			if len(rows) == 0 {
-				if r.claims.anew() {
-					continue
-				}
-				break
-			}
-			r.chunk(soft, urgently(hard), rows, marks, urgentWidth, func(j *job) { r.settle(hard, []*job{j}) })
-		}
-		r.stamp(hard, true)
-		return nil
-	})
 }
 
 // stamp stores when the target was last asked and last did something.

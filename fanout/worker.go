@@ -53,6 +53,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.wake = make(chan struct{}, 1)
 	w.mu.Unlock()
 	var stopping sync.WaitGroup
+	stopping.Go(func() { w.watchLeavers(ctx) })
 	for ctx.Err() == nil {
 		w.follow(ctx, &stopping)
 		wait(ctx, w.wake, w.poll())
