@@ -34,6 +34,8 @@ type API struct {
 	Activate func(context.Context, *hub.Snapshot) error
 	// Nudge wakes the worker of a target.
 	Nudge func(target string)
+	// Probe asks an application what it can do; nil: this process talks to none.
+	Probe Prober
 	// TokensChanged puts the stored tokens of sources in force in this process; may
 	// be nil where there are none.
 	TokensChanged func(context.Context) error

@@ -20,7 +20,7 @@ import (
 func targetCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "target", Short: "Look at target applications and act on them", Args: cobra.NoArgs, RunE: needsSub}
 	cmd.AddCommand(targetList(c), targetShow(c), targetSync(c), targetDrift(c), targetRelease(c),
-		targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused target again"))
+		targetProbe(c), targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused target again"))
 	return cmd
 }
 

@@ -138,7 +138,7 @@ func (r *reader) audit(n *node, a *Audit) {
 
 func (r *reader) outbound(n *node) (o Outbound) {
 	r.fields(n, map[string]func(*node){
-		"allow_private": func(n *node) { r.inert(n); o.AllowPrivate = r.flag(n) },
+		"allow_private": func(n *node) { o.AllowPrivate = r.flag(n) },
 	})
 	return o
 }
