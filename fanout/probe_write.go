@@ -46,7 +46,9 @@ func (p *prober) name(prefix string) string {
 }
 
 // shortName fits where user names may be short.
-func (p *prober) shortName() string { return "p" + p.options.Mark[:min(5, len(p.options.Mark))] + "@ex.co" }
+func (p *prober) shortName() string {
+	return "p" + p.options.Mark[:min(5, len(p.options.Mark))] + "@ex.co"
+}
 
 // takes tries whether the least an account can be is taken under a user name; a
 // second account is what pages are tried with.
