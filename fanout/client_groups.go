@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/scimhub/scimhub/model/scim"
 )
@@ -14,11 +15,13 @@ import (
 // FindGroup finds a group by display name; only one that carries it counts.
 func (c *Client) FindGroup(ctx context.Context, name string) (RemoteGroup, bool, error) {
 	query := url.Values{"excludedAttributes": {"members"}}
-	if c.profile.GroupFilterable("displayName") {
-		query.Set("filter", equals("displayName", name))
+	if term, can := c.profile.searchName(c.profile.Filters.Groups, attrPath{attr: "displayName"}); can {
+		query.Set("filter", equals(term, name))
+	} else if !c.profile.ListTrustworthy {
+		return RemoteGroup{}, false, c.unsearchable("groups", "displayName")
 	}
 	var found *RemoteGroup
-	for doc, err := range c.pages(ctx, "/Groups", query) {
+	for doc, err := range c.pages(ctx, "/Groups", query, "members") {
 		var g RemoteGroup
 		if err == nil {
 			g, err = groupOf(doc)
@@ -40,105 +43,98 @@ func (c *Client) FindGroup(ctx context.Context, name string) (RemoteGroup, bool,
 	return *found, true, nil
 }
 
-// Group reads a group with its members.
-func (c *Client) Group(ctx context.Context, id string) (RemoteGroup, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: "/Groups/" + url.PathEscape(id), limit: groupBodyLimit})
-	if err != nil {
-		return RemoteGroup{}, err
+// ListGroups streams all groups. Members are not held, whatever the target sends.
+func (c *Client) ListGroups(ctx context.Context) iter.Seq2[RemoteGroup, error] {
+	return func(yield func(RemoteGroup, error) bool) {
+		for doc, err := range c.pages(ctx, "/Groups", url.Values{"excludedAttributes": {"members"}}, "members") {
+			var g RemoteGroup
+			if err == nil {
+				g, err = groupOf(doc)
+			}
+			if !yield(g, err) || err != nil {
+				return
+			}
+		}
 	}
-	if a.doc == nil {
-		return RemoteGroup{}, &ClientError{Class: Garbage, Status: a.status, Detail: "an empty answer to a read"}
-	}
-	g, err := groupOf(a.doc)
-	if err == nil && !strings.EqualFold(g.ID, id) {
-		err = &ClientError{Class: Garbage, Status: a.status, Detail: "the target answers with another resource than the one asked for"}
-	}
-	return g, err
 }
 
 // CreateGroup makes an empty group.
 func (c *Client) CreateGroup(ctx context.Context, name string) (RemoteGroup, error) {
+	if err := c.groupName(name); err != nil {
+		return RemoteGroup{}, err
+	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "/Groups", body: map[string]any{
 		"schemas": []any{scim.URNGroup}, "displayName": name,
 	}})
 	if err != nil {
 		return RemoteGroup{}, err
 	}
-	if a.doc == nil {
-		return RemoteGroup{}, &ClientError{Class: Garbage, Status: a.status, Detail: "the answer to a create names no id"}
+	if a.doc != nil && idOf(a.doc) != "" {
+		return groupOf(a.doc)
 	}
-	return groupOf(a.doc)
+	if id := idIn(a.location, "Groups"); id != "" {
+		return RemoteGroup{ID: id, Name: name}, nil
+	}
+	return RemoteGroup{}, noID(a)
 }
 
-// PatchMembers adds in one operation and removes by value path, one operation a
-// member: the form that every target reads alike.
-func (c *Client) PatchMembers(ctx context.Context, groupID string, add, remove []string) error {
-	var ops []any
-	if len(add) > 0 {
-		values := make([]any, len(add))
-		for i, id := range add {
-			values[i] = map[string]any{"value": id}
-		}
-		ops = append(ops, map[string]any{"op": "add", "path": "members", "value": values})
-	}
-	for _, id := range remove {
-		ops = append(ops, map[string]any{"op": "remove", "path": "members[value eq " + quoted(id) + "]"})
-	}
-	if len(ops) == 0 {
-		return nil
-	}
-	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(groupID), body: patchOp(ops)})
-	return err
-}
-
-// ListGroups streams all groups.
-func (c *Client) ListGroups(ctx context.Context) iter.Seq2[RemoteGroup, error] {
-	return func(yield func(RemoteGroup, error) bool) {
-		for doc, err := range c.pages(ctx, "/Groups", url.Values{"excludedAttributes": {"members"}}) {
-			var g RemoteGroup
-			if err == nil {
-				g, err = groupOf(doc)
-			}
-			if !yield(RemoteGroup{ID: g.ID, Name: g.Name}, err) || err != nil {
-				return
-			}
+// groupName refuses a name that is beyond the profile's limit for names of groups,
+// which it states below the attribute's full name, users having one of the same name.
+func (c *Client) groupName(name string) error {
+	for _, path := range sortedPaths(c.profile.Limits) {
+		l := c.profile.Limits[path]
+		switch {
+		case !strings.EqualFold(path, scim.URNGroup+":displayName"):
+		case l.Len > 0 && utf8.RuneCountInString(name) > l.Len:
+			return &ClientError{Class: Invalid, Detail: fmt.Sprintf("the group's name has %d characters, %s takes %d", utf8.RuneCountInString(name), c.application(), l.Len)}
+		case l.Charset != "" && strings.ContainsAny(name, l.Charset):
+			return &ClientError{Class: Invalid, Detail: fmt.Sprintf("the group's name holds one of %q, which %s refuses", l.Charset, c.application())}
 		}
 	}
-}
-
-// Members streams the ids of a group's members.
-func (c *Client) Members(ctx context.Context, groupID string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		if !c.profile.MembersReadable {
-			yield("", &ClientError{Class: Unreadable, Detail: c.profile.Name + " never shows the members of a group"})
-			return
-		}
-		g, err := c.Group(ctx, groupID)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		for _, id := range g.Members {
-			if !yield(id, nil) {
-				return
-			}
-		}
-	}
+	return nil
 }
 
 // RenameGroup gives a group another display name.
 func (c *Client) RenameGroup(ctx context.Context, id, name string) error {
 	if !c.profile.Rename.Group {
-		return &ClientError{Class: Invalid, Detail: c.profile.Name + " cannot rename groups"}
+		return &ClientError{Class: Invalid, Detail: c.application() + " cannot rename groups"}
 	}
-	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(id), body: patchOp([]any{
-		map[string]any{"op": "replace", "path": "displayName", "value": name},
-	})})
+	if err := c.groupName(name); err != nil {
+		return err
+	}
+	if !c.profile.Patch.Supported {
+		return c.replaceGroup(ctx, id, func(doc map[string]any) { put(doc, "displayName", name) })
+	}
+	op := map[string]any{"op": c.op("replace"), "path": "displayName", "value": name}
+	if c.profile.Patch.WithoutPath == "required" {
+		op = map[string]any{"op": c.op("replace"), "value": map[string]any{"displayName": name}}
+	}
+	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(id), body: patchOp([]any{op})})
 	return err
 }
 
-// DeleteGroup removes a group.
+// DeleteGroup removes a group. An application whose profile forbids it is not asked.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
+	if c.profile.DeleteGroup == "forbidden" {
+		return &ClientError{Class: Invalid, Detail: c.application() + " cannot delete groups"}
+	}
 	_, err := c.do(ctx, request{method: http.MethodDelete, path: "/Groups/" + url.PathEscape(id)})
+	return err
+}
+
+// replaceGroup changes a group with PUT. Its members go with it, so they must have
+// been readable: a group written back without them would lose them all.
+func (c *Client) replaceGroup(ctx context.Context, id string, change func(map[string]any)) error {
+	if !c.profile.MembersReadable {
+		return &ClientError{Class: Unreadable, Detail: c.application() + " takes whole groups only and does not show their members: writing one would empty it"}
+	}
+	_, err := c.replace(ctx, "/Groups/"+url.PathEscape(id), id, groupBodyLimit, func(doc map[string]any) error {
+		change(doc)
+		for _, readOnly := range []string{"id", "meta"} {
+			put(doc, readOnly, nil)
+		}
+		addSchemas(doc, scim.URNGroup)
+		return nil
+	})
 	return err
 }

@@ -171,7 +171,7 @@ func TestClientWrites(t *testing.T) {
 			{"op":"replace","value":{"name":{"familyName":"New"},"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"B"}}}]}`, 204, nil, ""}}, ""},
 		{"update by PUT keeps what others own", put, update, []exchange{
 			{"GET", "/Users/7", "", 200, nil, `{"id":"7","meta":{"version":"1"},"groups":[{"value":"g"}],"userName":"anna","nickName":"keep","n":12345678901234567890,"emails":[{"type":"home","value":"h"},{"type":"work","value":"a@x"}],"title":"x"}`},
-			{"PUT", "/Users/7", `{"id":"7","userName":"anna","nickName":"keep","n":12345678901234567890,"name":{"familyName":"New"},"emails":[{"type":"home","value":"h"}],"phoneNumbers":[{"type":"work","value":"1"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"B"}}`, 204, nil, ""}}, ""},
+			{"PUT", "/Users/7", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"anna","nickName":"keep","n":12345678901234567890,"name":{"familyName":"New"},"emails":[{"type":"home","value":"h"}],"phoneNumbers":[{"type":"work","value":"1"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"B"}}`, 204, nil, ""}}, ""},
 		{"disable", generic(t), func(c *Client) error { _, err := c.SetActive(t.Context(), "7/8", false); return err }, []exchange{
 			{"PATCH", "/Users/7%2F8", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}`, 204, nil, ""}}, ""},
 		{"delete", generic(t), func(c *Client) error { return c.Delete(t.Context(), "7") }, []exchange{{"DELETE", "/Users/7", "", 204, nil, ""}}, ""},
@@ -210,7 +210,18 @@ func TestClientList(t *testing.T) {
 		{"the same page for ever", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 9)}, {"GET", page(3), "", 200, nil, two(1, 2, 9)}}, 2, true},
 		{"ends early", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 9)}, {"GET", page(3), "", 200, nil, `{"totalResults":9,"Resources":[]}`}}, 2, true},
 		{"fails half-way", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 9)}, {"GET", page(3), "", 500, nil, ``}}, 2, true},
-		{"shrinks meanwhile", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 3)}, {"GET", page(3), "", 200, nil, `{"totalResults":2,"Resources":[]}`}}, 2, false},
+		{"shrinks meanwhile", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 3)}, {"GET", page(3), "", 200, nil, `{"totalResults":2,"Resources":[]}`},
+			{"GET", page(1), "", 200, nil, two(2, 3, 2)}}, 3, false},
+		{"somebody goes and another moves up a page", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 4)}, {"GET", page(3), "", 200, nil, `{"totalResults":3,"Resources":[{"id":"4"}]}`},
+			{"GET", page(1), "", 200, nil, two(2, 3, 3)}, {"GET", page(3), "", 200, nil, `{"totalResults":3,"Resources":[{"id":"4"}]}`}}, 4, false},
+		{"somebody comes and others move down a page", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 3)}, {"GET", page(3), "", 200, nil, two(2, 3, 4)},
+			{"GET", page(1), "", 200, nil, two(0, 1, 4)}, {"GET", page(3), "", 200, nil, two(2, 3, 4)}}, 4, false},
+		{"shrinks for ever", []exchange{{"GET", page(1), "", 200, nil, two(1, 2, 9)}, {"GET", page(3), "", 200, nil, `{"totalResults":8}`},
+			{"GET", page(1), "", 200, nil, two(1, 2, 7)}, {"GET", page(3), "", 200, nil, `{"totalResults":6}`}}, 2, true},
+		{"more on a page than asked for", []exchange{{"GET", page(1), "", 200, nil, `{"totalResults":3,"Resources":[{"id":"1"},{"id":"2"},{"id":"3"}]}`}}, 3, false},
+		{"the same full page again, no total", []exchange{{"GET", page(1), "", 200, nil, `{"Resources":[{"id":"1"},{"id":"2"}]}`}, {"GET", page(3), "", 200, nil, `{"Resources":[{"id":"1"},{"id":"2"}]}`}}, 2, true},
+		{"total before and after, null", []exchange{{"GET", page(1), "", 200, nil, `{"totalResults":0,"Resources":null}`}}, 0, false},
+		{"two lists", []exchange{{"GET", page(1), "", 200, nil, `{"totalResults":1,"Resources":[],"resources":[{"id":"1"}]}`}}, 0, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

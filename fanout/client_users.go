@@ -6,25 +6,27 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"path"
-	"strconv"
+	"slices"
 	"strings"
-
-	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/scim"
 )
 
-const maxPages = 100_000 // of one list; beyond it something goes in circles
-
 // Lookup asks with a filter and believes only resources that carry the value: a
-// target that ignores filters shows everybody, and is then read to the end.
+// target that ignores filters shows everybody, and is then read to the end. Where the
+// profile says that it cannot be asked so, the list is read if it shows everybody;
+// otherwise that is an Unreadable error.
 func (c *Client) Lookup(ctx context.Context, attr, value string) (RemoteUser, bool, error) {
 	p, err := parseAttr(attr)
 	if err != nil {
 		return RemoteUser{}, false, &ClientError{Class: Invalid, Err: err}
 	}
+	query := url.Values{}
+	if name, can := c.profile.searchName(c.profile.Filters.Users, p); can {
+		query.Set("filter", equals(name, value))
+	} else if !c.profile.ListTrustworthy {
+		return RemoteUser{}, false, c.unsearchable("accounts", attr)
+	}
 	var found *RemoteUser
-	for doc, err := range c.pages(ctx, "/Users", url.Values{"filter": {equals(attr, value)}}) {
+	for doc, err := range c.pages(ctx, "/Users", query, "") {
 		if err != nil {
 			return RemoteUser{}, false, err
 		}
@@ -44,6 +46,38 @@ func (c *Client) Lookup(ctx context.Context, attr, value string) (RemoteUser, bo
 		return RemoteUser{}, false, nil
 	}
 	return *found, true, nil
+}
+
+// searchName is the name by which a filter may ask for an attribute, given those that
+// the profile lists. An element of a multi-valued attribute is asked for without saying
+// which: the grammar has no such path, and what comes is looked at anyway.
+func (p Profile) searchName(listed []string, a attrPath) (string, bool) {
+	if !slices.Contains(p.Filters.Ops, "*") && !slices.ContainsFunc(p.Filters.Ops, func(op string) bool { return strings.EqualFold(op, "eq") }) {
+		return "", false
+	}
+	full := a.attr
+	if a.uri != "" {
+		full = a.uri + ":" + a.attr
+	}
+	forms := []string{full}
+	switch {
+	case a.sub != "" && strings.EqualFold(a.sub, "value"):
+		forms = []string{full + "." + a.sub, full}
+	case a.sub != "":
+		forms = []string{full + "." + a.sub}
+	case len(a.conds) == 0:
+		forms = []string{full, full + ".value"}
+	}
+	for _, f := range forms {
+		if slices.ContainsFunc(listed, func(l string) bool { return l == "*" || strings.EqualFold(l, f) }) {
+			return f, true
+		}
+	}
+	return "", false
+}
+
+func (c *Client) unsearchable(what, attr string) *ClientError {
+	return &ClientError{Class: Unreadable, Detail: fmt.Sprintf("%s cannot search %s by %s, and its list does not show all of them", c.application(), what, attr)}
 }
 
 func equals(attr, value string) string { return attr + " eq " + quoted(value) }
@@ -96,7 +130,7 @@ func (c *Client) Get(ctx context.Context, id string) (RemoteUser, error) {
 // List streams all accounts.
 func (c *Client) List(ctx context.Context) iter.Seq2[RemoteUser, error] {
 	return func(yield func(RemoteUser, error) bool) {
-		for doc, err := range c.pages(ctx, "/Users", url.Values{}) {
+		for doc, err := range c.pages(ctx, "/Users", url.Values{}, "") {
 			var u RemoteUser
 			if err == nil {
 				u, err = userOf(doc)
@@ -108,182 +142,43 @@ func (c *Client) List(ctx context.Context) iter.Seq2[RemoteUser, error] {
 	}
 }
 
-// Total asks for a page of one and reads totalResults.
+// Total asks for a page of one, where there are pages, and reads totalResults.
 func (c *Client) Total(ctx context.Context) (int, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: "/Users", query: url.Values{"startIndex": {"1"}, "count": {"1"}}})
+	query := url.Values{}
+	switch c.profile.Pagination {
+	case "none":
+	case "cursor":
+		query = url.Values{"cursor": {""}, "count": {"1"}}
+	default:
+		query = url.Values{"startIndex": {"1"}, "count": {"1"}}
+	}
+	s, err := c.open(ctx, request{method: http.MethodGet, path: "/Users", query: query})
 	if err != nil {
 		return 0, err
 	}
-	p, err := pageOf(a.doc)
+	defer s.close()
+	end, err := readPage(s, "", func(map[string]any) bool { return true })
 	if err != nil {
 		return 0, err
 	}
-	if !p.hasTotal {
-		return 0, &ClientError{Class: Garbage, Detail: "the list has no totalResults"}
+	if !end.hasTotal {
+		return 0, &ClientError{Class: Garbage, Status: s.status, Detail: "the list has no totalResults"}
 	}
-	return p.total, nil
+	return end.total, nil
 }
 
-// pages reads a list to its end (RFC 7644 §3.4.2.4). It ends without an error
-// only where everything the target says there is has come.
-func (c *Client) pages(ctx context.Context, endpoint string, query url.Values) iter.Seq2[map[string]any, error] {
-	return func(yield func(map[string]any, error) bool) {
-		start, previous := 1, ""
-		for range maxPages {
-			query.Set("startIndex", strconv.Itoa(start))
-			query.Set("count", strconv.Itoa(c.profile.PageMax))
-			a, err := c.do(ctx, request{method: http.MethodGet, path: endpoint, query: query})
-			var p listPage
-			if err == nil {
-				p, err = pageOf(a.doc)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			got := start - 1
-			if len(p.resources) == 0 || (start > 1 && idOf(p.resources[0]) == previous) {
-				// The end, or the same page again: a target that does not page.
-				if p.hasTotal && got < p.total {
-					yield(nil, &ClientError{Class: Garbage, Detail: fmt.Sprintf("the list ends after %d of %d", got, p.total)})
-				}
-				return
-			}
-			previous = idOf(p.resources[0])
-			for _, r := range p.resources {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			start += len(p.resources)
-			if p.hasTotal && start > p.total {
-				return
-			}
-		}
-		yield(nil, &ClientError{Class: Garbage, Detail: "the list does not end"})
+// Describe reads what an application says of itself: its ServiceProviderConfig,
+// ResourceTypes or Schemas, by those names. Unreadable where its profile says that it
+// has none. The answer is the document as it came.
+func (c *Client) Describe(ctx context.Context, what string) (map[string]any, error) {
+	d := c.profile.Discovery
+	path := map[string]string{"ServiceProviderConfig": d.ServiceProviderConfig, "ResourceTypes": d.ResourceTypes, "Schemas": d.Schemas}[what]
+	if path == "" {
+		return nil, &ClientError{Class: Unreadable, Detail: c.application() + " has no " + what}
 	}
-}
-
-// Create posts the account. Where the answer has no body the id comes from Location.
-func (c *Client) Create(ctx context.Context, a model.Account) (RemoteUser, error) {
-	ans, err := c.do(ctx, request{method: http.MethodPost, path: "/Users", body: document(a)})
-	if err != nil {
-		return RemoteUser{}, err
+	a, err := c.do(ctx, request{method: http.MethodGet, path: "/" + strings.TrimLeft(path, "/")})
+	if err == nil && a.doc == nil {
+		err = &ClientError{Class: Garbage, Status: a.status, Detail: "an empty answer to a read"}
 	}
-	if ans.doc != nil {
-		return userOf(ans.doc)
-	}
-	if u, err := url.Parse(ans.location); err == nil {
-		if id := path.Base(u.Path); strings.Contains(u.Path, "/Users/") && id != "Users" {
-			return RemoteUser{ID: id, UserName: a.UserName, Active: a.Active}, nil
-		}
-	}
-	return RemoteUser{}, &ClientError{Class: Garbage, Status: ans.status, Detail: "the answer to a create names no id"}
-}
-
-// Update writes what differs.
-func (c *Client) Update(ctx context.Context, id string, before, after model.Account) (*RemoteUser, error) {
-	fields := differences(before, after)
-	if len(fields) == 0 {
-		return nil, nil
-	}
-	return c.write(ctx, id, fields)
-}
-
-// SetActive writes active alone.
-func (c *Client) SetActive(ctx context.Context, id string, active bool) (*RemoteUser, error) {
-	return c.write(ctx, id, []model.FieldDiff{{Path: "active", Before: !active, After: active}})
-}
-
-func (c *Client) write(ctx context.Context, id string, fields []model.FieldDiff) (*RemoteUser, error) {
-	r := request{method: http.MethodPatch, path: "/Users/" + url.PathEscape(id)}
-	var err error
-	if !c.profile.Patch.Supported {
-		r.method = http.MethodPut
-		r.body, err = c.merged(ctx, id, fields)
-	} else {
-		r.body, err = c.patch(fields)
-	}
-	if err != nil {
-		return nil, err
-	}
-	a, err := c.do(ctx, r)
-	if err != nil || a.doc == nil {
-		return nil, err
-	}
-	u, err := userOf(a.doc)
-	if err != nil {
-		return nil, err
-	}
-	return &u, nil
-}
-
-// merged is the resource as it is with the fields changed, so that a PUT, which
-// replaces everything, keeps what others own.
-func (c *Client) merged(ctx context.Context, id string, fields []model.FieldDiff) (map[string]any, error) {
-	u, err := c.Get(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	doc, _ := copyValue(u.Attrs).(map[string]any)
-	for _, f := range fields {
-		p, err := parseAttr(f.Path)
-		if err != nil {
-			return nil, &ClientError{Class: Invalid, Err: err}
-		}
-		p.set(doc, copyValue(f.After))
-	}
-	for _, readOnly := range []string{"meta", "groups"} {
-		put(doc, readOnly, nil)
-	}
-	return doc, nil
-}
-
-// patch is a PatchOp with an operation per differing attribute (RFC 7644 §3.5.2).
-func (c *Client) patch(fields []model.FieldDiff) (map[string]any, error) {
-	var ops []any
-	whole := map[string]any{}
-	for _, f := range fields {
-		p, err := parseAttr(f.Path)
-		if err != nil {
-			return nil, &ClientError{Class: Invalid, Err: err}
-		}
-		if c.profile.Patch.WithoutPath == "required" && f.After != nil && len(p.conds) == 0 {
-			p.set(whole, copyValue(f.After))
-			continue
-		}
-		ops = append(ops, operation(p, f))
-	}
-	if len(whole) > 0 {
-		ops = append(ops, map[string]any{"op": "replace", "value": whole})
-	}
-	return patchOp(ops), nil
-}
-
-func patchOp(ops []any) map[string]any {
-	return map[string]any{"schemas": []any{scim.URNPatchOp}, "Operations": ops}
-}
-
-// operation says one difference. A value path needs its element to exist, so
-// what was not there is added as a whole element, and what goes away goes whole.
-func operation(p attrPath, f model.FieldDiff) map[string]any {
-	list := p.attr
-	if p.uri != "" {
-		list = p.uri + ":" + p.attr
-	}
-	switch {
-	case f.After == nil && len(p.conds) > 0 && (p.sub == "" || strings.EqualFold(p.sub, "value")):
-		return map[string]any{"op": "remove", "path": f.Path[:strings.LastIndex(f.Path, "]")+1]}
-	case f.After == nil:
-		return map[string]any{"op": "remove", "path": f.Path}
-	case f.Before == nil && len(p.conds) > 0:
-		return map[string]any{"op": "add", "path": list, "value": []any{p.fresh(copyValue(f.After))}}
-	}
-	return map[string]any{"op": "replace", "path": f.Path, "value": f.After}
-}
-
-// Delete removes the account.
-func (c *Client) Delete(ctx context.Context, id string) error {
-	_, err := c.do(ctx, request{method: http.MethodDelete, path: "/Users/" + url.PathEscape(id)})
-	return err
+	return a.doc, err
 }

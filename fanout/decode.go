@@ -1,9 +1,12 @@
 package fanout
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -12,22 +15,125 @@ import (
 	"unicode/utf8"
 )
 
+// deepest is how deep values of an answer may be nested.
+const deepest = 64
+
+// contradiction is an object that says one thing twice and differently. Which of the
+// two the target means nobody knows, so neither is believed.
+type contradiction struct{ name string }
+
+// Error says which name it is.
+func (e *contradiction) Error() string {
+	return fmt.Sprintf("the answer says %q twice, and not the same", e.name)
+}
+
+// newDecoder reads JSON with exact numbers, after a byte order mark if there is one.
+func newDecoder(r io.Reader) *json.Decoder {
+	b := bufio.NewReader(r)
+	if mark, err := b.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
+		_, _ = b.Discard(3)
+	}
+	dec := json.NewDecoder(b)
+	dec.UseNumber()
+	return dec
+}
+
 // decodeObject reads exactly one JSON object, numbers kept exact.
 func decodeObject(text []byte) (map[string]any, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var doc map[string]any
-	if err := dec.Decode(&doc); err != nil {
+	dec := newDecoder(bytes.NewReader(text))
+	v, err := readValue(dec, 0)
+	if err != nil {
 		return nil, err
 	}
-	if dec.More() {
-		return nil, fmt.Errorf("more than one value")
+	doc, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("no object")
 	}
-	if doc == nil {
-		return nil, fmt.Errorf("null is no object")
+	return doc, atEnd(dec)
+}
+
+// atEnd demands that nothing follows.
+func atEnd(dec *json.Decoder) error {
+	switch _, err := dec.Token(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
 	}
-	return doc, nil
+	return fmt.Errorf("more than one value")
+}
+
+// readValue reads a value token by token.
+func readValue(dec *json.Decoder, depth int) (any, error) {
+	t, err := dec.Token()
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	switch {
+	case depth > deepest:
+		return nil, fmt.Errorf("nested too deep")
+	case t == json.Delim('{'):
+		out := map[string]any{}
+		return out, readFields(dec, depth, func(name string) error {
+			v, err := readValue(dec, depth+1)
+			if err == nil {
+				out[name] = v
+			}
+			return err
+		}, out)
+	case t == json.Delim('['):
+		out := []any{}
+		for dec.More() {
+			v, err := readValue(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, v)
+		}
+		_, err := dec.Token()
+		return out, noEOF(err)
+	}
+	return t, nil
+}
+
+// readFields calls read for each name of an object whose brace was read. Names differ
+// by more than case (RFC 7643 §2.1): one that comes twice has to say the same, which
+// is looked up in values where the object is kept.
+func readFields(dec *json.Decoder, depth int, read func(name string) error, values map[string]any) error {
+	seen := map[string]string{}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return noEOF(err)
+		}
+		name, _ := t.(string)
+		folded := strings.ToLower(name)
+		first, twice := seen[folded]
+		if !twice {
+			seen[folded] = name
+			if err := read(name); err != nil {
+				return err
+			}
+			continue
+		}
+		v, err := readValue(dec, depth+1)
+		if err != nil {
+			return err
+		}
+		if values == nil || !sameValue(plain(values[first]), plain(v)) {
+			return &contradiction{name}
+		}
+	}
+	_, err := dec.Token()
+	return noEOF(err)
+}
+
+// noEOF makes an end in the middle of a value the failure that it is.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // idOf reads an id that may be a number; empty where there is none.
@@ -98,19 +204,25 @@ func groupOf(doc map[string]any) (RemoteGroup, error) {
 	v, _ := field(doc, "members")
 	list, _ := v.([]any)
 	for _, e := range list {
-		switch m := e.(type) {
-		case string:
-			g.Members = append(g.Members, m)
-		case json.Number:
-			g.Members = append(g.Members, m.String())
-		case map[string]any:
-			value, _ := field(m, "value")
-			if id := scalarText(plain(value)); id != "" {
-				g.Members = append(g.Members, id)
-			}
+		if id := memberOf(e); id != "" {
+			g.Members = append(g.Members, id)
 		}
 	}
 	return g, nil
+}
+
+// memberOf is the id in an element of members: an object with value, or the bare id.
+func memberOf(e any) string {
+	if m, ok := e.(map[string]any); ok {
+		e, _ = field(m, "value")
+	}
+	switch id := e.(type) {
+	case string:
+		return id
+	case json.Number:
+		return id.String()
+	}
+	return ""
 }
 
 // listPage is one page of a ListResponse as targets send it.
@@ -140,6 +252,45 @@ func pageOf(doc map[string]any) (listPage, error) {
 	return p, nil
 }
 
+const longestWait = 24 * time.Hour
+
+// waitAsked is how long a target asks to be left alone: Retry-After, or where it was
+// throttled what the headers of several products say about the end of their window.
+func waitAsked(h http.Header, class Class, now time.Time) time.Duration {
+	if d := retryAfter(h.Get("Retry-After"), now); d > 0 {
+		return d
+	}
+	for _, name := range []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
+		if n, err := strconv.ParseFloat(strings.TrimSpace(h.Get(name)), 64); err == nil && n > 0 {
+			return time.Duration(min(n, float64(longestWait/time.Millisecond)) * float64(time.Millisecond))
+		}
+	}
+	if class != Throttled {
+		return 0
+	}
+	for _, name := range []string{"RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset"} {
+		if d := resetAfter(h.Get(name), now); d > 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+// resetAfter reads the end of a window: seconds from now, or the time in seconds or
+// milliseconds since 1970.
+func resetAfter(header string, now time.Time) time.Duration {
+	n, err := strconv.ParseFloat(strings.TrimSpace(header), 64)
+	switch {
+	case err != nil || !(n > 0) || n > 1e15:
+		return retryAfter(header, now)
+	case n > 1e11:
+		return min(max(time.UnixMilli(int64(n)).Sub(now), 0), longestWait)
+	case n > 1e8:
+		return min(max(time.Unix(int64(n), 0).Sub(now), 0), longestWait)
+	}
+	return time.Duration(min(n, longestWait.Seconds()) * float64(time.Second))
+}
+
 // retryAfter reads Retry-After: seconds or a date (RFC 9110 §10.2.3), at most a day.
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
@@ -150,13 +301,13 @@ func retryAfter(header string, now time.Time) time.Duration {
 		if !(n > 0) {
 			return 0
 		}
-		return time.Duration(min(n, 86400) * float64(time.Second))
+		return time.Duration(min(n, longestWait.Seconds()) * float64(time.Second))
 	}
 	t, err := http.ParseTime(header)
 	if err != nil || !t.After(now) {
 		return 0
 	}
-	return min(t.Sub(now), 24*time.Hour)
+	return min(t.Sub(now), longestWait)
 }
 
 var htmlPage = regexp.MustCompile(`(?i)^\s*<(!doctype|html|head|body)`)

@@ -17,17 +17,25 @@ func document(a model.Account) map[string]any {
 			p.set(doc, copyValue(plain(a.Attrs[path])))
 		}
 	}
-	schemas := []any{scim.URNUser}
-	for _, k := range sortedPaths(doc) {
-		if strings.HasPrefix(strings.ToLower(k), "urn:") {
-			schemas = append(schemas, k)
-		}
-	}
-	doc["schemas"] = schemas
+	addSchemas(doc, scim.URNUser)
 	return doc
 }
 
-func sortedPaths(m map[string]any) []string {
+// addSchemas names the schemas of a resource's attributes, beside those that it names.
+func addSchemas(doc map[string]any, core string) {
+	v, _ := field(doc, "schemas")
+	list, _ := v.([]any)
+	list = slices.Clone(list)
+	for _, uri := range append([]string{core}, sortedPaths(doc)...) {
+		isOf := func(s any) bool { text, _ := s.(string); return strings.EqualFold(text, uri) }
+		if strings.HasPrefix(strings.ToLower(uri), "urn:") && !slices.ContainsFunc(list, isOf) {
+			list = append(list, uri)
+		}
+	}
+	put(doc, "schemas", list)
+}
+
+func sortedPaths[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)

@@ -40,6 +40,7 @@ type ClientError struct {
 	Status     int           // HTTP status; 0 where there was no answer
 	RetryAfter time.Duration // as the target asked; 0 where it did not
 	Detail     string
+	Hint       string // what a person should do about it; empty where the profile knows nothing
 	Err        error
 	Paced      bool // throttled, and the limit for such requests waits: the target as a whole need not
 }
@@ -55,6 +56,9 @@ func (e *ClientError) Error() string {
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
+	}
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
 	}
 	return s
 }

@@ -90,7 +90,7 @@ func TestProfiles(t *testing.T) {
 	if _, err := ProfileNamed("slak"); err == nil || !strings.Contains(err.Error(), "slack") || model.CodeOf(err) != model.Invalid {
 		t.Errorf("unknown profile: %v", err)
 	}
-	p := Profile{model.Profile{UserNameFolds: true, SingleValued: true, Drops: []string{"name", "urn:x:User"}}}
+	p := Profile{model.Profile{SendUnknown: true, UserNameFolds: true, SingleValued: true, Drops: []string{"name", "urn:x:User"}}}
 	got := p.Canonical(model.Account{UserName: " Anna ", Groups: []string{"b", "a", "b"}, Attrs: map[string]any{
 		"name.familyName": "x", "nameless": "y", "urn:x:User:dept": "z", "title": "",
 		"emails": []any{map[string]any{"value": "1"}, map[string]any{"value": "2", "primary": true}}}})
