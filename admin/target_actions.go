@@ -115,6 +115,9 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 	if err := a.Hub.StillHere(r.Context(), by.who()); err != nil {
 		return nil, err
 	}
+	if moved, err := a.releaseMove(r.Context(), t, req.Digest, by); err != nil || moved {
+		return ReleaseAnswer{Target: t.Name, Digest: req.Digest}, err
+	}
 	plan, err := a.heldPlan(r.Context(), t)
 	if err != nil {
 		return nil, err

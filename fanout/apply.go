@@ -46,8 +46,7 @@ func (r *runner) attempt(ctx context.Context, j *job, c model.Change) error {
 		r.gone(&j.row)
 		return nil
 	case model.Disable:
-		u, err := r.conn.SetActive(ctx, j.row.RemoteID, false)
-		return r.wrote(j, c, u, err)
+		return r.switchOff(ctx, j, c)
 	case model.Update, model.Adopt:
 		u, err := r.update(ctx, j.row.RemoteID, *c.Before, *c.After)
 		return r.wrote(j, c, u, err)
@@ -123,6 +122,7 @@ func (r *runner) echo(j *job, u *RemoteUser) {
 	if u == nil || u.Attrs == nil {
 		return
 	}
+	r.seenInvited(&j.row, *u)
 	seen := observe(r.profile, *u, j.row.Applied)
 	seen.Groups = slices.Clone(j.row.Applied.Groups)
 	j.row.Observed = &seen
@@ -218,7 +218,7 @@ func (r *runner) sharing(ctx context.Context, j *job) error {
 		if value == "" || slices.Contains(r.match(), attr) || !r.profile.Filterable(attr) {
 			continue
 		}
-		u, found, err := r.ask1(ctx, "lookup", attr, value)
+		u, found, err := r.filter(ctx, "lookup", attr, value)
 		if err == nil && found {
 			return &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %q (%s) has the same %s; accounts are recognised by %s here, so it is not taken over: name %s under match, or change one of the two",
 				u.UserName, u.ID, attr, strings.Join(r.match(), " and "), attr)}

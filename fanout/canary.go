@@ -108,7 +108,7 @@ func (r *runner) probe(ctx context.Context, attr string) (verdict, error) {
 		return verdict{trust: doubted, why: err.Error()}, nil
 	}
 	value := singleText(p.get(bird.Attrs))
-	got, found, err := r.ask1(ctx, "canary", attr, value)
+	got, found, err := r.filter(ctx, "canary", attr, value)
 	switch class := ClassOf(err); {
 	case class == Invalid || class == Unreadable:
 		return doubt("look-ups by %s are refused: %s", attr, asClientError(err).Detail), nil
@@ -120,7 +120,7 @@ func (r *runner) probe(ctx context.Context, attr string) (verdict, error) {
 	case got.ID != bird.ID:
 		return doubt("look-ups by %s find account %s in place of %s: nothing is concluded from them", attr, got.ID, bird.ID), nil
 	}
-	got, found, err = r.ask1(ctx, "canary", attr, strings.ToLower("nobody-"+rand.Text()+"@example.invalid"))
+	got, found, err = r.filter(ctx, "canary", attr, strings.ToLower("nobody-"+rand.Text()+"@example.invalid"))
 	switch class := ClassOf(err); {
 	case class == Invalid || class == Conflict: // refused is as good as not found
 	case err != nil:

@@ -65,7 +65,7 @@ func (r *runner) lookupLike(ctx context.Context, like model.Account, indexed boo
 				}
 			}
 		}
-		u, found, err := r.ask1(ctx, "lookup", attr, value)
+		u, found, err := r.filter(ctx, "lookup", attr, value)
 		if err != nil || found {
 			return u, found, err
 		}
@@ -75,8 +75,8 @@ func (r *runner) lookupLike(ctx context.Context, like model.Account, indexed boo
 	return RemoteUser{}, false, nil
 }
 
-// ask1 puts one filter to the target.
-func (r *runner) ask1(ctx context.Context, verb, attr, value string) (u RemoteUser, found bool, err error) {
+// filter puts one filter to the target.
+func (r *runner) filter(ctx context.Context, verb, attr, value string) (u RemoteUser, found bool, err error) {
 	err = r.timed(verb, func() (err error) {
 		u, found, err = r.conn.Lookup(ctx, attr, value)
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -28,8 +29,11 @@ type runner struct {
 	index  accountIndex
 
 	canaries canaries
+	home     atomic.Bool // the ids are those of the tenant at the configured URL
 
-	wakeNormal, wakeUrgent, wakeDrift, progress chan struct{}
+	wakeNormal, wakeUrgent, wakeDrift, wakeTransfer, progress chan struct{}
+
+	invited func(RemoteUser) bool // tells accounts whose invitation is open; nil: it cannot be told
 
 	healthMu sync.Mutex
 	health   Health
@@ -54,7 +58,12 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder},
 		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
+	r.wakeTransfer, r.invited = make(chan struct{}, 1), compilePending(p.Pending)
 	r.pace = newPacer(t, p, w.Store, w.Now, r.log)
+	if t.Manual != nil {
+		r.profile, r.conn = manualProfile(p), &manual{}
+		return r, nil
+	}
 	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.pace.pass, Now: w.Now})
 	return r, err
 }
@@ -118,6 +127,9 @@ func (r *runner) run(ctx context.Context) {
 	lanes.Go(func() { r.loop(soft, hard, r.wakeUrgent, r.urgentRound) })
 	lanes.Go(func() { r.loop(soft, hard, r.wakeNormal, r.normalRound) })
 	lanes.Go(func() { r.loop(soft, hard, r.wakeDrift, r.driftRound) })
+	if t := r.target; t.Manual == nil && t.Leaver.Connector != nil {
+		lanes.Go(func() { r.loop(soft, hard, r.wakeTransfer, r.transferRound) })
+	}
 	lanes.Wait()
 	r.note(hard, true)
 }
@@ -146,7 +158,12 @@ func (r *runner) leased(soft, hard context.Context, fn func(soft, hard context.C
 	under, cut := context.WithCancel(hard)
 	defer cut()
 	defer context.AfterFunc(work, cut)()
-	err = survive(r.log, func() error { return fn(both, under) })
+	err = survive(r.log, func() error {
+		if home, err := r.atHome(under); err != nil || !home {
+			return err
+		}
+		return fn(both, under)
+	})
 	if e := r.lease.release(hard); err == nil {
 		err = e
 	}

@@ -22,7 +22,21 @@ type TargetState struct {
 	RetryAt       *time.Time `json:"retry_at,omitempty"`
 	QuarantinedAt *time.Time `json:"quarantined_at,omitempty"`
 	DriftWanted   bool       `json:"drift_wanted,omitempty"`
-	Doubts        []string   `json:"doubts,omitempty"` // which answers of the target are not believed, and why
+	DriftRefused  string     `json:"drift_refused,omitempty"` // why nothing was concluded from the last sweep
+	// Base is the host and path at which the ids of accounts were learnt; Moved is set
+	// while the URL is another one and nothing shows that it is the same tenant.
+	Base   string   `json:"base,omitempty"`
+	Moved  *Moved   `json:"moved,omitempty"`
+	Doubts []string `json:"doubts,omitempty"` // which answers of the target are not believed, and why
+}
+
+// Moved is a change of a target's URL that waits for a person.
+type Moved struct {
+	From   string    `json:"from"`
+	To     string    `json:"to"`
+	At     time.Time `json:"at"`     // when it was looked at last
+	Digest string    `json:"digest"` // releases it as another tenant
+	Words  string    `json:"words"`
 }
 
 // TargetState reads the state; the zero state of a target never worked on.
@@ -53,26 +67,28 @@ func (t *Tx) targetState(name string, st *TargetState, lock string) error {
 
 // UpdateTargetState changes the state under a lock.
 func (s *Store) UpdateTargetState(ctx context.Context, name string, fn func(*TargetState)) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		lock := ""
-		if tx.pg {
-			lock = " FOR UPDATE"
-		}
-		if _, err := tx.exec(`INSERT INTO targets (name, holder, leased_until, state) VALUES (?, '', 0, '{}') ON CONFLICT (name) DO NOTHING`, name); err != nil {
-			return err
-		}
-		st := TargetState{}
-		if err := tx.targetState(name, &st, lock); err != nil {
-			return err
-		}
-		fn(&st)
-		text, err := json.Marshal(st)
-		if err != nil {
-			return err
-		}
-		_, err = tx.exec(`UPDATE targets SET state = ? WHERE name = ?`, string(text), name)
+	return s.Update(ctx, func(tx *Tx) error { return tx.changeTargetState(name, fn) })
+}
+
+func (t *Tx) changeTargetState(name string, fn func(*TargetState)) error {
+	lock := ""
+	if t.pg {
+		lock = " FOR UPDATE"
+	}
+	if _, err := t.exec(`INSERT INTO targets (name, holder, leased_until, state) VALUES (?, '', 0, '{}') ON CONFLICT (name) DO NOTHING`, name); err != nil {
 		return err
-	})
+	}
+	st := TargetState{}
+	if err := t.targetState(name, &st, lock); err != nil {
+		return err
+	}
+	fn(&st)
+	text, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE targets SET state = ? WHERE name = ?`, string(text), name)
+	return err
 }
 
 // ConfigVersion is one numbered version of the configuration document.
