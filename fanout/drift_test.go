@@ -89,8 +89,14 @@ func TestSweepChanged(t *testing.T) {
 		w.byHand(http.MethodPatch, "/Users/"+rows["b"].RemoteID, strings.Replace(strings.Replace(patchTitle, "title", "active", 1), `"Hacker"`, "false", 1))
 		group := w.groups()["eng"]["id"].(string)
 		w.byHand(http.MethodPatch, "/Groups/"+group, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":"`+rows["c"].RemoteID+`"}]},{"op":"remove","path":"members[value eq \"`+rows["a"].RemoteID+`\"]"}]}`)
-		if report := w.sweep(); report.Kinds[driftChanged] != 3 {
+		if report := w.sweep(); report.Kinds[driftChanged] != 2 || report.Kinds[driftMembership] != 2 {
 			t.Errorf("report: %+v", report)
+		}
+		if r := w.rows()["c"]; r.State != model.StateDrifted || r.Due || r.Drift != driftMembership {
+			t.Errorf("seen once, somebody is taken out of a group: %+v", r)
+		}
+		if report := w.sweep(); report.Kinds[driftMembership] != 1 || report.New != 0 {
+			t.Errorf("second report: %+v", report)
 		}
 		w.start()
 		w.allIn(model.StateInSync)
@@ -200,6 +206,12 @@ func TestSweepUnknown(t *testing.T) {
 		post(w, "stranger")
 		post(w, "stranger2")
 		post(w, "svc-backup")
+		w.sweep()
+		for id, r := range w.rows() {
+			if r.Due {
+				t.Errorf("%s is due though it was seen once", id)
+			}
+		}
 		w.sweep()
 		w.start()
 		w.until("one disabled, one held", func(rows map[string]model.AccountRow) bool {

@@ -19,6 +19,18 @@ func isUrgent(ctx context.Context) bool {
 	return v
 }
 
+type leisureKey struct{}
+
+// leisurely marks a context: its requests let all others go first.
+func leisurely(ctx context.Context) context.Context {
+	return context.WithValue(ctx, leisureKey{}, true)
+}
+
+func isLeisurely(ctx context.Context) bool {
+	v, _ := ctx.Value(leisureKey{}).(bool)
+	return v
+}
+
 // urgentBeyond is how long an urgent request waits for a slot before one of them goes
 // beyond the limit: requests that hang must not keep a leaver in.
 const urgentBeyond = time.Second
@@ -30,7 +42,7 @@ type gate struct {
 	mu      sync.Mutex
 	bears   bearing
 	inUse   int
-	waiting [2][]chan struct{} // urgent, normal
+	waiting [3][]chan struct{} // urgent, normal, leisurely
 }
 
 func newGate(concurrency int, now func() time.Time) *gate {
@@ -48,8 +60,11 @@ func (g *gate) pass(ctx context.Context, r PaceRequest) (done func(error), err e
 
 func (g *gate) take(ctx context.Context) error {
 	lane := 1
-	if isUrgent(ctx) {
+	switch {
+	case isUrgent(ctx):
 		lane = 0
+	case isLeisurely(ctx):
+		lane = 2
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -135,5 +150,5 @@ func (g *gate) wake() {
 func (g *gate) state() (slots, inUse, waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.bears.slots(), g.inUse, len(g.waiting[0]) + len(g.waiting[1])
+	return g.bears.slots(), g.inUse, len(g.waiting[0]) + len(g.waiting[1]) + len(g.waiting[2])
 }

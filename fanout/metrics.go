@@ -12,6 +12,7 @@ type Metrics struct {
 	operations  *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	drift       *prometheus.GaugeVec
+	sweeps      *prometheus.CounterVec
 	lastAttempt *prometheus.GaugeVec
 	lastSuccess *prometheus.GaugeVec
 	quarantined *prometheus.GaugeVec
@@ -38,7 +39,10 @@ func NewMetrics(reg prometheus.Registerer, counts func() []StateCount) (*Metrics
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "scimhub_target_operation_seconds", Help: "Duration of operations at targets.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
 		}, []string{"target", "verb"}),
-		drift:       gauge("scimhub_drift", "Differences found by the last sweep by kind.", "kind"),
+		drift: gauge("scimhub_drift", "Differences found by the last sweep by kind.", "kind"),
+		sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scimhub_drift_sweeps_total", Help: "Drift sweeps by result: ok, refused (nothing was concluded), failed.",
+		}, []string{"target", "result"}),
 		lastAttempt: gauge("scimhub_target_last_attempt_timestamp_seconds", "When the target was last asked to do something."),
 		lastSuccess: gauge("scimhub_target_last_success_timestamp_seconds", "When the target last did it."),
 		quarantined: gauge("scimhub_target_quarantined", "1 while the target fails for so long that only leavers are tried."),
@@ -46,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer, counts func() []StateCount) (*Metrics
 			Name: "scimhub_leaver_seconds", Help: "From a leaver's fact received to revocation verified at the target.", Buckets: prometheus.ExponentialBuckets(0.1, 2, 18),
 		}, byTarget),
 	}
-	all := []prometheus.Collector{m.operations, m.seconds, m.drift, m.lastAttempt, m.lastSuccess, m.quarantined, m.leaver}
+	all := []prometheus.Collector{m.operations, m.seconds, m.drift, m.sweeps, m.lastAttempt, m.lastSuccess, m.quarantined, m.leaver}
 	if counts != nil {
 		all = append(all, &stateCollector{counts: counts,
 			accounts: prometheus.NewDesc("scimhub_accounts", "Accounts by sync state.", []string{"target", "state"}, nil),
@@ -114,8 +118,14 @@ func (m *Metrics) drifted(target string, kinds map[string]int) {
 	if m == nil {
 		return
 	}
-	for _, k := range []string{driftChanged, driftMissing, driftUnknown} {
+	for _, k := range driftKinds() {
 		m.drift.WithLabelValues(target, k).Set(float64(kinds[k]))
+	}
+}
+
+func (m *Metrics) swept(target, result string) {
+	if m != nil {
+		m.sweeps.WithLabelValues(target, result).Inc()
 	}
 }
 

@@ -21,8 +21,9 @@ type SweepProgress struct {
 	Checked int       `json:"checked,omitempty"`
 	Groups  []string  `json:"groups,omitempty"` // whose members were read
 	Note    string    `json:"note,omitempty"`   // what could not be read, in words
-	New     int       `json:"new,omitempty"`
-	Doubled bool      `json:"doubled,omitempty"` // the list showed less than a read by id
+	Gone    []string  `json:"gone,omitempty"`   // groups that are not there any more
+	New     int       `json:"new,omitempty"`    // found for the first time
+	Others  int       `json:"others,omitempty"` // accounts that look like somebody else's
 }
 
 // SweepProgress reads how far the sweep under way at a target has come; ok is false
@@ -181,6 +182,31 @@ func (s *Store) Witness(ctx context.Context, target, identity string, began *tim
 		err = nil
 	}
 	return id, err
+}
+
+// AccountsNamed lists the accounts of identities at a target, strangers' among them.
+func (s *Store) AccountsNamed(ctx context.Context, target string, identities []string) ([]model.AccountRow, error) {
+	if len(identities) == 0 {
+		return nil, nil
+	}
+	var rows []accountRow
+	if err := s.read.WithContext(ctx).Where("target = ? AND identity_id IN ?", target, identities).Order("identity_id").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return plainAll(rows)
+}
+
+// ForgetStrangers removes the rows of accounts that are nobody's and that the sweep of
+// a beginning, which read all there are, did not find any more.
+func (s *Store) ForgetStrangers(ctx context.Context, target string, began time.Time, all bool) error {
+	if !all {
+		return nil
+	}
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`DELETE FROM accounts WHERE target = ? AND substr(identity_id, 1, 1) = '?' AND NOT EXISTS (
+SELECT 1 FROM drift_found f WHERE f.target = accounts.target AND f.object = accounts.identity_id AND f.kind = 'unknown' AND f.sweep = ?)`, target, micros(began))
+		return err
+	})
 }
 
 // ResetSweepMembers forgets who was read to be in a group; with no name, in any.
