@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -28,18 +29,21 @@ type demoApp struct {
 	last  appState // as read last
 }
 
-// demoApps are the four applications. Each hub profile matches the application's.
+// demoApps are the four applications. Each hub profile matches the application's, but
+// for the pace: the real one of 180 a minute would make the demo wait.
 func demoApps() []*demoApp {
 	return []*demoApp{
-		{name: "chat", profile: "slack", habits: "like Slack: short user names, DELETE only deactivates", options: `
+		{name: "chat", profile: "slack", habits: "like Slack: names of 20 characters, DELETE only deactivates", options: `
     match: [userName]
+    rate: {buckets: []}
     user:
       userName: user.nickName
       displayName: user.displayName
       'emails[type eq "work"].value': user.emails[0].value
     groups: {mirror: ['displayName sw "team-"']}`},
-		{name: "git", profile: "github", habits: "like GitHub: wants externalId, deletion is for ever"},
-		{name: "cloud", profile: "aws", habits: "like AWS IAM Identity Center: 50 a page, hides members"},
+		{name: "git", profile: "github", habits: "like GitHub: wants externalId, hides e-mail addresses of leavers, deletion is for ever", options: `
+    rate: {buckets: []}`},
+		{name: "cloud", profile: "aws", habits: "like AWS IAM Identity Center: 50 a page, 100 members a PATCH and shows none"},
 		{name: "crm", profile: "generic", habits: "plain SCIM 2.0"},
 	}
 }
@@ -48,15 +52,11 @@ func demoApps() []*demoApp {
 func (d *demo) startApps(ctx context.Context, parts *sync.WaitGroup, failed chan<- error) error {
 	d.apps = demoApps()
 	for _, a := range d.apps {
-		p, err := app.ProfileNamed(a.profile)
-		if err != nil {
-			return err
-		}
-		p.UserWritesPerMinute = 0 // a real limit of 180 a minute would make the demo wait
+		var err error
 		if a.token, err = d.secret(a.name + ".token"); err != nil {
 			return err
 		}
-		served, err := app.NewWithProfile(p, app.Options{Token: a.token})
+		served, err := app.New(app.Options{Profile: a.profile, Token: a.token, Pace: math.Inf(1)})
 		if err != nil {
 			return err
 		}

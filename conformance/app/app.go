@@ -4,17 +4,18 @@
 package app
 
 import (
+	"cmp"
+	"context"
 	"crypto/subtle"
-	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
-	"golang.org/x/time/rate"
 
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/scimserver"
@@ -31,6 +32,20 @@ type Options struct {
 	Token   string // the one bearer token that is accepted; "" means any
 	Faults  string // see ParseFaults
 
+	// Pace is how many times as much the application allows in its time, bursts
+	// included: with 100 a test need not wait for its limits. 0 means 1, as in
+	// earnest; infinite means no limits.
+	Pace float64
+
+	// Owner is the userName of who made the token, where the token dies with them, or
+	// of the owner of the account, who then exists from the start, where nobody can
+	// change that one. Other profiles have no use for it.
+	Owner string
+
+	// Domains are the verified ones where only their people can be changed; nil means
+	// every domain but unverified.example.
+	Domains []string
+
 	Log    *slog.Logger
 	Now    func() time.Time // nil means time.Now
 	Random func() float64   // in [0, 1); nil means chance
@@ -40,13 +55,13 @@ type Options struct {
 // App is one simulated application.
 type App struct {
 	profile  Profile
-	token    string
 	now      func() time.Time
 	registry *scim.Registry
 	store    *memory.Store
+	fates    *fates
 	injector injector
 	counter  counter
-	buckets  map[string]*rate.Limiter // of the profile's limit on user writes, by method
+	buckets  []bucket
 	handler  http.Handler
 }
 
@@ -65,6 +80,9 @@ func NewWithProfile(profile Profile, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Pace < 0 || math.IsNaN(o.Pace) {
+		return nil, fmt.Errorf("pace %v: must be 1 for the limits as they are, 100 for a hundred times as much, or infinite", o.Pace)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -79,54 +97,91 @@ func NewWithProfile(profile Profile, o Options) (*App, error) {
 	if !ok {
 		return nil, fmt.Errorf("profile %s: there is no dialect %q", profile.Name, dialect)
 	}
-	a := &App{profile: profile, token: o.Token, now: o.Now, registry: scim.DefaultRegistry()}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
+	}
+	a := &App{profile: profile, now: o.Now, registry: scim.DefaultRegistry(), fates: newFates(o)}
+	if profile.NoGroups {
+		users, _ := a.registry.Type("User")
+		if a.registry, err = scim.NewRegistry(users); err != nil {
+			return nil, fmt.Errorf("profile %s: %w", profile.Name, err)
+		}
+	}
 	a.injector.random, a.injector.now = o.Random, o.Now
 	a.injector.replace(faults)
-	a.store = memory.New(a.registry, memory.Options{UniqueGroupNames: profile.UniqueGroupNames, Now: o.Now, NewID: o.NewID})
-	a.buckets = writeBuckets(profile)
+	newID := func() string { // called with the fates locked
+		if id := a.fates.nextID; id != "" {
+			a.fates.nextID = ""
+			return id
+		}
+		return o.NewID()
+	}
+	a.store = memory.New(a.registry, memory.Options{UniqueGroupNames: profile.UniqueGroupNames, Now: o.Now, NewID: newID})
+	a.buckets = bucketsOf(profile.Limits, cmp.Or(o.Pace, 1))
 	a.handler = a.routes(d, o.Log)
-	return a, nil
+	return a, a.found(o.Owner)
+}
+
+// found makes the account of the owner who is there from the start.
+func (a *App) found(owner string) error {
+	if !a.profile.GuardsOwner || owner == "" {
+		return nil
+	}
+	users, _ := a.registry.Type("User")
+	_, err := a.store.Create(context.Background(), users, map[string]any{"schemas": []any{scim.URNUser}, "userName": owner, "active": true,
+		"roles": []any{map[string]any{"value": "owner"}}})
+	return err
 }
 
 func (a *App) routes(d scim.Dialect, log *slog.Logger) http.Handler {
 	api := mux.NewRouter().SkipClean(true)
 	server := &scimserver.Handler{
-		Backend: habits{a.store, a.profile}, Registry: a.registry, Auth: a.authenticator(d),
+		Backend:  habits{a.store, a.registry, a.profile, &a.counter, a.fates, a.now},
+		Registry: a.registry, Auth: a.authenticator(d),
 		BaseURL: scimserver.RequestBase(Prefix), MaxPage: a.profile.PageMax,
 		NoPatch: a.profile.NoPatch, PatchNoContent: a.profile.PatchStatus204,
 		NoBulk: a.profile.Plain, NoSort: a.profile.Plain, NoCursor: a.profile.Plain, Log: log, Now: a.now,
 	}
 	server.Mount(api.PathPrefix(Prefix).Subrouter())
-	served := a.counter.wrap(a.injector.wrap(a.manners(api)))
+	served := a.counter.wrap(a.injector.wrap(a.parallel(a.manners(api))))
 
 	root := mux.NewRouter().SkipClean(true)
 	root.HandleFunc("/_app/state", a.serveState).Methods(http.MethodGet)
 	root.HandleFunc("/_app/faults", a.serveFaults).Methods(http.MethodGet, http.MethodPost)
 	root.HandleFunc("/_app/stats", a.serveStats).Methods(http.MethodGet)
+	root.HandleFunc("/_app/accept", a.serveAccept).Methods(http.MethodPost)
+	root.HandleFunc("/_app/token", a.serveToken).Methods(http.MethodPost)
 	root.Handle(Prefix, served)
 	root.PathPrefix(Prefix + "/").Handler(served)
 	return root
 }
 
-// authenticator accepts the configured token, or any where none is configured.
+// authenticator accepts the configured token, or any where none is configured, unless
+// it died with its owner.
 func (a *App) authenticator(d scim.Dialect) scimserver.Authenticator {
-	want := scimserver.HashToken(a.token)
 	client := scimserver.Client{Source: a.profile.Name, Name: "token", Dialect: d}
 	return func(r *http.Request) (scimserver.Client, error) {
 		token, err := scimserver.BearerToken(r)
 		if err != nil {
 			return scimserver.Client{}, err
 		}
-		got := scimserver.HashToken(token)
-		if a.token != "" && subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		a.fates.mu.Lock()
+		want, revoked := a.fates.token, a.fates.revoked
+		a.fates.mu.Unlock()
+		if revoked {
+			a.counter.forbid(ForbiddenToken)
+			return scimserver.Client{}, scimserver.Unauthorized("the token was revoked with the account of its owner")
+		}
+		got, hash := scimserver.HashToken(token), scimserver.HashToken(want)
+		if want != "" && subtle.ConstantTimeCompare(got[:], hash[:]) != 1 {
 			return scimserver.Client{}, scimserver.Unauthorized("the bearer token is not valid")
 		}
 		return client, nil
 	}
 }
 
-// Handler serves the application: SCIM below Prefix, and /_app/state, /_app/faults
-// and /_app/stats, which need no token and suffer no faults.
+// Handler serves the application: SCIM below Prefix, and /_app/state, /_app/faults,
+// /_app/stats, /_app/accept and /_app/token, which need no token and suffer no faults.
 func (a *App) Handler() http.Handler { return a.handler }
 
 // SetFaults replaces the faults; see ParseFaults.
@@ -165,57 +220,4 @@ func (a *App) State(base string) State {
 		return out
 	}
 	return State{Users: render("User"), Groups: render("Group")}
-}
-
-func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, a.State(scimserver.RequestBase(Prefix)(r)))
-}
-
-func (a *App) serveStats(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, a.Stats())
-}
-
-type faultsBody struct {
-	Faults string `json:"faults"`
-}
-
-// serveFaults shows or replaces the faults. The body is the fault grammar itself,
-// or a JSON object that holds it.
-func (a *App) serveFaults(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodPost {
-		text, err := readFaults(http.MaxBytesReader(w, r.Body, 4*maxFaultText))
-		if err == nil {
-			err = a.SetFaults(text)
-		}
-		if err != nil {
-			writeJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-			return
-		}
-	}
-	writeJSON(w, http.StatusOK, faultsBody{a.Faults().String()})
-}
-
-func readFaults(r io.Reader) (string, error) {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return "", fmt.Errorf("faults: the body could not be read: %w", err)
-	}
-	if len(text) == 0 || text[0] != '{' {
-		return string(text), nil
-	}
-	var body struct {
-		Faults *string `json:"faults"`
-	}
-	if err := json.Unmarshal(text, &body); err != nil || body.Faults == nil {
-		return "", fmt.Errorf(`faults: the body must be {"faults": "429:5%%,…"} or the faults alone`)
-	}
-	return *body.Faults, nil
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(v) // the client may have gone
 }

@@ -316,7 +316,8 @@ func TestStatsEndpoint(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.want(200, "GET", "/_app/stats", "")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := Stats{Requests: map[string]map[string]int{"POST": {"201": 1, "409": 1}, "GET": {"404": 1}}, MaxConcurrent: 1, DuplicatesRefused: 1}
+	want := Stats{Requests: map[string]map[string]int{"POST": {"201": 1, "409": 1}, "GET": {"404": 1}}, Kinds: map[string]int{"user.create": 2, "user.get": 1},
+		MaxConcurrent: 1, DuplicatesRefused: 1, Forbidden: map[string]int{}, Irreversible: map[string]int{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -331,7 +332,7 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, done := make(lines, 1), make(chan error, 1)
-	go func() { done <- Run(ctx, RunOptions{Token: "t", Faults: "latency:1ms"}, out) }()
+	go func() { done <- Run(ctx, RunOptions{Options: Options{Token: "t", Faults: "latency:1ms"}}, out) }()
 	line := <-out
 	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	if !ok || !strings.HasSuffix(url, "/scim/v2") {
@@ -344,8 +345,9 @@ func TestRun(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	for o, word := range map[RunOptions]string{
-		{Profile: "awz"}: "generic, aws, github, slack", {Faults: "x"}: "400 to 599", {Listen: "nowhere:x"}: "nowhere",
+	for word, o := range map[string]RunOptions{
+		"generic, aws, github, slack": {Options: Options{Profile: "awz"}}, "400 to 599": {Options: Options{Faults: "x"}},
+		"nowhere": {Listen: "nowhere:x"}, "pace": {Options: Options{Pace: -1}},
 	} {
 		if err := Run(t.Context(), o, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%+v: %v, want %q in it", o, err, word)

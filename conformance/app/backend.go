@@ -4,73 +4,283 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"strings"
-	"unicode/utf8"
+	"strconv"
+	"time"
 
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/scimserver"
+	"github.com/scimhub/scimhub/scimserver/memory"
 )
 
-// habits gives a backend the deviations of a profile that do not concern HTTP.
+// habits gives a store the deviations of a profile that do not concern HTTP.
 type habits struct {
-	scimserver.Backend
-	profile Profile
+	store    *memory.Store
+	registry *scim.Registry
+	profile  Profile
+	counter  *counter
+	fates    *fates
+	now      func() time.Time
 }
 
 var _ scimserver.Backend = habits{}
 
 // Get returns a resource as the application shows it.
 func (h habits) Get(ctx context.Context, t *scim.ResourceType, id string, want scim.Fields) (scim.Resource, error) {
-	res, err := h.Backend.Get(ctx, t, id, want)
+	if liesIn(ctx).forget {
+		return scim.Resource{}, scimserver.NotFound(t, id)
+	}
+	res, err := h.store.Get(ctx, t, id, want)
 	return h.shown(res), err
 }
 
-// List refuses the filters that the application does not know.
+// List shows what the application shows of its resources, and takes the filters
+// that it takes.
 func (h habits) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (scim.Page, error) {
-	if err := h.checkFilter(t, q.Filter); err != nil {
-		return scim.Page{}, err
+	told := liesIn(ctx)
+	nobody := scim.Page{StartIndex: max(1, q.StartIndex)}
+	if fault := h.profile.filterFault(t, q.Filter); fault != nil {
+		h.counter.forbid(ForbiddenFilter)
+		if h.profile.EmptyOnBadFilter {
+			return nobody, nil
+		}
+		return nobody, fault
 	}
-	page, err := h.Backend.List(ctx, t, q)
+	if told.hidesAll(q) {
+		return nobody, nil
+	}
+	if h.profile.SyntheticList && q.Filter == nil {
+		return h.synthetic(t, q), nil
+	}
+	if h.profile.CutList > 0 {
+		q.StartIndex, q.Count = 1, h.profile.CutList
+	}
+	page, err := h.store.List(ctx, t, q)
+	if told.halfList && q.Filter == nil {
+		page = halve(page)
+	}
+	if h.profile.CutList > 0 {
+		page.Total = len(page.Resources) // it does not know of more
+	}
 	for i := range page.Resources {
 		page.Resources[i] = h.shown(page.Resources[i])
 	}
 	return page, err
 }
 
+// synthetic is the list of an application that shows one made-up resource.
+func (h habits) synthetic(t *scim.ResourceType, q scim.Query) scim.Page {
+	name := "displayName"
+	schema := scim.URNGroup
+	if t.Name == "User" {
+		name, schema = "userName", scim.URNUser
+	}
+	page := scim.Page{Total: 1, StartIndex: max(1, q.StartIndex)}
+	if page.StartIndex == 1 && q.Count > 0 {
+		page.Resources = []scim.Resource{{ID: "synthetic", Type: t.Name, Meta: scim.Meta{Version: 1},
+			Attrs: map[string]any{"schemas": []any{schema}, name: "SYNTHETIC"}}}
+	}
+	return page
+}
+
 // Create refuses what the application's own rules forbid.
 func (h habits) Create(ctx context.Context, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
-	if err := h.checkAttributes(t, attrs); err != nil {
+	h.fates.mu.Lock()
+	defer h.fates.mu.Unlock()
+	if t.Name != "User" {
+		if err := h.checkGroup(attrs); err != nil {
+			return scim.Resource{}, err
+		}
+		res, err := h.store.Create(ctx, t, attrs)
+		return h.shown(res), err
+	}
+	if err := h.checkUser(attrs); err != nil {
 		return scim.Resource{}, err
 	}
-	res, err := h.Backend.Create(ctx, t, attrs)
-	return h.shown(res), err
+	attrs, err := h.admit(attrs)
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	res, err := h.store.Create(ctx, t, attrs)
+	if err != nil {
+		return res, err
+	}
+	h.fates.register(res.ID, res.Attrs)
+	if h.profile.Invites {
+		h.fates.invited[res.ID] = true
+	}
+	return res, nil
 }
 
 // Modify refuses what the application's own rules forbid.
 func (h habits) Modify(ctx context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition, c scim.Change, want scim.Fields) (scim.Resource, error) {
-	err := h.checkPatch(t, c)
+	if liesIn(ctx).forget {
+		return scim.Resource{}, scimserver.NotFound(t, id)
+	}
+	if t.Name == "User" {
+		h.fates.mu.Lock()
+		defer h.fates.mu.Unlock()
+		return h.modifyUser(ctx, t, id, pre, c, want)
+	}
+	err := h.checkGroupPatch(c)
 	if err == nil && c.Replace != nil {
-		err = h.checkReplace(ctx, t, id, c.Replace)
+		err = h.checkGroupReplace(ctx, t, id, c.Replace)
 	}
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	res, err := h.Backend.Modify(ctx, t, id, pre, c, want)
+	res, err := h.store.Modify(ctx, t, id, pre, c, want)
 	return h.shown(res), err
+}
+
+func (h habits) checkGroupReplace(ctx context.Context, t *scim.ResourceType, id string, attrs map[string]any) error {
+	old, err := h.store.Get(ctx, t, id, scim.Fields{})
+	if err != nil {
+		return err
+	}
+	if h.profile.NoGroupRename && old.Attrs["displayName"] != attrs["displayName"] {
+		return h.renameRefused()
+	}
+	h.cleared(old.Attrs, attrs)
+	return h.checkGroup(attrs)
+}
+
+// modifyUser changes a user as the application does it; h.fates is locked.
+func (h habits) modifyUser(ctx context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition, c scim.Change, want scim.Fields) (scim.Resource, error) {
+	before, err := h.store.Get(ctx, t, id, scim.Fields{})
+	if err != nil {
+		return before, err
+	}
+	next, changed, err := c.Apply(t, before)
+	if err != nil || !changed {
+		return h.store.Modify(ctx, t, id, pre, c, want)
+	}
+	if c.Replace != nil {
+		h.cleared(before.Attrs, next.Attrs)
+	}
+	if err := h.checkUser(next.Attrs); err != nil {
+		return before, err
+	}
+	v, err := h.judge(id, before.Attrs, next.Attrs)
+	if err != nil {
+		return before, err
+	}
+	if v.attrs != nil {
+		attrs := maps.Clone(v.attrs)
+		delete(attrs, "groups") // follows from the groups
+		c = scim.Change{Replace: attrs, Dialect: c.Dialect}
+	}
+	res, err := h.store.Modify(ctx, t, id, pre, c, want)
+	if err != nil {
+		return res, err
+	}
+	h.fates.register(id, next.Attrs)
+	if v.off {
+		err = h.switchedOff(ctx, t, before, v.destroy)
+	}
+	return res, err
+}
+
+// switchedOff is what the application does with somebody who was suspended.
+func (h habits) switchedOff(ctx context.Context, t *scim.ResourceType, who scim.Resource, destroy bool) error {
+	h.orphan(who.Attrs)
+	if destroy {
+		h.counter.lose(LostInvited)
+		h.forgotten(who.ID)
+		return h.store.Delete(ctx, t, who.ID, scimserver.Precondition{})
+	}
+	group, ok := h.registry.Type("Group")
+	if !h.profile.PartsOnDisable || !ok {
+		return nil
+	}
+	groups, _ := who.Attrs["groups"].([]any)
+	for _, g := range groups {
+		m, _ := g.(map[string]any)
+		id, _ := m["value"].(string)
+		body := `{"schemas":["` + scim.URNPatchOp + `"],"Operations":[{"op":"remove","path":` + strconv.Quote(`members[value eq "`+who.ID+`"]`) + `}]}`
+		patch, err := scim.ParsePatch([]byte(body), group, scim.Dialect{})
+		if err != nil {
+			return err
+		}
+		if _, err := h.store.Modify(ctx, group, id, scimserver.Precondition{}, scim.Change{Patch: patch}, scim.Fields{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orphan ends the token where its owner goes.
+func (h habits) orphan(attrs map[string]any) {
+	if h.profile.OwnedToken && h.fates.owns(attrs) && !h.fates.revoked {
+		h.fates.revoked = true
+		h.counter.lose(LostToken)
+	}
+}
+
+// forgotten clears what is known of somebody who has gone.
+func (h habits) forgotten(id string) {
+	h.fates.register(id, nil)
+	delete(h.fates.invited, id)
+	delete(h.fates.unreadable, id)
 }
 
 // Delete removes, deactivates or refuses.
 func (h habits) Delete(ctx context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition) error {
-	switch {
-	case t.Name != "User":
-	case h.profile.NoDelete:
-		return scim.Errorf(http.StatusNotImplemented, "", "users cannot be deleted here; set active to false")
-	case h.profile.DeleteDeactivates:
-		off := scim.Change{Patch: scim.Patch{{Op: "replace", Path: &scim.Path{Attr: "active"}, Value: false}}}
-		_, err := h.Backend.Modify(ctx, t, id, pre, off, scim.Fields{})
+	if liesIn(ctx).forget {
+		return scimserver.NotFound(t, id)
+	}
+	h.fates.mu.Lock()
+	defer h.fates.mu.Unlock()
+	if t.Name != "User" {
+		err := h.store.Delete(ctx, t, id, pre)
+		if err == nil && h.profile.GroupDeleteForever {
+			h.counter.lose(LostGroup)
+		}
 		return err
 	}
-	return h.Backend.Delete(ctx, t, id, pre)
+	who, err := h.store.Get(ctx, t, id, scim.Fields{})
+	if err != nil {
+		return err
+	}
+	switch {
+	case h.profile.NoDelete:
+		h.counter.forbid(ForbiddenOperation)
+		return scim.Errorf(http.StatusNotImplemented, "", "users cannot be deleted here; set active to false")
+	case h.profile.GuardsOwner && h.fates.owns(who.Attrs):
+		h.counter.forbid(ForbiddenOperation)
+		return scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "the owner cannot be deleted")
+	case h.profile.DeleteDeactivates:
+		off := scim.Change{Patch: scim.Patch{{Op: scim.OpReplace, Path: &scim.Path{Attr: "active"}, Value: false}}}
+		_, err := h.modifyUser(ctx, t, id, pre, off, scim.Fields{})
+		return err
+	}
+	if err := h.store.Delete(ctx, t, id, pre); err != nil {
+		return err
+	}
+	h.bury(who)
+	return nil
+}
+
+// bury is what becomes of somebody who was deleted.
+func (h habits) bury(who scim.Resource) {
+	p, f := h.profile, h.fates
+	h.orphan(who.Attrs)
+	if p.DeleteDestroys && !f.invited[who.ID] {
+		h.counter.lose(LostUser)
+	}
+	if p.DeleteForever {
+		h.counter.lose(LostUser)
+		h.counter.lose(LostIdentity)
+		h.counter.lose(LostRepositories)
+	}
+	for _, name := range namesOf(who.Attrs) {
+		if p.DeleteForever {
+			f.ended[name] = true
+		}
+		if p.BinDays > 0 {
+			f.bin[name] = binned{who.ID, h.now().Add(time.Duration(p.BinDays) * 24 * time.Hour)}
+		}
+	}
+	h.forgotten(who.ID)
 }
 
 // shown hides what the application does not show.
@@ -81,119 +291,4 @@ func (h habits) shown(r scim.Resource) scim.Resource {
 	r.Attrs = maps.Clone(r.Attrs)
 	delete(r.Attrs, "members")
 	return r
-}
-
-func (h habits) checkFilter(t *scim.ResourceType, f scim.Filter) error {
-	if f == nil {
-		return nil
-	}
-	if h.profile.UserNameFilterOnly && t.Name == "User" {
-		c, ok := f.(scim.Compare)
-		if !ok || c.Op != scim.Eq || c.Path.Attr != "userName" {
-			return scim.Errorf(http.StatusBadRequest, scim.InvalidFilter, "users can be filtered by userName eq only")
-		}
-	}
-	if h.profile.EqualityOnly && !equality(f) {
-		return scim.Errorf(http.StatusBadRequest, scim.InvalidFilter, "filters may use eq and and only")
-	}
-	return nil
-}
-
-func equality(f scim.Filter) bool {
-	switch f := f.(type) {
-	case scim.Compare:
-		return f.Op == scim.Eq
-	case scim.ValuePath:
-		return equality(f.Term)
-	case scim.And:
-		for _, term := range f.Terms {
-			if !equality(term) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
-
-// checkAttributes holds a whole resource against the application's rules.
-func (h habits) checkAttributes(t *scim.ResourceType, attrs map[string]any) error {
-	if n := length(attrs["members"]); h.profile.MaxMembersPerPatch > 0 && n > h.profile.MaxMembersPerPatch {
-		return tooManyMembers(n, h.profile.MaxMembersPerPatch)
-	}
-	if t.Name != "User" {
-		return nil
-	}
-	for _, path := range h.profile.Required {
-		if !present(attrs, path) {
-			return scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "%s: is required here", path)
-		}
-	}
-	name, _ := attrs["userName"].(string)
-	if most := h.profile.UserNameMax; most > 0 && utf8.RuneCountInString(name) > most {
-		return scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "userName: may have at most %d characters here", most)
-	}
-	for attribute, value := range attrs {
-		if h.profile.SingleValues && attribute != "schemas" && length(value) > 1 {
-			return scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "%s: takes one value here", attribute)
-		}
-	}
-	return nil
-}
-
-func (h habits) checkReplace(ctx context.Context, t *scim.ResourceType, id string, attrs map[string]any) error {
-	if t.Name == "Group" && h.profile.NoGroupRename {
-		old, err := h.Backend.Get(ctx, t, id, scim.Fields{})
-		if err == nil && old.Attrs["displayName"] != attrs["displayName"] {
-			return renameRefused()
-		}
-	}
-	return h.checkAttributes(t, attrs)
-}
-
-func renameRefused() error {
-	return scim.Errorf(http.StatusBadRequest, scim.Mutability, "displayName: groups cannot be renamed here")
-}
-
-func tooManyMembers(n, most int) error {
-	return scim.Errorf(http.StatusBadRequest, scim.TooMany, "members: %d named, at most %d in one request", n, most)
-}
-
-// checkPatch holds a PATCH against the application's rules. Operations without a
-// path have become one for each attribute by now.
-func (h habits) checkPatch(t *scim.ResourceType, c scim.Change) error {
-	if c.Patch == nil || t.Name != "Group" {
-		return nil
-	}
-	named := 0
-	for _, op := range c.Patch {
-		switch {
-		case op.Path == nil:
-		case op.Path.Attr == "displayName" && h.profile.NoGroupRename:
-			return renameRefused()
-		case op.Path.Attr == "members":
-			named += max(1, length(op.Value))
-		}
-	}
-	if most := h.profile.MaxMembersPerPatch; most > 0 && named > most {
-		return tooManyMembers(named, most)
-	}
-	if _, whole := c.MemberScope(); whole && h.profile.NoMembersReplace {
-		return scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "members: can be added and removed by name only")
-	}
-	return nil
-}
-
-func length(v any) int {
-	list, _ := v.([]any)
-	return len(list)
-}
-
-func present(attrs map[string]any, path string) bool {
-	name, sub, nested := strings.Cut(path, ".")
-	if !nested {
-		return attrs[name] != nil
-	}
-	inner, _ := attrs[name].(map[string]any)
-	return inner[sub] != nil
 }

@@ -20,6 +20,13 @@ const (
 	KindResetAfter Kind = "reset-after" // do the work, then drop the connection
 	KindRate       Kind = "rate"        // at most Rate requests a second, 429 for the rest
 	KindDown       Kind = "down"        // 503 for everything
+	KindHTML       Kind = "html"        // answer 200 with a page to sign in at
+	KindCut        Kind = "cut"         // do the work, then end the connection in the middle of the answer
+	KindTwice      Kind = "twice"       // do the work twice, as when a proxy tries again; the second answer counts
+	KindEmptyList  Kind = "empty-list"  // lists without filter are empty
+	KindHalfList   Kind = "half-list"   // lists without filter show the first half as if it were the whole
+	KindBlind      Kind = "blind"       // filters find nobody
+	KindForget     Kind = "forget"      // nothing is there: lists are empty, everything else answers 404
 )
 
 // Fault is one way in which an application misbehaves.
@@ -43,19 +50,26 @@ const (
 	maxRate      = 1_000_000
 )
 
-const faultForms = "429:5%, 500, slow:2s, slow:2s:10%, garbage:5%, reset:5%, reset-after:5%, rate:10/s, down"
+const faultForms = "429:5%, 500, slow:2s, slow:2s:10%, garbage:5%, html:5%, reset:5%, reset-after:5%, cut:5%, twice:5%, empty-list:5%, half-list:5%, blind:5%, forget:5%, rate:10/s, down"
 
-// ParseFaults reads a comma-separated list of faults:
-//
-//	429:5%          any status from 400 to 599 for a share of the requests; without a share, for all
-//	slow:2s         a delay before every request; slow:2s:10% before a share. latency is another word for it
-//	garbage:5%      200 with HTML or broken JSON
-//	reset:5%        the connection is dropped before anything is done
-//	reset-after:5%  the work is done and then the connection is dropped, so that the client cannot know
-//	rate:10/s       a token bucket over all requests (/s, /m, /h); beyond it 429 with Retry-After
-//	down            503 for everything
-//
-// An empty text, or "none", means no faults.
+// FaultHelp explains the grammar of faults, one a line, for those who type them.
+const FaultHelp = `429:5%          any status from 400 to 599 for a share of the requests; without a share, for all
+slow:2s         a delay before every request; slow:2s:10% before a share. latency is another word for it
+garbage:5%      200 with HTML or broken JSON
+html:5%         200 with a page to sign in at
+reset:5%        the connection is dropped before anything is done
+reset-after:5%  the work is done and then the connection is dropped, so that the client cannot know
+cut:5%          the work is done and the connection ends in the middle of the answer
+twice:5%        the work is done twice, as when a proxy tries again; the second answer is sent
+empty-list:5%   lists without filter are empty
+half-list:5%    lists without filter show the first half as if it were the whole
+blind:5%        filters find nobody
+forget:5%       nothing is there any more: lists are empty, everything else answers 404
+rate:10/s       a token bucket over all requests (/s, /m, /h); beyond it 429 with Retry-After
+down            503 for everything`
+
+// ParseFaults reads a comma-separated list of faults; FaultHelp says what there is. An
+// empty text, or "none", means no faults.
 func ParseFaults(text string) (Faults, error) {
 	if len(text) > maxFaultText {
 		return nil, fmt.Errorf("faults: the text is longer than %d bytes", maxFaultText)
@@ -104,7 +118,7 @@ func parseFault(item string) (Fault, error) {
 		}
 		f.Probability, err = parseShare(share)
 		return f, err
-	case KindGarbage, KindReset, KindResetAfter:
+	case KindGarbage, KindHTML, KindReset, KindResetAfter, KindCut, KindTwice, KindEmptyList, KindHalfList, KindBlind, KindForget:
 	default:
 		if f.Status, err = strconv.Atoi(word); err != nil || len(word) != 3 || f.Status < 400 || f.Status > 599 {
 			return f, fmt.Errorf("neither a known fault nor a status from 400 to 599")

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"math"
 	"net"
 	"net/http"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/scimserver"
 )
 
 // injector lays the present faults over the SCIM endpoints.
@@ -56,27 +59,47 @@ func (in *injector) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		loseAnswer := false
+		end, told := KindStatus, lies{}
 		for _, f := range a.faults {
 			if f.Probability > 0 && f.Probability < 1 && in.random() >= f.Probability {
 				continue
 			}
-			if f.Kind == KindResetAfter {
-				loseAnswer = true
-				continue
-			}
-			if in.strike(w, r, a, f) {
+			switch {
+			case f.Kind == KindResetAfter, f.Kind == KindCut, f.Kind == KindTwice:
+				end = f.Kind
+			case told.tell(f.Kind):
+			case in.strike(w, r, a, f):
 				return
 			}
 		}
-		if !loseAnswer {
-			next.ServeHTTP(w, r)
-			return
-		}
-		// The work must be done even if the client notices the loss early.
-		next.ServeHTTP(&lostResponse{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
-		drop(w)
+		serveWith(w, r.WithContext(withLies(r.Context(), told)), next, end)
 	})
+}
+
+// serveWith has the work done, and spoils what comes after.
+func serveWith(w http.ResponseWriter, r *http.Request, next http.Handler, end Kind) {
+	// The work must be done even if the client notices the loss early.
+	lasting := r.WithContext(context.WithoutCancel(r.Context()))
+	switch end {
+	case KindResetAfter:
+		next.ServeHTTP(&keptResponse{header: http.Header{}}, lasting)
+		drop(w)
+	case KindCut:
+		answer := &keptResponse{header: http.Header{}}
+		next.ServeHTTP(answer, lasting)
+		answer.cut(w)
+	case KindTwice:
+		text, err := io.ReadAll(io.LimitReader(r.Body, scimserver.DefaultMaxBody+1))
+		if err == nil {
+			first := lasting.Clone(lasting.Context())
+			first.Body = io.NopCloser(bytes.NewReader(text))
+			next.ServeHTTP(&keptResponse{header: http.Header{}}, first)
+		}
+		r.Body = &rest{bytes.NewReader(text), r.Body}
+		next.ServeHTTP(w, r)
+	default:
+		next.ServeHTTP(w, r)
+	}
 }
 
 // strike carries out one fault; true means that the request has been answered.
@@ -94,6 +117,8 @@ func (in *injector) strike(w http.ResponseWriter, r *http.Request, a *activeFaul
 		writeError(w, http.StatusServiceUnavailable, "the application is down (simulated)", 1)
 	case KindGarbage:
 		in.garbage(w)
+	case KindHTML:
+		writeHTML(w)
 	case KindReset:
 		drop(w)
 	case KindRate:
@@ -126,13 +151,20 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // garbage answers as proxies and broken servers do: successfully, with nonsense.
 func (in *injector) garbage(w http.ResponseWriter) {
-	kind, body := "text/html; charset=utf-8", "<!DOCTYPE html><html><body><h1>Please sign in</h1></body></html>"
-	if in.random() < 0.5 {
-		kind, body = "application/scim+json", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,"Resources":[{"id":`
+	if in.random() >= 0.5 {
+		writeHTML(w)
+		return
 	}
-	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Type", "application/scim+json")
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write([]byte(body)) // a client that has gone needs no nonsense
+	// A client that has gone needs no nonsense.
+	_, _ = io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,"Resources":[{"id":`)
+}
+
+func writeHTML(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(http.StatusOK)
+	_, _ = io.WriteString(w, "<!DOCTYPE html><html><body><h1>Please sign in</h1></body></html>") // the client may have gone
 }
 
 // drop ends the connection with a reset. Where the connection cannot be had
@@ -162,10 +194,3 @@ func writeError(w http.ResponseWriter, status int, detail string, retryAfter int
 		"schemas": []string{scim.URNError}, "status": strconv.Itoa(status), "detail": detail,
 	})
 }
-
-// lostResponse swallows an answer.
-type lostResponse struct{ header http.Header }
-
-func (l *lostResponse) Header() http.Header         { return l.header }
-func (l *lostResponse) Write(p []byte) (int, error) { return len(p), nil }
-func (l *lostResponse) WriteHeader(int)             {}

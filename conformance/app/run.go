@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -13,11 +12,8 @@ import (
 
 // RunOptions says where an application listens and what it simulates.
 type RunOptions struct {
-	Listen  string // host:port; "" means a free port on 127.0.0.1
-	Profile string
-	Token   string
-	Faults  string
-	Log     *slog.Logger
+	Options
+	Listen string // host:port; "" means a free port on 127.0.0.1
 }
 
 // How long requests in progress may take after the end was asked for, and how long
@@ -30,7 +26,7 @@ const (
 // Run serves an application until ctx ends, and then returns nil. The first line
 // it writes to out says where, as "listening on URL".
 func Run(ctx context.Context, o RunOptions, out io.Writer) error {
-	a, err := New(Options{Profile: o.Profile, Token: o.Token, Faults: o.Faults, Log: o.Log})
+	a, err := New(o.Options)
 	if err != nil {
 		return err
 	}
