@@ -19,6 +19,7 @@ func (r *runner) take(j *job, u RemoteUser) error {
 	}
 	seen := observe(r.profile, u, j.row.Desired)
 	j.row.RemoteID, j.row.Observed, j.found = u.ID, &seen, &u
+	r.seenInvited(&j.row, u)
 	if j.intent {
 		if madeBy(j.row, u) > strange {
 			j.row.Owned = model.OwnedCreated

@@ -37,6 +37,7 @@ type job struct {
 	refused bool            // a create was answered: the account exists
 	soon    time.Duration   // a failure that passes by itself: when to try again; 0: as its class says
 	note    string          // what the audit trail says of the account beside the reasons
+	tasks   []string        // tasks whose confirmation was used
 }
 
 func (j *job) fail(c model.Change, err error) {
@@ -60,7 +61,12 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 	for i, row := range rows {
 		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent, out: out, leaving: leaving{prior: row.State}}
 	}
-	r.resolve(soft, hard, jobs, width)
+	if r.target.Manual != nil {
+		r.remember(jobs)
+	} else {
+		r.resolve(soft, hard, jobs, width)
+		r.invitations(soft, hard, jobs, width)
+	}
 	if err := r.plan(hard, jobs); err != nil {
 		r.log.Error("plan failed", "error", err)
 		for _, j := range jobs {
@@ -101,6 +107,9 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 // plan computes the guarded changes of the jobs that can be worked on and stores
 // what is about to be sent before any of it is.
 func (r *runner) plan(ctx context.Context, jobs []*job) error {
+	if err := r.followGroups(ctx, jobs); err != nil {
+		return err
+	}
 	var rows []model.AccountRow
 	by := map[string]*job{}
 	for _, j := range jobs {
@@ -135,6 +144,10 @@ func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
 		return false
 	}
 	if j.drop = r.halted(soft, hard); j.drop {
+		return false
+	}
+	if err := r.confirmed(hard, j); err != nil {
+		j.fail(j.changes[0], err)
 		return false
 	}
 	for _, c := range j.changes {
@@ -283,6 +296,7 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 		}
 		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed, Leaver: r.leaverProgress(j)})
 	}
+	r.settleTasks(ctx, jobs)
 	if len(removed) > 0 {
 		r.guardMu.Lock()
 	}

@@ -45,13 +45,15 @@ func (r *runner) conclude(j *job, now time.Time) {
 		row.State, row.Drift = model.StateUnknown, driftUnknown
 	case row.Desired != nil:
 		row.State = model.StateInSync
+		if row.Invited {
+			row.LastError = pendingInvitation
+		}
 	case row.Applied == nil && row.Owned == "":
 		row.State, row.RemoteID, row.Observed = model.StateDeleted, "", nil
 	default:
-		row.State = model.StateDisabled
-		l := r.target.Leaver
-		if l.Then == "delete" && l.First != "delete" && r.profile.deletes() && row.DisabledAt != nil {
-			row.Due, row.NextAttempt = true, row.DisabledAt.Add(l.After)
+		row.State, row.LastError = model.StateDisabled, undeleted(r.target, r.profile, *row)
+		if at, planned := deletionPlanned(r.target, r.profile, *row); planned {
+			row.Due, row.NextAttempt = true, at
 		}
 	}
 }
@@ -60,6 +62,10 @@ func (r *runner) concludeFailure(j *job, now time.Time) {
 	row := &j.row
 	e := asClientError(j.err)
 	row.LastError, row.ErrorClass = e.Error(), string(e.Class)
+	if e.Class == AwaitsPerson {
+		r.concludeAsked(j, e, now)
+		return
+	}
 	if j.missing {
 		r.missing(row, now)
 		return

@@ -18,6 +18,12 @@ func Digest(target string, c model.Change) string {
 	if c.Verb == model.Adopt {
 		account += "=" + c.RemoteID // which account is taken over is the point of the approval
 	}
+	if c.Verb == model.Disable && c.Undo == model.UndoNever {
+		account += "!" // nobody who approved a change that can be undone has approved this
+	}
+	if c.Verb == model.AdoptGroup || c.Verb == model.DeleteGroup {
+		account += "=" + c.RemoteID
+	}
 	sum := sha256.Sum256(canonicalJSON([]any{target, account, string(c.Verb), c.Group, accountValue(c.After)}))
 	return hex.EncodeToString(sum[:16])
 }

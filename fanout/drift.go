@@ -77,6 +77,9 @@ func (w *Worker) sweeper(name string) (*runner, error) {
 // driftRound sweeps when it is time or somebody asked. A scheduled sweep lets a
 // backlog go first, unless it has been waiting for a whole interval.
 func (r *runner) driftRound(soft, hard context.Context) error {
+	if r.target.Manual != nil {
+		return nil // nothing can be read there
+	}
 	ready, err := r.mayWork(soft)
 	if err != nil || !ready {
 		return err

@@ -18,6 +18,7 @@ type GuardFacts struct {
 	AlreadyRemoved int               // accounts removed within the window, those under way included
 	Approved       map[string]string // digest of a change -> who approved it
 	LeaverHeld     map[string]bool   // identities held by their source's guard
+	Asked          map[string]bool   // identities that a person has been asked to take access from, and has not yet
 }
 
 // Guard holds removals beyond the target's limit. It is pure and keeps the order.
@@ -33,12 +34,16 @@ type GuardFacts struct {
 //	any other, limit not reached             passes, counts
 //	any other, limit reached                 held
 //
-// An account counts once, be it disabled, deleted or parted from many groups.
+// An account counts once, be it disabled, deleted or parted from many groups; one that
+// a person was asked about counts while the task is open, and is not held again.
 func Guard(p model.Plan, f GuardFacts) model.Plan {
 	out := model.Plan{Target: p.Target, Changes: slices.Clone(p.Changes)}
 	limit := f.Guard.Limit(f.Population)
-	count := f.AlreadyRemoved
+	count := f.AlreadyRemoved + len(f.Asked)
 	counted, refused, released := map[string]bool{}, map[string]string{}, map[string]bool{}
+	for id := range f.Asked {
+		counted[id] = true
+	}
 	untaken := map[string]bool{} // found and not ours, and held
 	admit := func(identity string) {
 		if !counted[identity] {
@@ -80,7 +85,11 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 }
 
 func awaitsApproval(held string) bool {
-	return held == heldAdopt || held == heldTransfer || held == heldIrreversible
+	switch held {
+	case heldAdopt, heldTransfer, heldIrreversible, heldInvitation, heldDestroys:
+		return true
+	}
+	return false
 }
 
 func beyond(f GuardFacts, n, limit int) string {

@@ -30,7 +30,12 @@ func (r *runner) readBack(ctx context.Context, j *job) {
 				j.leaving.accepted = r.moment()
 			}
 		}
+		if r.target.Manual != nil {
+			r.witnessed(j)
+			return
+		}
 		r.verify(ctx, j)
+	case r.target.Manual != nil:
 	case j.row.Drill && j.row.Desired != nil && j.row.Desired.Active && j.row.RemoteID != "":
 		r.verifyBack(ctx, j)
 	}
@@ -55,7 +60,9 @@ func (r *runner) moment() *time.Time {
 //	active, accepted earlier, ours to write      disabled once more, read again
 //	active, accepted earlier, held or a person's held, or a task
 func (r *runner) verify(ctx context.Context, j *job) {
-	if slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Held != "" && c.Removes() && c.Group == "" }) {
+	if slices.ContainsFunc(j.changes, func(c model.Change) bool {
+		return c.Held != "" && c.Removes() && c.Group == "" && !onlyDeletionWaits(c, j.row)
+	}) {
 		return
 	}
 	if j.row.Applied == nil && j.row.Owned == "" && j.row.RemoteID != "" {
@@ -207,6 +214,8 @@ func (r *runner) leaverProgress(j *job) *store.LeaverProgress {
 	switch {
 	case l.verified != nil:
 		p.State, p.Verified = model.LeaverVerified, l.verified
+	case ClassOf(j.err) == AwaitsPerson:
+		p.State = model.LeaverTask
 	case j.err != nil:
 		p.State, p.Status = model.LeaverFailed, asClientError(j.err).Status
 	case row.State == model.StateHeld:

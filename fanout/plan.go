@@ -15,6 +15,8 @@ const (
 	heldAdopt        = "an account that exists is taken over only when somebody approves it (adopt: ask)"
 	heldTransfer     = "deletion waits until somebody approves that the data has been transferred (transfer: required)"
 	heldIrreversible = "deletion cannot be undone at this application and waits for approval"
+	heldInvitation   = "switching it off would delete the account, whose invitation is still open; it waits until that is accepted or somebody approves"
+	heldDestroys     = "the application switches accounts off by deleting them; that waits until somebody approves"
 	heldProtected    = "protected"
 )
 
@@ -73,7 +75,7 @@ func rank(v model.Verb) int {
 		return 0
 	case model.Adopt, model.Create, model.Update:
 		return 1
-	case model.CreateGroup:
+	case model.CreateGroup, model.AdoptGroup, model.RenameGroup:
 		return 2
 	case model.Join:
 		return 3
@@ -93,9 +95,18 @@ func byOrder(a, b model.Change) int {
 		cmp.Compare(rank(a.Verb), rank(b.Verb)),
 		cmp.Compare(a.UserName, b.UserName),
 		cmp.Compare(a.Identity, b.Identity),
+		cmp.Compare(last(a.Verb), last(b.Verb)),
 		cmp.Compare(a.Verb, b.Verb),
 		cmp.Compare(a.Group, b.Group),
 	)
+}
+
+// last puts the deletion of an account behind switching it off.
+func last(v model.Verb) int {
+	if v == model.Delete {
+		return 1
+	}
+	return 0
 }
 
 // row gives the changes of one account, nothing held yet but for approvals.
@@ -130,6 +141,11 @@ func (d *differ) adopt(r model.AccountRow, base model.Change, desired, observed 
 	if d.target.Adopt == "ask" {
 		c.Held = heldAdopt
 	}
+	if observed.Active && !desired.Active {
+		if off := d.switchOff(r, base, observed); off.Held != "" || off.ByPerson {
+			c.Held = cmp.Or(off.Held, bySwitch)
+		}
+	}
 	out := []model.Change{c}
 	if d.target.Mode == model.ModeCreateOnly && len(c.Fields) > 0 {
 		// Taking over is allowed, writing is not: the difference stays to be seen.
@@ -147,9 +163,9 @@ func (d *differ) update(r model.AccountRow, base model.Change, desired, applied 
 	fields := differences(*applied, *desired)
 	if applied.Active && !desired.Active {
 		c := base
-		c.Verb, c.Before, c.After = model.Disable, applied, inactive(applied)
+		c.Before = applied
 		c.Because = append([]string{"the account is not to be active now"}, reasons(r, "")...)
-		out = append(out, c)
+		out = append(out, d.switchOff(r, c, applied))
 		fields = slices.DeleteFunc(fields, func(f model.FieldDiff) bool { return f.Path == "active" })
 		// The update must not carry out what a guard may hold.
 		rest := *desired
@@ -163,65 +179,6 @@ func (d *differ) update(r model.AccountRow, base model.Change, desired, applied 
 	}
 	out = append(out, d.joins(r, base, desired.Groups, certainGroups(applied, r.Sent))...)
 	return append(out, d.parts(r, base, possibleGroups(applied, r.Sent), desired.Groups)...)
-}
-
-// remove decides what happens to an account that is no longer due.
-func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed *model.Account) []model.Change {
-	actual := applied
-	if actual == nil {
-		actual = observed
-	}
-	unknown := isForeign(r) && d.target.Drift.Unknown == "disable"
-	switch {
-	case actual == nil || r.RemoteID == "":
-		return nil // absent, or not found again yet
-	case applied == nil && r.Owned == "" && !unknown:
-		return nil // not ours
-	}
-	actual = possiblyActive(actual, r.Sent)
-	c := base
-	c.Before, c.Because = actual, gone(r)
-	if unknown && applied == nil && r.Owned == "" {
-		if !actual.Active {
-			return nil
-		}
-		c.Verb, c.After, c.Because = model.Disable, inactive(actual), []string{"nobody the hub knows has this account (drift unknown: disable)"}
-		return []model.Change{c}
-	}
-	if d.deletes(r, actual) {
-		c.Verb = model.Delete
-		switch {
-		case d.target.Leaver.Transfer == "required":
-			c.Held = heldTransfer
-		case d.profile.Delete == model.DeleteIrreversible:
-			c.Held = heldIrreversible
-		}
-		return []model.Change{c}
-	}
-	var out []model.Change
-	if actual.Active {
-		c.Verb, c.After = model.Disable, inactive(actual)
-		out = append(out, c)
-	}
-	if d.target.Leaver.RemoveMemberships || d.profile.PartOnDisable {
-		out = append(out, d.parts(r, base, possibleGroups(actual, r.Sent), nil)...)
-	}
-	return out
-}
-
-// deletes applies the leaver policy: at once with first: delete, after the grace
-// period with then: delete, never where the application cannot.
-func (d *differ) deletes(r model.AccountRow, actual *model.Account) bool {
-	l := d.target.Leaver
-	switch {
-	case !d.profile.deletes():
-		return false
-	case l.First == "delete":
-		return true
-	case actual.Active || l.Then != "delete" || r.DisabledAt == nil:
-		return false
-	}
-	return !d.now.Before(r.DisabledAt.Add(l.After))
 }
 
 func (d *differ) joins(r model.AccountRow, base model.Change, want, have []string) []model.Change {
@@ -254,6 +211,10 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 	if len(changes) == 0 {
 		return
 	}
+	undoable(changes)
+	for i := range changes {
+		changes[i].ByPerson = changes[i].ByPerson || d.target.Manual != nil
+	}
 	why := ""
 	if name, hit := d.protect.matches(r); hit {
 		why = heldProtected + ": " + name
@@ -271,6 +232,9 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 		if words := forbidden(d.target.Mode, c.Verb); words != "" {
 			c.Held = words
 		}
+		if c.Held == "" && c.Group != "" && !d.profile.Has("Group") {
+			c.Held = heldNoGroups
+		}
 		if c.Held == "" && c.Verb == model.Join && rank(changes[0].Verb) == 1 && changes[0].Verb != model.Update {
 			c.Held = changes[0].Held // no memberships for an account that is not taken or made
 		}
@@ -285,12 +249,12 @@ func forbidden(m model.Mode, v model.Verb) string {
 	case model.ModeEnforce, "":
 		return ""
 	case model.ModeNoDelete:
-		if v != model.Delete {
+		if v != model.Delete && v != model.DeleteGroup {
 			return ""
 		}
 	case model.ModeCreateOnly:
 		switch v {
-		case model.Create, model.Adopt, model.Join, model.CreateGroup, model.Report:
+		case model.Create, model.Adopt, model.Join, model.CreateGroup, model.AdoptGroup, model.Report:
 			return ""
 		}
 	}

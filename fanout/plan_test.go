@@ -110,8 +110,8 @@ func TestDiff(t *testing.T) {
 		{name: "absent, never created", row: model.AccountRow{Identity: "i", Owned: model.OwnedCreating}},
 		{name: "unknown, report", row: stranger},
 		{name: "unknown, disable", target: func(t *model.Target) { t.Drift.Unknown = "disable" }, row: stranger, want: []string{"disable who"}},
-		{name: "deletion wants a transfer", target: func(t *model.Target) { t.Leaver.First, t.Leaver.Transfer = "delete", "required" }, row: ours(nil, anna), want: []string{"delete anna HELD"}},
-		{name: "deletion cannot be undone", target: func(t *model.Target) { t.Leaver.First = "delete" }, profile: func(p *Profile) { p.Delete = model.DeleteIrreversible }, row: ours(nil, anna), want: []string{"delete anna HELD"}},
+		{name: "deletion wants a transfer", target: func(t *model.Target) { t.Leaver.First, t.Leaver.Transfer = "delete", "required" }, row: ours(nil, anna), want: []string{"disable anna", "delete anna HELD"}},
+		{name: "deletion cannot be undone", target: func(t *model.Target) { t.Leaver.First = "delete" }, profile: func(p *Profile) { p.Delete = model.DeleteIrreversible }, row: ours(nil, anna), want: []string{"disable anna", "delete anna HELD"}},
 		{name: "protected", target: func(t *model.Target) { t.Protect = []string{`userName eq "ANNA"`} }, row: ours(nil, anna), want: []string{"disable anna HELD"}},
 		{name: "protected by what it was", target: func(t *model.Target) { t.Protect = []string{`title eq "root"`} }, row: ours(retitled(anna, "x"), retitled(anna, "root")), want: []string{"update anna title HELD"}},
 		{name: "a filter that cannot be read protects all", target: func(t *model.Target) { t.Protect = []string{`nonsense(`} }, row: ours(nil, anna), want: []string{"disable anna HELD"}},
@@ -124,7 +124,7 @@ func TestDiff(t *testing.T) {
 		{name: "create-only adopts without writing", target: func(t *model.Target) { t.Mode = model.ModeCreateOnly },
 			row: model.AccountRow{Identity: "i", RemoteID: "r", Desired: account("anna"), Observed: retitled(account("anna"), "x")}, want: []string{"adopt anna", "update anna title HELD"}},
 		{name: "no-delete disables", target: func(t *model.Target) { t.Mode = model.ModeNoDelete }, row: ours(nil, anna), want: []string{"disable anna"}},
-		{name: "no-delete deletes nothing", target: func(t *model.Target) { t.Mode = model.ModeNoDelete; t.Leaver.First = "delete" }, row: ours(nil, anna), want: []string{"delete anna HELD"}},
+		{name: "no-delete deletes nothing", target: func(t *model.Target) { t.Mode = model.ModeNoDelete; t.Leaver.First = "delete" }, row: ours(nil, anna), want: []string{"disable anna", "delete anna HELD"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

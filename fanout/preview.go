@@ -87,6 +87,9 @@ func PreviewGuard(ctx context.Context, s *store.Store, t model.Target, now time.
 	if facts.Approved, err = s.Approved(ctx, t.Name, digests); err != nil {
 		return p, fmt.Errorf("read approvals: %w", err)
 	}
+	if facts.Asked, err = s.AskedRemovals(ctx, t.Name); err != nil {
+		return p, fmt.Errorf("count tasks: %w", err)
+	}
 	since := now.Add(-window(t.Guard))
 	if facts.AlreadyRemoved, err = s.Removals(ctx, t.Name, since); err != nil {
 		return p, fmt.Errorf("count removals: %w", err)

@@ -49,7 +49,7 @@ func Render(p model.Plan) string {
 
 func subject(c model.Change) string {
 	switch {
-	case c.Verb == model.CreateGroup:
+	case c.Identity == "" && c.Group != "":
 		return printable(c.Group)
 	case c.UserName == "":
 		return printable(c.Identity)
@@ -63,8 +63,10 @@ func sign(c model.Change) string {
 		return "!"
 	case c.Removes():
 		return "-"
-	case c.Verb == model.Create, c.Verb == model.Adopt, c.Verb == model.Join, c.Verb == model.CreateGroup:
+	case c.Verb == model.Create, c.Verb == model.Adopt, c.Verb == model.Join, c.Verb == model.CreateGroup, c.Verb == model.AdoptGroup:
 		return "+"
+	case c.Verb == model.DeleteGroup:
+		return "-"
 	case c.Verb == model.Report:
 		return "?"
 	}
@@ -81,11 +83,12 @@ func details(c model.Change) string {
 		parts = append(parts, "+group "+printable(c.Group))
 	case model.Part:
 		parts = append(parts, "-group "+printable(c.Group))
-	case model.Update, model.Adopt, model.Report:
+	case model.Update, model.Adopt, model.Report, model.RenameGroup:
 		for _, f := range c.Fields {
 			parts = append(parts, fmt.Sprintf("%s: %s -> %s", printable(f.Path), value(f.Before), value(f.After)))
 		}
 	}
+	parts = append(parts, consequences(c)...)
 	if len(c.Because) > 0 {
 		because := make([]string, len(c.Because))
 		for i, s := range c.Because {
@@ -94,6 +97,24 @@ func details(c model.Change) string {
 		parts = append(parts, "because "+strings.Join(because, ", "))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// consequences says what cannot be taken back, what is lost, and who has to do it.
+func consequences(c model.Change) (parts []string) {
+	switch c.Undo {
+	case "", model.UndoFreely:
+	case model.UndoNever:
+		parts = append(parts, "cannot be undone")
+	default:
+		parts = append(parts, c.Undo)
+	}
+	if c.Loses != "" {
+		parts = append(parts, "loses "+printable(c.Loses))
+	}
+	if c.ByPerson {
+		parts = append(parts, "by a person")
+	}
+	return parts
 }
 
 const valueLength = 120 // bytes of one value in a rendered plan

@@ -163,7 +163,15 @@ func (r *runner) count(ctx context.Context, f *GuardFacts) error {
 	if f.Population, err = r.w.Store.Population(ctx, r.target.Name, since); err != nil {
 		return fmt.Errorf("count accounts: %w", err)
 	}
-	f.AlreadyRemoved = gone + len(r.pending)
+	if f.Asked, err = r.w.Store.AskedRemovals(ctx, r.target.Name); err != nil {
+		return fmt.Errorf("count tasks: %w", err)
+	}
+	f.AlreadyRemoved = gone
+	for id := range r.pending {
+		if !f.Asked[id] {
+			f.AlreadyRemoved++
+		}
+	}
 	return nil
 }
 

@@ -144,6 +144,7 @@ func (r *runner) readAgain(ctx context.Context, j *job) error {
 	}
 	seen := observe(r.profile, u, like...)
 	seen.Groups = slices.Clone(j.row.Applied.Groups)
+	r.seenInvited(&j.row, u)
 	r.shown(&j.row, seen)
 	return nil
 }

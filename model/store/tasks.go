@@ -291,3 +291,20 @@ func (t *Tx) eraseTasks(identity string) error {
 	}
 	return nil
 }
+
+// ManagerOf is the identity that somebody's record names as manager; empty: none that
+// is known.
+func (t *Tx) ManagerOf(identity string) (manager string, err error) {
+	err = t.row(`SELECT manager_id FROM identities WHERE id = ?`, identity).Scan(&manager)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return manager, err
+}
+
+// UseTask notes that what somebody confirmed by a task was taken into the books: the
+// same change wanted again is asked for again.
+func (t *Tx) UseTask(id string) error {
+	_, err := t.exec(`UPDATE tasks SET generation = -1 WHERE id = ? AND done_at IS NOT NULL`, id)
+	return err
+}

@@ -1,0 +1,91 @@
+package fanout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/scimhub/scimhub/model"
+)
+
+// connectorCall is a request to an application's own API, filled in.
+type connectorCall struct {
+	method, address string
+	body            []byte // nil: none
+}
+
+// evidence is what the application answered.
+type evidence struct {
+	status int
+	text   string // the beginning of it, without secrets
+}
+
+// fillConnector puts facts in the place of {id}, {userName}, {successorId} and
+// {successor}, each escaped for where it stands: in the path, in the query or in a JSON
+// text. missing names those that are asked for and not known. Facts never change which
+// host is asked.
+func fillConnector(c model.Connector, facts map[string]string) (call connectorCall, missing []string, err error) {
+	fill := func(text string, escape func(string) string) string {
+		for _, name := range []string{"id", "userName", "successorId", "successor"} {
+			place := "{" + name + "}"
+			if !strings.Contains(text, place) {
+				continue
+			}
+			if facts[name] == "" {
+				missing = append(missing, name)
+			}
+			text = strings.ReplaceAll(text, place, strings.ReplaceAll(escape(facts[name]), "{", "%7B"))
+		}
+		return text
+	}
+	rest, host := c.URL, ""
+	if i := strings.Index(rest, "://"); i >= 0 {
+		if end := strings.IndexAny(rest[i+3:], "/?#"); end >= 0 {
+			host, rest = rest[:i+3+end], rest[i+3+end:]
+		} else {
+			host, rest = rest, ""
+		}
+	}
+	path, query, hasQuery := strings.Cut(rest, "?")
+	call.method, call.address = c.Method, host+fill(path, url.PathEscape)
+	if hasQuery {
+		call.address += "?" + fill(query, func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") })
+	}
+	if u, err := url.Parse(call.address); err != nil || u.Host == "" || strings.ContainsAny(host, "{}") {
+		return call, nil, fmt.Errorf("the connector's URL is none once it is filled in")
+	}
+	if c.Body == "" {
+		return call, missing, nil
+	}
+	body := c.Body
+	for _, name := range []string{"id", "userName", "successorId", "successor"} {
+		place := "{" + name + "}"
+		if strings.Contains(body, place) && facts[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	call.body = []byte(strings.NewReplacer("{id}", jsonText(facts["id"]), "{userName}", jsonText(facts["userName"]),
+		"{successorId}", jsonText(facts["successorId"]), "{successor}", jsonText(facts["successor"])).Replace(body))
+	if !json.Valid(call.body) {
+		return call, nil, fmt.Errorf("the connector's body is no JSON once it is filled in")
+	}
+	return call, missing, nil
+}
+
+// jsonText is a text as it stands between the quotes of a JSON string.
+func jsonText(s string) string {
+	quoted := string(canonicalJSON(s))
+	return quoted[1 : len(quoted)-1]
+}
+
+// call sends a request to the application's own API with the target's credentials, at
+// the target's pace. Errors are classified as those of SCIM requests.
+func (c *Client) call(ctx context.Context, call connectorCall) (evidence, error) {
+	got, err := c.exchange(ctx, request{method: call.method, path: "/connector", address: call.address}, call.body)
+	if err != nil {
+		return evidence{}, err
+	}
+	return evidence{got.status, excerpt(got.text, got.secrets)}, nil
+}
