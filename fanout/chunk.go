@@ -180,7 +180,7 @@ func (r *runner) timed(verb string, op func() error) error {
 	if verb != "list" { // a sweep's list takes as long as the target is large
 		r.tempo.add(ended.Sub(began))
 	}
-	r.judge(err)
+	r.judge(verb, err)
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 //
 //	outcome                                       state      due
 //	--------------------------------------------------------------------------
-//	a change failed                               failed     at NextAttempt
+//	a change failed                               failed     at NextAttempt, unless GivesUp
 //	it was missing, drift policy report           drifted    no
 //	it was missing, drift policy recreate         pending    now
 //	a change is held                              held       no
@@ -78,6 +78,9 @@ func (r *runner) concludeFailure(j *job, now time.Time) {
 	row.NextAttempt = NextAttempt(RetryFacts{Key: row.Target + "/" + row.Identity, Attempts: row.Attempts, Leaver: row.Leaver}, e.Class, e.RetryAfter, now)
 	if soon := now.Add(j.soon); j.soon > 0 && soon.Before(row.NextAttempt) {
 		row.NextAttempt = soon
+	}
+	if GivesUp(RetryFacts{Attempts: row.Attempts, Leaver: row.Leaver}, e.Class) {
+		row.Due, row.LastError = false, row.LastError+gaveUp
 	}
 }
 

@@ -43,17 +43,56 @@ func paceOf(c Class, leaver bool) pace {
 	case Missing:
 		return pace{5 * time.Second, 30 * time.Minute}
 	}
-	return pace{time.Minute, 6 * time.Hour} // invalid, conflict, anything else
+	return pace{time.Minute, 6 * time.Hour} // invalid, conflict, anything else: and then rarer, see rare
+}
+
+// What only a person can mend is tried every six hours, then after twelve, then daily,
+// and given up after four weeks: rareAfter failures end the doubling, giveUpAfter all.
+const (
+	rareAfter   = 10
+	giveUpAfter = 38
+)
+
+// gaveUp is added to the error of a row that is given up.
+const gaveUp = " (not tried again after four weeks in vain: until its data changes or somebody asks for a sync)"
+
+// rare is how long to wait after so many failures of a kind that does not pass by itself.
+func rare(attempts int) (time.Duration, bool) {
+	switch {
+	case attempts <= rareAfter:
+		return 0, false
+	case attempts == rareAfter+1:
+		return 12 * time.Hour, true
+	}
+	return 24 * time.Hour, true
+}
+
+// mendable tells the classes that a person has to mend: the data or the account.
+func mendable(c Class) bool {
+	switch c {
+	case Invalid, Conflict, Missing, Unreadable:
+		return true
+	}
+	return !c.ofTarget()
+}
+
+// GivesUp reports whether a row that has failed so often is not tried again until its
+// data changes or somebody asks for a sync. Leavers are never given up.
+func GivesUp(f RetryFacts, class Class) bool {
+	return !f.Leaver && mendable(class) && f.Attempts > giveUpAfter
 }
 
 // NextAttempt says when a failed row is tried again: doubling from the class's
-// base to its limit, spread by ±20 % that depend on the row alone, never before
+// base to its limit, then rarer where a person has to mend it, spread by ±20 % that depend on the row alone, never before
 // what Retry-After asks (for leavers at most 30 s of it).
 func NextAttempt(f RetryFacts, class Class, retryAfter time.Duration, now time.Time) time.Time {
 	p := paceOf(class, f.Leaver)
 	d := p.limit
 	if n := max(f.Attempts-1, 0); n < 20 {
 		d = min(p.limit, p.base<<n)
+	}
+	if long, is := rare(f.Attempts); is && !f.Leaver && mendable(class) {
+		d = long
 	}
 	d = d * time.Duration(80+spread(f.Key, f.Attempts)) / 100
 	if f.Leaver {
@@ -68,58 +107,3 @@ func spread(key string, attempts int) int64 {
 	_, _ = h.Write([]byte(key + "#" + strconv.Itoa(attempts)))
 	return int64(h.Sum32() % 41)
 }
-
-// Health is the standing of a target as a whole. The worker keeps one per target.
-type Health struct {
-	Failures      int // in a row, of kinds that concern the target
-	ErrorClass    Class
-	LastError     string
-	RetryAt       time.Time // the normal lane waits until then; zero: it runs
-	QuarantinedAt time.Time // zero: not quarantined
-	FailingSince  time.Time
-}
-
-const (
-	failuresToBackOff = 5                // in a row before the target as a whole waits
-	quarantineAfter   = 30 * time.Minute // of nothing but failures
-)
-
-// Failed counts a failure that concerns the target as a whole; of any other
-// class it changes nothing. Past a few in a row the normal lane waits, longer
-// each time; refused credentials and Retry-After make it wait at once.
-func (h Health) Failed(target string, err *ClientError, now time.Time) Health {
-	if !err.Class.ofTarget() {
-		return h
-	}
-	if !h.RetryAt.IsZero() && now.Before(h.RetryAt) {
-		return h // late answers of requests sent before the pause
-	}
-	if h.Failures == 0 {
-		h.FailingSince = now
-	}
-	h.Failures++
-	h.ErrorClass, h.LastError = err.Class, err.Error()
-	over := h.Failures - failuresToBackOff + 1
-	if err.Status == 401 || err.Class == Throttled || err.RetryAfter > 0 {
-		over = h.Failures
-	}
-	if over > 0 {
-		h.RetryAt = NextAttempt(RetryFacts{Key: target, Attempts: over}, err.Class, err.RetryAfter, now)
-	}
-	if h.QuarantinedAt.IsZero() && err.Class != Throttled && h.Failures >= failuresToBackOff && now.Sub(h.FailingSince) >= quarantineAfter {
-		h.QuarantinedAt = now
-	}
-	return h
-}
-
-// Succeeded ends back-off and quarantine. An answer to a request sent before a
-// pause began does not end the pause.
-func (h Health) Succeeded(now time.Time) Health {
-	if now.Before(h.RetryAt) {
-		return h
-	}
-	return Health{}
-}
-
-// probing reports whether the target has to show itself well with one request first.
-func (h Health) probing() bool { return !h.RetryAt.IsZero() }

@@ -17,7 +17,11 @@ func TestNextAttempt(t *testing.T) {
 		{"server, first", RetryFacts{Attempts: 1}, Server, 0, 1600 * time.Millisecond, 2400 * time.Millisecond},
 		{"server doubles", RetryFacts{Attempts: 3}, Server, 0, 6400 * time.Millisecond, 9600 * time.Millisecond},
 		{"server is capped", RetryFacts{Attempts: 99}, Server, 0, 8 * time.Minute, 12 * time.Minute},
-		{"a huge count does not overflow", RetryFacts{Attempts: 1 << 30}, Invalid, 0, 4 * time.Hour, 8 * time.Hour},
+		{"a huge count does not overflow", RetryFacts{Attempts: 1 << 30}, Invalid, 0, 19 * time.Hour, 29 * time.Hour},
+		{"six hours at most to begin with", RetryFacts{Attempts: 10}, Conflict, 0, 288 * time.Minute, 432 * time.Minute},
+		{"then twelve", RetryFacts{Attempts: 11}, Conflict, 0, 576 * time.Minute, 864 * time.Minute},
+		{"then daily", RetryFacts{Attempts: 12}, Conflict, 0, 1152 * time.Minute, 1728 * time.Minute},
+		{"a server is asked more often", RetryFacts{Attempts: 30}, Server, 0, 8 * time.Minute, 12 * time.Minute},
 		{"Retry-After is kept", RetryFacts{Attempts: 1}, Throttled, 40 * time.Second, 40 * time.Second, 40 * time.Second},
 		{"Retry-After has a limit", RetryFacts{Attempts: 1}, Throttled, 100 * time.Hour, time.Hour, time.Hour},
 		{"invalid waits for a change", RetryFacts{Attempts: 1}, Invalid, 0, 48 * time.Second, 72 * time.Second},
@@ -42,45 +46,18 @@ func TestNextAttempt(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+// Tried for four weeks and no longer, unless it is a leaver or passes by itself.
+func TestGivesUp(t *testing.T) {
 	t.Parallel()
-	down := &ClientError{Class: Server, Status: 503}
-	var h Health
-	for range failuresToBackOff - 1 {
-		h = h.Failed("t", down, noon)
-	}
-	if h.probing() {
-		t.Fatal("backs off too early")
-	}
-	h = h.Failed("t", &ClientError{Class: Invalid}, noon)
-	if h.Failures != failuresToBackOff-1 {
-		t.Error("a bad object counts against the target")
-	}
-	h = h.Failed("t", down, noon)
-	if !h.RetryAt.After(noon) {
-		t.Fatal("does not back off")
-	}
-	if got := h.Succeeded(noon); got != h {
-		t.Error("a late answer ends the pause")
-	}
-	if late := h.Failed("t", down, noon); late != h {
-		t.Error("late failures lengthen the pause")
-	}
 	now := noon
-	for range 12 {
-		now = h.RetryAt
-		h = h.Failed("t", down, now)
+	attempts := 1
+	for ; !GivesUp(RetryFacts{Attempts: attempts}, Invalid); attempts++ {
+		now = NextAttempt(RetryFacts{Key: "t/anna", Attempts: attempts}, Invalid, 0, now)
 	}
-	if h.QuarantinedAt.IsZero() {
-		t.Errorf("not quarantined after %v of failures", now.Sub(noon))
+	if d := now.Sub(noon); d < 25*24*time.Hour || d > 31*24*time.Hour {
+		t.Errorf("given up after %v and %d attempts", d, attempts)
 	}
-	if got := h.Succeeded(h.RetryAt); got != (Health{}) {
-		t.Errorf("after success: %+v", got)
-	}
-	if one := (Health{}).Failed("t", &ClientError{Class: Throttled, Status: 429, RetryAfter: 7 * time.Second}, noon); one.RetryAt.Sub(noon) != 7*time.Second {
-		t.Errorf("429 pauses for %v", one.RetryAt.Sub(noon))
-	}
-	if one := (Health{}).Failed("t", &ClientError{Class: Credentials, Status: 401}, noon); !one.probing() {
-		t.Error("401 does not pause")
+	if GivesUp(RetryFacts{Attempts: 1000, Leaver: true}, Invalid) || GivesUp(RetryFacts{Attempts: 1000}, Server) {
+		t.Error("given up what must not be")
 	}
 }

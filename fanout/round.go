@@ -21,7 +21,7 @@ func (r *runner) normalRound(soft, hard context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load due accounts: %w", err)
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 && !r.standing().quarantined() {
 		return nil
 	}
 	return r.leased(soft, hard, r.backlog)
@@ -35,16 +35,6 @@ func (r *runner) mayWork(ctx context.Context) (bool, error) {
 	}
 	r.forgive(st)
 	return !st.Paused && !r.w.Now().Before(r.standing().RetryAt), nil
-}
-
-// forgive ends a back-off that was stored and has been taken out of the store since:
-// somebody asked for a sync. The target still has to show itself well with one account.
-func (r *runner) forgive(st store.TargetState) {
-	r.healthMu.Lock()
-	defer r.healthMu.Unlock()
-	if st.RetryAt == nil && !r.noted.RetryAt.IsZero() && r.health.RetryAt.Equal(r.noted.RetryAt) {
-		r.health.RetryAt, r.noted.RetryAt = r.w.Now(), time.Time{}
-	}
 }
 
 // backlog is a round under the lease.
@@ -61,11 +51,10 @@ func (r *runner) backlog(soft, hard context.Context) error {
 		if r.standing().probing() {
 			chunks.Wait()
 			settled.flush()
-			h := r.standing()
-			if r.w.Now().Before(h.RetryAt) {
+			if !r.probed(hard) {
 				break
 			}
-			if h.probing() {
+			if r.standing().probing() {
 				limit = 1 // the target has to show itself well with one account first
 			}
 		}

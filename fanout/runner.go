@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/store"
 )
 
 // runner works on one target as one version of the configuration describes it.
@@ -168,76 +167,4 @@ func (r *runner) leased(soft, hard context.Context, fn func(soft, hard context.C
 		err = e
 	}
 	return err
-}
-
-// recall loads what an earlier process knew of the target's health.
-func (r *runner) recall(ctx context.Context) {
-	st, err := r.w.Store.TargetState(ctx, r.target.Name)
-	if err != nil {
-		r.log.Error("target state cannot be read", "error", err)
-		return
-	}
-	r.healthMu.Lock()
-	defer r.healthMu.Unlock()
-	r.health = Health{Failures: st.Failures, ErrorClass: Class(st.ErrorClass), LastError: st.LastError}
-	if st.RetryAt != nil {
-		r.health.RetryAt = *st.RetryAt
-	}
-	if st.QuarantinedAt != nil {
-		r.health.QuarantinedAt = *st.QuarantinedAt
-	}
-	r.noted = r.health
-	r.w.Metrics.health(r.target.Name, r.health)
-}
-
-func (r *runner) standing() Health {
-	r.healthMu.Lock()
-	defer r.healthMu.Unlock()
-	return r.health
-}
-
-// judge takes an operation's outcome into the target's health. Any answer about
-// one object shows that the target itself works.
-func (r *runner) judge(err error) {
-	r.healthMu.Lock()
-	defer r.healthMu.Unlock()
-	now := r.w.Now()
-	if err == nil || !ClassOf(err).ofTarget() {
-		r.health = r.health.Succeeded(now)
-		return
-	}
-	r.health = r.health.Failed(r.target.Name, asClientError(err), now)
-}
-
-// note stores the health where it changed, and with always the attempt.
-func (r *runner) note(ctx context.Context, always bool) {
-	h := r.standing()
-	r.healthMu.Lock()
-	changed := h.RetryAt != r.noted.RetryAt || h.QuarantinedAt != r.noted.QuarantinedAt || (h.Failures == 0) != (r.noted.Failures == 0)
-	r.healthMu.Unlock()
-	if !changed && !always {
-		return
-	}
-	r.w.Metrics.health(r.target.Name, h)
-	err := r.w.Store.UpdateTargetState(context.WithoutCancel(ctx), r.target.Name, func(st *store.TargetState) {
-		st.Failures, st.ErrorClass, st.LastError = h.Failures, string(h.ErrorClass), h.LastError
-		st.RetryAt, st.QuarantinedAt = moment(h.RetryAt), moment(h.QuarantinedAt)
-	})
-	if err != nil {
-		r.log.Error("target state cannot be stored", "error", err)
-	} else {
-		r.healthMu.Lock()
-		r.noted = h
-		r.healthMu.Unlock()
-	}
-	if changed && !h.QuarantinedAt.IsZero() {
-		r.log.Warn("target quarantined", "error", h.LastError)
-	}
-}
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -366,10 +366,10 @@ func (s *Store) Due(ctx context.Context, target string) (int, error) {
 }
 
 // DueNow ends the waiting of all accounts of a target that are due later because
-// an attempt failed.
+// an attempt failed, and takes those up again that were given up.
 func (s *Store) DueNow(ctx context.Context, target string) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(`UPDATE accounts SET next_at = ? WHERE target = ? AND due AND next_at > ? AND state = ?`, micros(tx.Now), target, micros(tx.Now), string(model.StateFailed))
+		_, err := tx.exec(`UPDATE accounts SET next_at = ?, attempts = CASE WHEN due THEN attempts ELSE 0 END, due = TRUE WHERE target = ? AND (next_at > ? OR NOT due) AND state = ?`, micros(tx.Now), target, micros(tx.Now), string(model.StateFailed))
 		return err
 	})
 }

@@ -28,6 +28,11 @@ type TargetState struct {
 	Base   string   `json:"base,omitempty"`
 	Moved  *Moved   `json:"moved,omitempty"`
 	Doubts []string `json:"doubts,omitempty"` // which answers of the target are not believed, and why
+
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+	Reason       string     `json:"reason,omitempty"`        // of the quarantine, in words
+	Probes       int        `json:"probes,omitempty"`        // in vain since it began
+	RotateWanted bool       `json:"rotate_wanted,omitempty"` // somebody asked for the next credential
 }
 
 // Moved is a change of a target's URL that waits for a person.
@@ -67,10 +72,12 @@ func (t *Tx) targetState(name string, st *TargetState, lock string) error {
 
 // UpdateTargetState changes the state under a lock.
 func (s *Store) UpdateTargetState(ctx context.Context, name string, fn func(*TargetState)) error {
-	return s.Update(ctx, func(tx *Tx) error { return tx.changeTargetState(name, fn) })
+	return s.Update(ctx, func(tx *Tx) error { return tx.UpdateTargetState(name, fn) })
 }
 
-func (t *Tx) changeTargetState(name string, fn func(*TargetState)) error {
+// UpdateTargetState changes the state under a lock, together with what else the
+// transaction does.
+func (t *Tx) UpdateTargetState(name string, fn func(*TargetState)) error {
 	lock := ""
 	if t.pg {
 		lock = " FOR UPDATE"

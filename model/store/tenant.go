@@ -19,7 +19,7 @@ attempts = 0, last_error = '', error_class = '', updated_at = ? WHERE target = ?
 			return err
 		}
 	}
-	if err := t.changeTargetState(target, func(st *TargetState) { st.Base, st.Moved, st.Doubts = base, nil, nil }); err != nil {
+	if err := t.UpdateTargetState(target, func(st *TargetState) { st.Base, st.Moved, st.Doubts = base, nil, nil }); err != nil {
 		return err
 	}
 	ids, err := t.texts(`SELECT identity_id FROM accounts WHERE target = ? ORDER BY identity_id`, target)
