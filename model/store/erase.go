@@ -66,6 +66,8 @@ func (t *Tx) eraseOne(id string) error {
 		{`DELETE FROM identity_history WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM account_history WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM findings WHERE identity_id = ?`, []any{id}},
+		{`DELETE FROM account_references WHERE identity_id = ?`, []any{id}},
+		{`UPDATE account_references SET named = referred WHERE referred = ?`, []any{id}},
 		{`DELETE FROM drift_found WHERE object = ?`, []any{id}},
 		{`DELETE FROM cases WHERE identity_id = ? AND decided_at IS NULL`, []any{id}},
 		{`DELETE FROM apart WHERE identity_id = ? OR owner_id = ?`, []any{id, id}},

@@ -212,6 +212,13 @@ func (t *Tx) SetManagers(sets []ManagerSet) error {
 		if _, err := t.exec(`WITH v(id, m, n) AS (VALUES `+values+`) UPDATE identities SET manager_id = v.m, manager_named = v.n FROM v WHERE identities.id = v.id`, args...); err != nil {
 			return fmt.Errorf("managers: %w", err)
 		}
+		ids := make([]string, len(chunk))
+		for i, s := range chunk {
+			ids[i] = s.Identity
+		}
+		if err := t.managersDue(ids); err != nil {
+			return err
+		}
 	}
 	return nil
 }

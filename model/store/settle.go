@@ -64,6 +64,9 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 				}
 			}
 		}
+		if err := tx.refer(target, ordered); err != nil {
+			return err
+		}
 		if err := tx.noteAccounts(target, accountsOf(ordered)); err != nil {
 			return err
 		}
@@ -141,6 +144,9 @@ func (t *Tx) saveObservedAll(target string, rows []model.AccountRow) error {
 		if !strings.HasPrefix(a.Identity, "?") {
 			ours = append(ours, a.Identity)
 		}
+	}
+	if err := t.referencesDue(target, ours); err != nil {
+		return err
 	}
 	return t.noteAccounts(target, ours)
 }
