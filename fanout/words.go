@@ -50,6 +50,8 @@ func reasonText(r model.Reason) string {
 // gone says why access is no longer due.
 func gone(r model.AccountRow) []string {
 	switch {
+	case r.Drill && r.LeaverAt != nil:
+		return []string{"drill since " + r.LeaverAt.UTC().Format("2006-01-02 15:04:05")}
 	case r.Leaver && r.LeaverAt != nil:
 		return []string{"leaver since " + r.LeaverAt.UTC().Format("2006-01-02")}
 	case r.Leaver:

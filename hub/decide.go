@@ -25,6 +25,7 @@ type Known struct {
 	Manager    *model.Manager       // nil: none is named
 	Namesakes  []string             // others who have the same number, by name
 	Accounts   []model.AccountRow   // at all targets
+	Drill      *model.LeaverRun     // open; nil: none
 	Approvers  map[string]Approvers // who could decide, by configured approver, of the open requests' steps
 
 	past  bool             // of an earlier moment: Row has the merged record, Users only name the resources
@@ -48,6 +49,9 @@ type Decision struct {
 	Event    string    // see Transition
 	Next     time.Time // when time alone may change any of it; zero: never
 	Purge    bool      // the person's data is to be erased now
+
+	drill *model.LeaverRun // that the person takes part in
+	off   map[string]bool  // targets whose accounts it keeps off now
 }
 
 // Decide evaluates one person. What cannot be decided stays as it was: a role
@@ -65,6 +69,7 @@ func Decide(snap *Snapshot, k Known, now time.Time) Decision {
 	d.Requests = requests.changed
 	d.Findings = append(d.Findings, requests.findings...)
 	d.targets(snap, k)
+	d.practise(k, now)
 	d.Findings = append(d.Findings, caseFinding(k)...)
 	d.Findings = append(d.Findings, quality(snap, k, d.Identity, d.Stage)...)
 	d.Number = numberOf(snap.Doc, d.Identity, d.Stage)
@@ -177,6 +182,9 @@ func nextMoment(d Decision, requests settledRequests, k Known, now time.Time) ti
 		}
 	}
 	sooner(requests.next)
+	if d.drill != nil && drillRuns(*d.drill, now) {
+		sooner(*d.drill.Until)
+	}
 	for _, e := range k.Exceptions {
 		sooner(e.From)
 		sooner(e.Until)
@@ -205,9 +213,12 @@ func (d Decision) Rows(stored []model.AccountRow, leftAt *time.Time, overGuard b
 		if leaving {
 			next.LeaverAt = leftAt
 		}
+		if next.Drill = d.practises(target); d.off[target] {
+			next.Leaver, next.LeaverAt = true, &d.drill.ReceivedAt
+		}
 		switch {
 		case !exists && want.Account == nil:
-		case exists && sameAccount(old.Desired, next.Desired) && old.Leaver == next.Leaver && old.LeaverHeld == next.LeaverHeld:
+		case exists && sameAccount(old.Desired, next.Desired) && old.Leaver == next.Leaver && old.LeaverHeld == next.LeaverHeld && old.Drill == next.Drill:
 			if !sameBecause(old.Because, next.Because) {
 				reasonsOnly = append(reasonsOnly, next)
 			}

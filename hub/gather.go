@@ -28,12 +28,21 @@ func gather(tx *store.Tx, snap *Snapshot, ids []string) (map[string]Known, error
 	if err != nil {
 		return nil, err
 	}
+	var drills map[string]model.LeaverRun
+	if len(snap.Doc.Identity.Drill) > 0 { // without test people there are none, whatever ran before
+		if drills, err = tx.Drills(ids); err != nil {
+			return nil, err
+		}
+	}
 	out := make(map[string]Known, len(ids))
 	for id, row := range facts.Rows {
 		k := Known{Row: row, Users: facts.Users[id], Groups: facts.Groups[id], Held: grants[id],
 			Exceptions: about.Exceptions[id], Case: about.Cases[id], Namesakes: about.Namesakes[id]}
 		k.setRequests(about.Requests[id])
 		k.setManager(managers[id])
+		if run, drilling := drills[id]; drilling {
+			k.Drill = &run
+		}
 		if k.Approvers, err = approversOf(tx, snap, k); err != nil {
 			return nil, err
 		}

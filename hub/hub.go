@@ -32,6 +32,9 @@ type Hub struct {
 	// Usable says why a configuration could not be put in force in this process, such
 	// as a secret that is not there; may be nil. What is not usable is not stored.
 	Usable func(*Snapshot) error
+	// DrillExempt says why a drill must leave a target out, by what only a package above
+	// this one knows of its application; empty: it need not. May be nil.
+	DrillExempt func(model.Target) string
 
 	lastTurn  atomic.Int64 // when evaluation last looked at the clock, microseconds
 	snapshot  atomic.Pointer[Snapshot]

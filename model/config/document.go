@@ -118,6 +118,7 @@ type Identity struct {
 	PurgeAfter time.Duration // after leaving, once no source describes the person; 0: never
 	Required   []string      // attribute paths whose absence is a finding, beside those that rules read
 	Number     string        // attribute path of what no two people share; default the enterprise employeeNumber
+	Drill      []string      // user names of test people, who alone may take part in drills
 }
 
 // Leave says when somebody is away and expected back. All empty: never.

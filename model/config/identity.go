@@ -35,6 +35,7 @@ func (r *reader) identity(n *node, i *Identity) {
 		"purge_after": func(n *node) { i.PurgeAfter = r.positive(n) },
 		"required":    func(n *node) { r.each(n, func(v *node) { i.Required = append(i.Required, r.path(v)) }) },
 		"number":      func(n *node) { i.Number = r.path(n) },
+		"drill":       func(n *node) { i.Drill = r.texts(n) },
 	})
 	if i.End != "" && i.Last != "" {
 		r.fault(n, "end and last exclude each other: end is the first moment of no access, last the last day of access")
