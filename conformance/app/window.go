@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,7 +51,7 @@ func (a *App) Accept(userName string) bool {
 		}
 		delete(a.fates.invited, r.ID)
 		done := scim.Change{Patch: scim.Patch{{Op: scim.OpRemove, Path: &scim.Path{Attr: "userType"}}}}
-		_, err := a.store.Modify(context.Background(), users, r.ID, scimserver.Precondition{}, done, scim.Fields{})
+		_, err := a.store.Modify(noWait(), users, r.ID, scimserver.Precondition{}, done, scim.Fields{})
 		return err == nil
 	}
 	return false
