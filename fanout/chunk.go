@@ -36,6 +36,7 @@ type job struct {
 	found   *RemoteUser     // the account that was found by a look-up
 	refused bool            // a create was answered: the account exists
 	soon    time.Duration   // a failure that passes by itself: when to try again; 0: as its class says
+	lacking string          // which reference is left out, in words
 	note    string          // what the audit trail says of the account beside the reasons
 	tasks   []string        // tasks whose confirmation was used
 }
@@ -64,6 +65,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 	if r.target.Manual != nil {
 		r.remember(jobs)
 	} else {
+		r.references(hard, jobs)
 		r.resolve(soft, hard, jobs, width)
 		r.invitations(soft, hard, jobs, width)
 	}

@@ -4,45 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/scimhub/scimhub/model"
-	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/model/scim"
 )
-
-// groupBook knows the ids of a target's groups. Each group has a lock of its own,
-// so that nobody makes one twice and no group waits for another.
-type groupBook struct {
-	mu     sync.Mutex
-	loaded bool
-	by     map[string]*groupEntry
-}
-
-type groupEntry struct {
-	mu sync.Mutex
-	id string // empty: not known
-}
-
-func (b *groupBook) entry(ctx context.Context, s *store.Store, target, name string) (*groupEntry, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.loaded {
-		list, err := s.TargetGroups(ctx, target)
-		if err != nil {
-			return nil, fmt.Errorf("read the groups of the target: %w", err)
-		}
-		b.by, b.loaded = map[string]*groupEntry{}, true
-		for _, g := range list {
-			b.by[g.Name] = &groupEntry{id: g.RemoteID}
-		}
-	}
-	if b.by[name] == nil {
-		b.by[name] = &groupEntry{}
-	}
-	return b.by[name], nil
-}
 
 // delta is what a chunk does to one group.
 type delta struct {
@@ -60,37 +27,44 @@ func (m member) id() string { return m.job.row.RemoteID }
 // memberships gathers the joins and parts of a chunk by group and sends them in
 // pieces of the profile's size.
 func (r *runner) memberships(ctx context.Context, jobs []*job, width int) {
-	var names []string
+	var keys []string
 	by := map[string]*delta{}
 	for _, j := range jobs {
 		for _, c := range j.changes {
 			if c.Group == "" || c.Held != "" || c.Verb == model.CreateGroup {
 				continue
 			}
-			if by[c.Group] == nil {
-				by[c.Group] = &delta{name: c.Group}
-				names = append(names, c.Group)
+			key := scim.Fold(c.Group) // sources write a name in different ways
+			if by[key] == nil {
+				by[key] = &delta{name: c.Group}
+				keys = append(keys, key)
 			}
-			by[c.Group].members = append(by[c.Group].members, member{j, c})
+			by[key].members = append(by[key].members, member{j, c})
 			j.open++
 		}
 	}
-	slices.Sort(names)
+	slices.Sort(keys)
 	pool := errgroup.Group{}
 	pool.SetLimit(max(width, 1))
-	for _, name := range names {
+	for _, key := range keys {
 		pool.Go(func() error {
-			r.group(ctx, by[name])
+			r.group(ctx, by[key])
 			return nil
 		})
 	}
 	_ = pool.Wait() // the functions return nil: failures belong to their job
 }
 
+// group changes the members of one group: who is to leave it first, so that nobody
+// waits for others to join.
 func (r *runner) group(ctx context.Context, d *delta) {
+	slices.SortStableFunc(d.members, func(a, b member) int { return rank(a.change.Verb) - rank(b.change.Verb) })
 	joins := slices.ContainsFunc(d.members, func(m member) bool { return m.change.Verb == model.Join })
-	for members := range slices.Chunk(d.members, max(r.profile.Patch.MaxMemberChanges, 1)) {
-		if members = r.unwanted(members); len(members) == 0 {
+	for rest := d.members; len(rest) > 0; {
+		n := r.pieceSize(d.name, rest)
+		members := r.unwanted(slices.Clone(rest[:n]))
+		rest = rest[n:]
+		if len(members) == 0 {
 			continue
 		}
 		err := survive(r.log, func() error { r.piece(ctx, d.name, members, joins, true); return nil })
@@ -103,9 +77,45 @@ func (r *runner) group(ctx context.Context, d *delta) {
 	}
 }
 
+// What a request about members holds beside their ids, in bytes at most.
+const (
+	patchFrame  = 160 // schemas, operations, the path of what is added
+	addFrame    = 16  // {"value":""},
+	removeFrame = 64  // {"op":"remove","path":"members[value eq \"\"]"},
+)
+
+// pieceSize is how many of the members go into one request: as many as the application
+// takes by number, by operations and by bytes, at least one.
+func (r *runner) pieceSize(group string, members []member) int {
+	p := r.profile.Patch
+	most := max(p.MaxMemberChanges, 1)
+	if learnt := r.groups.entry(group).limit(); learnt > 0 {
+		most = min(most, learnt)
+	}
+	bytes, ops, adds := patchFrame, 0, 0
+	for i, m := range members {
+		size, op := len(m.id())+addFrame, 0
+		switch {
+		case m.change.Verb != model.Join && p.RemoveMembers != "list":
+			size, op = len(m.id())+removeFrame, 1
+		case m.change.Verb == model.Join && adds == 0:
+			op = 1
+		}
+		if m.change.Verb == model.Join {
+			adds++
+		}
+		bytes, ops = bytes+size, ops+op
+		if i > 0 && (i == most || p.MaxBody > 0 && bytes > p.MaxBody || p.MaxOps > 0 && ops > p.MaxOps) {
+			return i
+		}
+	}
+	return len(members)
+}
+
 // piece sends one PATCH. A group that is gone is looked up again once. Where the
 // target refuses the piece it is halved until only the bad members are left, so
-// that one bad object does not stop the others.
+// that one bad object does not stop the others. So it is where some of it did not
+// arrive though the target said so.
 func (r *runner) piece(ctx context.Context, name string, members []member, create, again bool) {
 	id, err := r.groupID(ctx, name, create)
 	if err == nil && id == "" {
@@ -115,29 +125,31 @@ func (r *runner) piece(ctx context.Context, name string, members []member, creat
 		return
 	}
 	if err == nil {
-		var add, remove []string
-		for _, m := range members {
-			if m.change.Verb == model.Join {
-				add = append(add, m.id())
-			} else {
-				remove = append(remove, m.id())
-			}
-		}
-		verb := model.Join
-		if len(add) == 0 {
-			verb = model.Part
-		}
-		err = r.timed(string(verb), func() error { return r.conn.PatchMembers(ctx, id, add, remove) })
+		err = r.patch(ctx, name, id, members)
 	}
-	switch class := ClassOf(err); {
+	if words, held := isGroupHeld(err); held {
+		for _, m := range members {
+			m.job.wait(words)
+		}
+		return
+	}
+	class := ClassOf(err)
+	if class == Missing && again && id != "" {
+		found, err2 := r.lostGroup(ctx, name, id, create)
+		if err2 == nil && found != id {
+			r.piece(ctx, name, members, create, false)
+			return
+		}
+		if err2 != nil {
+			err, class = err2, ClassOf(err2)
+		}
+	}
+	switch {
 	case err == nil:
 		for _, m := range members {
 			r.settleMember(m)
 		}
-	case class == Missing && again && id != "":
-		r.forgetGroup(ctx, name, id)
-		r.piece(ctx, name, members, create, false)
-	case id != "" && len(members) > 1 && (class == Missing || class == Invalid || class == Conflict):
+	case id != "" && len(members) > 1 && (class == Missing || class == Invalid || class == Conflict || isDropped(err)):
 		half := len(members) / 2
 		r.piece(ctx, name, members[:half], create, false)
 		r.piece(ctx, name, members[half:], create, false)
@@ -145,6 +157,35 @@ func (r *runner) piece(ctx context.Context, name string, members []member, creat
 		for _, m := range members {
 			m.job.fail(m.change, fmt.Errorf("group %q: %w", name, err))
 		}
+	}
+}
+
+// patch sends one request and, now and then, sees whether it arrived.
+func (r *runner) patch(ctx context.Context, name, id string, members []member) error {
+	var add, remove []string
+	for _, m := range members {
+		if m.change.Verb == model.Join {
+			add = append(add, m.id())
+		} else {
+			remove = append(remove, m.id())
+		}
+	}
+	verb := model.Join
+	if len(add) == 0 {
+		verb = model.Part
+	}
+	if err := r.timed(string(verb), func() error { return r.conn.PatchMembers(ctx, id, add, remove) }); err != nil {
+		return err
+	}
+	return r.arrived(ctx, name, id, add)
+}
+
+// wait holds a job whose group waits for a person.
+func (j *job) wait(words string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.held == "" {
+		j.held = words
 	}
 }
 
@@ -167,77 +208,5 @@ func (r *runner) settleMember(m member) {
 		seen := *m.job.row.Observed
 		seen.Groups = slices.Clone(applied.Groups)
 		m.job.row.Observed = &seen
-	}
-}
-
-// groupID finds a group by name, or makes it, once. Empty: there is none and
-// create is false.
-func (r *runner) groupID(ctx context.Context, name string, create bool) (string, error) {
-	e, err := r.groups.entry(ctx, r.w.Store, r.target.Name, name)
-	if err != nil {
-		return "", err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.id != "" {
-		return e.id, nil
-	}
-	var g RemoteGroup
-	find := func() (found bool, err error) {
-		err = r.timed("find-group", func() (err error) {
-			g, found, err = r.conn.FindGroup(ctx, name)
-			return err
-		})
-		return found, err
-	}
-	found, err := find()
-	if err != nil || (!found && !create) {
-		return "", err
-	}
-	owned := model.OwnedAdopted
-	if !found {
-		owned = model.OwnedCreated
-		err := r.timed(string(model.CreateGroup), func() (err error) {
-			g, err = r.conn.CreateGroup(ctx, name)
-			return err
-		})
-		if ClassOf(err) == Conflict {
-			owned = model.OwnedAdopted
-			if found, err2 := find(); err2 != nil || !found {
-				return "", err
-			}
-			err = nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	e.id = g.ID
-	r.saveGroup(ctx, name, g.ID, owned)
-	return g.ID, nil
-}
-
-// saveGroup remembers a group. Should that fail it is found again by name.
-func (r *runner) saveGroup(ctx context.Context, name, id, owned string) {
-	ctx = context.WithoutCancel(ctx)
-	err := r.w.Store.SaveTargetGroup(ctx, store.TargetGroup{Target: r.target.Name, Name: name, RemoteID: id, Owned: owned, State: string(model.StateInSync)})
-	if err == nil && owned == model.OwnedCreated {
-		err = r.w.Store.AuditChanges(ctx, r.target.Name, []model.Change{{Verb: model.CreateGroup, Group: name, RemoteID: id}})
-	}
-	if err != nil {
-		r.log.Error("group cannot be stored", "error", err)
-	}
-}
-
-// forgetGroup drops an id that the target no longer knows.
-func (r *runner) forgetGroup(ctx context.Context, name, id string) {
-	e, err := r.groups.entry(ctx, r.w.Store, r.target.Name, name)
-	if err != nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.id == id {
-		e.id = ""
 	}
 }

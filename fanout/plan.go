@@ -232,7 +232,7 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 		if words := forbidden(d.target.Mode, c.Verb); words != "" {
 			c.Held = words
 		}
-		if c.Held == "" && c.Group != "" && !d.profile.Has("Group") {
+		if c.Held == "" && c.Verb == model.Join && !d.profile.Has("Group") {
 			c.Held = heldNoGroups
 		}
 		if c.Held == "" && c.Verb == model.Join && rank(changes[0].Verb) == 1 && changes[0].Verb != model.Update {

@@ -30,7 +30,7 @@ type runner struct {
 	canaries canaries
 	home     atomic.Bool // the ids are those of the tenant at the configured URL
 
-	wakeNormal, wakeUrgent, wakeDrift, wakeTransfer, progress chan struct{}
+	wakeNormal, wakeUrgent, wakeDrift, wakeGroups, wakeTransfer, progress chan struct{}
 
 	invited func(RemoteUser) bool // tells accounts whose invitation is open; nil: it cannot be told
 
@@ -55,7 +55,7 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 	r := &runner{w: w, target: t, profile: p, protect: compileProtect(t.Protect),
 		log: w.Log.With("target", t.Name), pending: map[string]bool{},
 		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder},
-		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), progress: make(chan struct{}, 1),
+		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), wakeGroups: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
 	r.wakeTransfer, r.invited = make(chan struct{}, 1), compilePending(p.Pending)
 	r.pace = newPacer(t, p, w.Store, w.Now, r.log)
@@ -71,6 +71,7 @@ func (r *runner) nudge() {
 	signal(r.wakeUrgent)
 	signal(r.wakeNormal)
 	signal(r.wakeDrift)
+	signal(r.wakeGroups)
 }
 
 // stop asks the runner to end; it returns at once.
@@ -129,6 +130,7 @@ func (r *runner) run(ctx context.Context) {
 	if t := r.target; t.Manual == nil && t.Leaver.Connector != nil {
 		lanes.Go(func() { r.loop(soft, hard, r.wakeTransfer, r.transferRound) })
 	}
+	lanes.Go(func() { r.loop(soft, hard, r.wakeGroups, r.groupRound) })
 	lanes.Wait()
 	r.note(hard, true)
 }

@@ -292,3 +292,12 @@ func (t *Tx) inList(column string) string {
 	}
 	return `EXISTS (SELECT 1 FROM json_each(` + column + `, '$.groups') g WHERE g.value = ?)`
 }
+
+// GroupsByRemote lists the groups of a target that have an id there.
+func (s *Store) GroupsByRemote(ctx context.Context, target, remoteID string) (out []TargetGroup, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		out, err = tx.groupsAt(target, tx.db.Where("target = ? AND remote_id = ?", target, remoteID).Order("name"))
+		return err
+	})
+	return out, err
+}

@@ -56,8 +56,8 @@ func (s *Store) GroupCounts(ctx context.Context, target string) (map[string]Grou
 	return out, err
 }
 
-// AccountsIn counts the accounts that are, may be or should be in a group that they
-// know by any of these names.
+// AccountsIn counts the accounts that should be in a group that they know by any of
+// these names, and those that can be used and are or may be in it.
 func (s *Store) AccountsIn(ctx context.Context, target string, names []string) (n int, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
 		for _, name := range names {
@@ -70,7 +70,7 @@ func (s *Store) AccountsIn(ctx context.Context, target string, names []string) (
 			if tx.pg {
 				at = `strpos(sent, CAST(? AS text)) > 0`
 			}
-			if err := tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND (applied IS NOT NULL AND `+tx.inList("applied")+` OR desired IS NOT NULL AND `+tx.inList("desired")+` OR sent IS NOT NULL AND `+at+`)`,
+			if err := tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND (enabled AND applied IS NOT NULL AND `+tx.inList("applied")+` OR desired IS NOT NULL AND `+tx.inList("desired")+` OR (enabled OR desired IS NOT NULL) AND sent IS NOT NULL AND `+at+`)`,
 				target, name, name, string(text)).Scan(&found); err != nil {
 				return err
 			}
