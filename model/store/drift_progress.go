@@ -167,21 +167,18 @@ func (s *Store) AwaitedAccounts(ctx context.Context, target, after string, limit
 	return plainAll(rows)
 }
 
-// Witness is the id of an account of the hub's, not that of an identity, that the
-// target should show; with began one that the sweep of that beginning saw. Empty:
-// there is none.
-func (s *Store) Witness(ctx context.Context, target, identity string, began *time.Time) (id string, err error) {
+// Witnesses are the ids of some accounts of the hub's, not that of an identity, that
+// the target should show; with began those that the sweep of that beginning saw.
+func (s *Store) Witnesses(ctx context.Context, target, identity string, began *time.Time, limit int) (ids []string, err error) {
 	where, args := ``, []any{target, identity}
 	if began != nil {
 		where, args = ` AND seen_at >= ?`, append(args, micros(*began))
 	}
 	err = s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT remote_id FROM accounts WHERE target = ? AND identity_id <> ? AND remote_id <> '' AND applied IS NOT NULL AND drift <> 'missing'`+where+` ORDER BY identity_id LIMIT 1`, args...).Scan(&id)
+		ids, err = tx.texts(`SELECT remote_id FROM accounts WHERE target = ? AND identity_id <> ? AND remote_id <> '' AND applied IS NOT NULL AND drift <> 'missing'`+where+` ORDER BY identity_id LIMIT ?`, append(args, limit)...)
+		return err
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-	return id, err
+	return ids, err
 }
 
 // AccountsNamed lists the accounts of identities at a target, strangers' among them.
