@@ -180,12 +180,10 @@ func (w *walk) whole() error {
 	switch {
 	case err != nil || w.stopped:
 		return err
-	case end.hasTotal && w.met < end.total:
-		return incomplete(fmt.Sprintf("%s has no pages and shows %d of %d", w.client.application(), w.met, end.total))
-	case !end.hasTotal && !w.query.Has("filter"):
-		return incomplete(w.client.application() + " has no pages and does not say how many there are")
+	case !end.hasTotal && w.query.Has("filter"):
+		return nil
 	}
-	return nil
+	return w.client.uncut(end, w.met)
 }
 
 func incomplete(words string) *ClientError { return &ClientError{Class: Garbage, Detail: words} }
