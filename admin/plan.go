@@ -110,7 +110,7 @@ func (a *API) everybody(ctx context.Context, look func(tx *store.Tx, ids []strin
 
 // targetPlan is the guarded plan over rows of one target.
 func (a *API) targetPlan(ctx context.Context, t model.Target, rows []model.AccountRow) (model.Plan, error) {
-	profile, err := fanout.ProfileNamed(t.Profile)
+	profile, err := fanout.ProfileOf(t)
 	if err != nil {
 		return model.Plan{}, err
 	}

@@ -32,7 +32,7 @@ func newPlanner(snap *hub.Snapshot, only string) (*planner, error) {
 		if only != "" && only != t.Name {
 			continue
 		}
-		profile, err := fanout.ProfileNamed(t.Profile)
+		profile, err := fanout.ProfileOf(t)
 		if err != nil {
 			return nil, err
 		}

@@ -130,7 +130,7 @@ func stateOf(st store.TargetState) string {
 
 // heldPlan is the changes that wait for a person, as they would be carried out now.
 func (a *API) heldPlan(ctx context.Context, t model.Target) (model.Plan, error) {
-	profile, err := fanout.ProfileNamed(t.Profile)
+	profile, err := fanout.ProfileOf(t)
 	if err != nil {
 		return model.Plan{}, err
 	}

@@ -58,6 +58,7 @@ func (r *reader) target(name string, n *node) model.Target {
 		"protect": func(n *node) { t.Protect = r.filters(n) },
 	})
 	r.fields(n, known)
+	r.byHand(n)
 	if len(t.Overrides) == 0 {
 		t.Overrides = nil
 	}
@@ -209,6 +210,9 @@ func (r *reader) leaver(n *node) model.LeaverPolicy {
 		"goal":        func(n *node) { l.Goal = r.positive(n) },
 		"memberships": func(n *node) { l.RemoveMemberships = r.enum(n, "keep", "remove") == "remove" },
 	})
+	if l.Transfer == "" && (n.has("connector") || n.has("successor")) {
+		r.fault(n, "successor and connector belong to transfer: required")
+	}
 	switch {
 	case n.has("then") && !n.has("after"):
 		r.fault(n, "then: delete needs after: how long the account stays disabled, for example 30d")
@@ -251,6 +255,21 @@ func (r *reader) manual(n *node) *model.Manual {
 		"proof":      func(n *node) { m.Proof = r.enum(n, "required", "optional") == "required" },
 	})
 	return m
+}
+
+// byHand finds what means nothing at a target that people look after.
+func (r *reader) byHand(n *node) {
+	if !n.has("manual") {
+		return
+	}
+	if n.has("url") {
+		r.fault(n, "manual stands in the place of url: an application is reached over SCIM or looked after by hand")
+	}
+	for _, key := range []string{"auth", "profile", "rate", "drift", "match"} {
+		if n.has(key) {
+			r.warn(n, key+" means nothing at a target that is looked after by hand (manual)")
+		}
+	}
 }
 
 func (r *reader) connector(n *node) *model.Connector {
