@@ -151,6 +151,8 @@ func TestClientMembersOf(t *testing.T) {
 }
 
 // A group of 200,000 is read without being held.
+//
+//nolint:paralleltest // others would use memory meanwhile
 func TestClientMembersBounded(t *testing.T) {
 	const n = 200_000
 	c := hostile(t, 30*time.Second, generic(t), func(w http.ResponseWriter, r *http.Request) {

@@ -339,7 +339,7 @@ func TestClientListHoldsNoSlot(t *testing.T) {
 	t.Parallel()
 	slot := make(chan struct{}, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id := strings.TrimPrefix(r.URL.Path, "/Users/"); id != r.URL.Path {
+		if id, one := strings.CutPrefix(r.URL.Path, "/Users/"); one {
 			_, _ = fmt.Fprintf(w, `{"id":%q}`, id)
 			return
 		}

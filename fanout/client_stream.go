@@ -80,7 +80,7 @@ func (c *Client) open(ctx context.Context, r request) (s *stream, err error) {
 		return s, nil
 	}
 	s.body = io.MultiReader(s.body, &steady{body: resp.Body, left: streamPatience * c.opts.Timeout, idle: c.opts.Timeout,
-		late: func() { cancel(context.DeadlineExceeded) }, ctx: ctx})
+		late: func() { cancel(context.DeadlineExceeded) }, now: c.opts.Now, ctx: ctx})
 	return s, nil
 }
 
@@ -97,16 +97,17 @@ type steady struct {
 	body       io.Reader
 	idle, left time.Duration
 	late       func()
+	now        func() time.Time
 	ctx        context.Context //nolint:containedctx // that of the request, for the cause of its end
 }
 
 // Read reads on, and ends the request where it takes too long.
 func (s *steady) Read(p []byte) (int, error) {
-	began := time.Now()
+	began := s.now()
 	alarm := time.AfterFunc(min(s.idle, max(s.left, 0)), s.late)
 	n, err := s.body.Read(p)
 	alarm.Stop()
-	s.left -= time.Since(began)
+	s.left -= s.now().Sub(began)
 	if cause := context.Cause(s.ctx); err != nil && err != io.EOF && cause != nil { //nolint:errorlint // readers return io.EOF itself
 		err = cause
 	}
@@ -134,7 +135,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.left -= int64(n)
 	s.allowed -= int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // readers return io.EOF itself
+	if err != nil && err != io.EOF {
 		s.err = lost(request{method: http.MethodGet}, err, true)
 		return n, s.err
 	}
