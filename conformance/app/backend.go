@@ -29,6 +29,9 @@ func (h habits) Get(ctx context.Context, t *scim.ResourceType, id string, want s
 	if liesIn(ctx).forget {
 		return scim.Resource{}, scimserver.NotFound(t, id)
 	}
+	if h.profile.SyntheticList && id == syntheticID {
+		return madeUp(t), nil
+	}
 	res, err := h.store.Get(ctx, t, id, want)
 	return h.shown(res), err
 }
@@ -67,19 +70,25 @@ func (h habits) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (s
 	return page, err
 }
 
+// syntheticID is the id of what an application makes up.
+const syntheticID = "synthetic"
+
 // synthetic is the list of an application that shows one made-up resource.
 func (h habits) synthetic(t *scim.ResourceType, q scim.Query) scim.Page {
-	name := "displayName"
-	schema := scim.URNGroup
+	page := scim.Page{Total: 1, StartIndex: max(1, q.StartIndex)}
+	if page.StartIndex == 1 && q.Count > 0 {
+		page.Resources = []scim.Resource{madeUp(t)}
+	}
+	return page
+}
+
+func madeUp(t *scim.ResourceType) scim.Resource {
+	name, schema := "displayName", scim.URNGroup
 	if t.Name == "User" {
 		name, schema = "userName", scim.URNUser
 	}
-	page := scim.Page{Total: 1, StartIndex: max(1, q.StartIndex)}
-	if page.StartIndex == 1 && q.Count > 0 {
-		page.Resources = []scim.Resource{{ID: "synthetic", Type: t.Name, Meta: scim.Meta{Version: 1},
-			Attrs: map[string]any{"schemas": []any{schema}, name: "SYNTHETIC"}}}
-	}
-	return page
+	return scim.Resource{ID: syntheticID, Type: t.Name, Meta: scim.Meta{Version: 1},
+		Attrs: map[string]any{"schemas": []any{schema}, name: "SYNTHETIC"}}
 }
 
 // Create refuses what the application's own rules forbid.

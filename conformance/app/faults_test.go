@@ -26,6 +26,10 @@ func TestParseFaults(t *testing.T) {
 		{"rate:10/s", Faults{{Kind: KindRate, Count: 10, Per: time.Second}}, "rate:10/s"},
 		{"rate:180/m", Faults{{Kind: KindRate, Count: 180, Per: time.Minute}}, "rate:180/m"},
 		{"down", Faults{{Kind: KindDown}}, "down"},
+		{"html:1%,cut,twice:50%,empty-list,half-list:2%,blind,forget", Faults{
+			{Kind: KindHTML, Probability: 0.01}, {Kind: KindCut, Probability: 1}, {Kind: KindTwice, Probability: 0.5}, {Kind: KindEmptyList, Probability: 1},
+			{Kind: KindHalfList, Probability: 0.02}, {Kind: KindBlind, Probability: 1}, {Kind: KindForget, Probability: 1},
+		}, "html:1%,cut,twice:50%,empty-list,half-list:2%,blind,forget"},
 		{"garbage:0.5%, reset:5% ,reset-after", Faults{
 			{Kind: KindGarbage, Probability: 0.005}, {Kind: KindReset, Probability: 0.05}, {Kind: KindResetAfter, Probability: 1},
 		}, "garbage:0.5%,reset:5%,reset-after"},

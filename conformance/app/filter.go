@@ -25,7 +25,7 @@ func (p Profile) filterFault(t *scim.ResourceType, f scim.Filter) *scim.Error {
 	switch {
 	case p.MaxFilterNodes > 0 && shape.nodes > p.MaxFilterNodes:
 		return refuse("INVALID_FILTER: too many nodes")
-	case p.Compound == "none" && shape.comparisons > 1:
+	case p.Compound == "none" && (shape.comparisons > 1 || shape.not):
 		return refuse("one comparison is possible here")
 	case p.Compound == "and" && (shape.or || shape.not):
 		return refuse("comparisons can be joined by and only")
