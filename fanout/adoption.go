@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
 )
 
 // take applies the adoption rule to an account that was found. One whose creation we
@@ -131,7 +132,11 @@ func (r *runner) unlinked(ctx context.Context, jobs []*job) {
 		return
 	}
 	rows, err := r.w.Store.AccountsByRemote(ctx, r.target.Name, ids)
+	moving := map[string]bool{} // accounts that are about to be called otherwise
 	for _, row := range rows {
+		if row.Desired != nil && row.Applied != nil && row.Due && row.State != model.StateHeld && scim.Fold(row.Desired.UserName) != scim.Fold(row.Applied.UserName) {
+			moving[row.RemoteID] = true
+		}
 		if !isForeign(row) && (row.Owned != "" || row.Applied != nil) {
 			first[row.RemoteID] = row.Identity
 		}
@@ -155,6 +160,9 @@ func (r *runner) unlinked(ctx context.Context, jobs []*job) {
 		if owner != j.row.Identity {
 			c := model.Change{Verb: model.Adopt, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID}
 			j.fail(c, &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %s is that of identity %s already", j.row.RemoteID, owner)})
+			if moving[j.row.RemoteID] && j.row.Attempts < renameTries {
+				j.soon = renameSoon // the name may be free in a moment
+			}
 			j.row.RemoteID, j.row.Observed, j.row.Applied = "", nil, nil
 			if j.row.Owned == model.OwnedCreated {
 				j.row.Owned = model.OwnedCreating

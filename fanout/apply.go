@@ -21,6 +21,8 @@ func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 		}
 		j.did(c)
 		return nil
+	case ClassOf(err) == Conflict && renamed(c) && j.row.Applied != nil:
+		return r.nameTaken(ctx, j, c, err)
 	case c.Verb == model.Create && ClassOf(err) == Conflict && j.row.RemoteID == "":
 		return r.collided(ctx, j, err)
 	case ClassOf(err) == Missing && j.row.Desired == nil && (c.Verb == model.Disable || c.Verb == model.Delete):
@@ -30,7 +32,7 @@ func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 	case ClassOf(err) == Missing && c.Verb != model.Create && r.w.Now().Before(j.row.UpdatedAt.Add(r.inconsistency())):
 		return err // this application shows what is new only after a while
 	case ClassOf(err) == Missing && c.Verb != model.Create:
-		return r.vanished(j, err)
+		return r.vanished(ctx, j, err)
 	}
 	return err
 }
@@ -108,8 +110,17 @@ func (r *runner) wrote(j *job, c model.Change, u *RemoteUser, err error) error {
 		return nil
 	}
 	j.row.Applied = &applied
+	if u == nil && (len(c.Fields) > 0 || c.Verb == model.Disable) {
+		r.unechoed(&j.row, c.Fields)
+	}
 	r.echo(j, u)
 	return nil
+}
+
+// renamed reports whether a change gives an account another user name.
+func renamed(c model.Change) bool {
+	_, _, ok := renames([]model.Change{c})
+	return ok
 }
 
 func beingMade(userName, owner string) error {
@@ -225,13 +236,6 @@ func (r *runner) sharing(ctx context.Context, j *job) error {
 		}
 	}
 	return nil
-}
-
-// vanished meets an account that somebody deleted at the target: drift of kind
-// missing, treated by the drift policy.
-func (r *runner) vanished(j *job, err error) error {
-	j.missing = true
-	return err
 }
 
 func creates(j *job) bool {

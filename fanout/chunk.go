@@ -80,7 +80,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 	var later []*job
 	var laterMu sync.Mutex
 	var given sync.WaitGroup // to the urgent lane, while they waited for the others
-	for _, j := range jobs {
+	work := func(j *job) {
 		pool.Go(func() error {
 			more := false
 			if err := survive(r.log, func() error { more = r.account(soft, hard, j); return nil }); err != nil {
@@ -99,7 +99,12 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 			return nil
 		})
 	}
-	_ = pool.Wait() // the functions return nil: failures belong to their job
+	for _, wave := range waves(jobs) {
+		for _, j := range wave {
+			work(j)
+		}
+		_ = pool.Wait() // the functions return nil: failures belong to their job
+	}
 	later = slices.DeleteFunc(later, func(j *job) bool { return !r.claims.unpark(j.mark) })
 	slices.SortFunc(later, func(a, b *job) int { return byOrder(a.changes[0], b.changes[0]) })
 	r.memberships(hard, later, width)

@@ -44,7 +44,7 @@ func (r *runner) conclude(j *job, now time.Time) {
 	case isForeign(*row):
 		row.State, row.Drift = model.StateUnknown, driftUnknown
 	case row.Desired != nil:
-		row.State = model.StateInSync
+		row.State, row.LastError = model.StateInSync, j.lacking
 		if row.Invited {
 			row.LastError = pendingInvitation
 		}

@@ -53,7 +53,7 @@ func Diff(t model.Target, p Profile, rows []model.AccountRow, now time.Time) mod
 	d := differ{target: t, profile: p, now: now, protect: compileProtect(t.Protect)}
 	plan := model.Plan{Target: t.Name}
 	for _, r := range rows {
-		changes := d.row(r)
+		changes := d.split(r, d.row(r))
 		d.hold(r, changes)
 		plan.Changes = append(plan.Changes, changes...)
 	}
@@ -136,7 +136,10 @@ func (d *differ) row(r model.AccountRow) []model.Change {
 
 func (d *differ) adopt(r model.AccountRow, base model.Change, desired, observed *model.Account) []model.Change {
 	c := base
-	c.Verb, c.Before, c.After, c.Because = model.Adopt, observed, desired, reasons(r, "")
+	c.Verb, c.Before, c.After, c.Because = model.Adopt, observed, desired, append([]string{d.matchedBy(desired, observed)}, reasons(r, "")...)
+	if reactivates(c) {
+		c.Because = append([]string{restoredWords(r)}, c.Because...)
+	}
 	c.Fields = differences(*observed, *desired)
 	if d.target.Adopt == "ask" {
 		c.Held = heldAdopt
@@ -175,6 +178,9 @@ func (d *differ) update(r model.AccountRow, base model.Change, desired, applied 
 	if len(fields) > 0 {
 		c := base
 		c.Verb, c.Before, c.After, c.Fields, c.Because = model.Update, applied, desired, fields, reasons(r, "")
+		if reactivates(c) {
+			c.Because = append([]string{restoredWords(r)}, c.Because...)
+		}
 		out = append(out, c)
 	}
 	out = append(out, d.joins(r, base, desired.Groups, certainGroups(applied, r.Sent))...)

@@ -38,6 +38,9 @@ func Preview(ctx context.Context, s *store.Store, t model.Target, f PreviewFacts
 				return fmt.Errorf("work out what target %s should hold: %w", t.Name, err)
 			}
 		}
+		if rows, _, err = withReferences(ctx, s, t.Name, p, rows, false); err != nil {
+			return err
+		}
 		for _, row := range rows {
 			if row.Leaver && row.LeaverHeld {
 				held[row.Identity] = true

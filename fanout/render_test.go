@@ -124,7 +124,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for name, n := range map[string]int{"scimhub_held_changes": 1, "scimhub_accounts": 2, "scimhub_target_operations_total": 2, "scimhub_target_operation_seconds": 1,
-		"scimhub_drift": 3, "scimhub_target_last_attempt_timestamp_seconds": 1, "scimhub_target_last_success_timestamp_seconds": 1} {
+		"scimhub_drift": 5, "scimhub_target_last_attempt_timestamp_seconds": 1, "scimhub_target_last_success_timestamp_seconds": 1} {
 		if got[name] != n {
 			t.Errorf("%s has %d lines, want %d", name, got[name], n)
 		}

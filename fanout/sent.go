@@ -119,6 +119,13 @@ func (r *runner) reread(ctx context.Context, j *job) {
 }
 
 func (r *runner) readAgain(ctx context.Context, j *job) error {
+	if left := r.unsettled(j.row); left > 0 {
+		if j.row.Desired == nil {
+			return nil // whatever may be active is switched off, whatever a read would show
+		}
+		j.soon = left
+		return &ClientError{Class: UnknownOutcome, Detail: "the answer to a change was lost, and this application shows what is new only after a while: it is read again in " + left.String()}
+	}
 	u, err := r.get(ctx, j.row.RemoteID)
 	if ClassOf(err) == Missing {
 		deleted := slices.ContainsFunc(j.row.Sent, isNone)
@@ -133,7 +140,7 @@ func (r *runner) readAgain(ctx context.Context, j *job) error {
 			j.drop, j.again = true, true
 			return nil
 		}
-		return r.vanished(j, err)
+		return r.vanished(ctx, j, err)
 	}
 	if err != nil {
 		return err
