@@ -65,17 +65,26 @@ func maybeIn(row model.AccountRow, group string) bool {
 }
 
 // ownForm reports whether a difference is what the target makes of our writes: it
-// showed the same right after the last one, or it shows no resource after a write and
-// this is its own way of writing the value.
+// showed the same after the last one, or it is its own way of writing a value that it
+// has not shown since it was written.
 func ownForm(p Profile, row model.AccountRow, applied, seen model.Account, f model.FieldDiff) bool {
-	if row.Observed != nil {
-		before := p.Canonical(*row.Observed)
-		if f.Path == "userName" {
-			return before.UserName == seen.UserName
-		}
-		return before.Active == applied.Active && sameValue(plain(before.Attrs[f.Path]), f.After)
+	if f.Path == "active" {
+		return false
 	}
-	return !p.EchoesBody && f.Path != "active" && (f.After == nil || sameLetters(f.Before, f.After))
+	if row.Observed == nil {
+		return f.Path != "userName" && ((f.After == nil && !p.EchoesBody) || sameLetters(f.Before, f.After))
+	}
+	before := p.Canonical(*row.Observed)
+	switch {
+	case before.Active != applied.Active:
+		return false
+	case f.Path == "userName":
+		return before.UserName == seen.UserName
+	case sameValue(plain(before.Attrs[f.Path]), f.After):
+		return true
+	}
+	// Shown as it was written only where nothing was shown: see unechoed.
+	return row.VerifiedAt == nil && sameValue(plain(before.Attrs[f.Path]), f.Before) && sameLetters(f.Before, f.After)
 }
 
 // sameLetters reports whether two texts differ by case, spaces and punctuation alone.

@@ -41,6 +41,7 @@ type runner struct {
 	guardMu sync.Mutex
 	pending map[string]bool // removals admitted and not settled yet
 
+	vanishings vanishings
 	sweepAfter time.Time // not before; only the drift loop uses it
 
 	quitOnce chan struct{}

@@ -34,10 +34,11 @@ var errSweepCut = errors.New("the sweep was cut short")
 type sweeping struct {
 	r      *runner
 	at     store.SweepProgress
-	wanted bool   // somebody asked for it
-	await  *bloom // match values of rows whose account is not known yet
-	groups map[string]bool
-	failed int // accounts that could not be read
+	wanted bool              // somebody asked for it
+	await  *bloom            // match values of rows whose account is not known yet
+	groups map[string]bool   // whose members were read
+	names  map[string]string // of groups: former name -> name
+	failed int               // accounts that could not be read
 	due    bool
 	urgent bool
 }
@@ -51,7 +52,7 @@ func (r *runner) sweep(soft, hard context.Context, wanted bool) (SweepReport, er
 		return r.unswept(hard)
 	}
 	hard = leisurely(hard)
-	s := &sweeping{r: r, wanted: wanted, groups: map[string]bool{}}
+	s := &sweeping{r: r, wanted: wanted, groups: map[string]bool{}, names: map[string]string{}}
 	if err := s.begin(soft); err != nil {
 		return SweepReport{}, err
 	}
@@ -85,6 +86,15 @@ func (r *runner) unswept(ctx context.Context) (SweepReport, error) {
 // begin goes on with a sweep that was cut short, or begins one.
 func (s *sweeping) begin(ctx context.Context) error {
 	st, target, now := s.r.w.Store, s.r.target.Name, s.r.w.Now()
+	groups, err := st.TargetGroups(ctx, target)
+	if err != nil {
+		return fmt.Errorf("read the groups of the target: %w", err)
+	}
+	for _, g := range groups {
+		for _, former := range g.Former {
+			s.names[former] = g.Name
+		}
+	}
 	p, ok, err := st.SweepProgress(ctx, target)
 	if err != nil {
 		return fmt.Errorf("read how far the last sweep came: %w", err)
@@ -101,6 +111,23 @@ func (s *sweeping) begin(ctx context.Context) error {
 		return err
 	}
 	return s.save(ctx)
+}
+
+// applied is what was written of a row's account, with the names that its groups have by
+// now.
+func (s *sweeping) applied(row model.AccountRow) model.AccountRow {
+	if row.Applied == nil || len(s.names) == 0 {
+		return row
+	}
+	a := *row.Applied
+	a.Groups = make([]string, len(row.Applied.Groups))
+	for i, g := range row.Applied.Groups {
+		if a.Groups[i] = g; s.names[g] != "" {
+			a.Groups[i] = s.names[g]
+		}
+	}
+	row.Applied = &a
+	return row
 }
 
 func (s *sweeping) save(ctx context.Context) error {

@@ -60,7 +60,7 @@ func (s *sweeping) compare(ctx context.Context, batch []RemoteUser) error {
 // judge compares one of our accounts with what the target shows and writes down what
 // differs. Nothing follows yet, but for the account of a leaver that is active.
 func (s *sweeping) judge(look *store.Look, row model.AccountRow, u RemoteUser, groups []string) {
-	c := compareAccount(s.r.profile, row, u, groups, func(g string) bool { return s.groups[g] })
+	c := compareAccount(s.r.profile, s.applied(row), u, groups, func(g string) bool { return s.groups[g] })
 	if !c.differs() {
 		s.alike(look, row, c.seen)
 		return

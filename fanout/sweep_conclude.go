@@ -52,16 +52,12 @@ func (s *sweeping) tooMany(ctx context.Context, gone, limit int) (string, error)
 // witness, and it has to be absent in several sweeps in a row.
 func (s *sweeping) witness(ctx context.Context, known int) (bool, error) {
 	st, target := s.r.w.Store, s.r.target.Name
-	id, err := st.Witness(ctx, target, "", &s.at.Began)
+	ids, err := st.Witnesses(ctx, target, "", &s.at.Began, witnesses)
 	if err != nil {
 		return false, err
 	}
-	if id != "" {
-		_, err := s.r.get(ctx, id)
-		if err != nil && ClassOf(err) != Missing {
-			return false, err
-		}
-		return err == nil, nil
+	if len(ids) > 0 {
+		return s.r.anyThere(ctx, ids)
 	}
 	groups, err := st.TargetGroups(ctx, target)
 	if err != nil {
@@ -141,7 +137,7 @@ func (s *sweeping) react(look *store.Look, row model.AccountRow, found []store.F
 	now := s.r.w.Now()
 	report := model.Change{Verb: model.Report, Identity: row.Identity, UserName: nameOf(row), RemoteID: row.RemoteID, Before: row.Applied,
 		Because: []string{"changed at the target, not by the hub"}}
-	applied := s.r.profile.Canonical(*row.Applied)
+	applied := s.r.profile.Canonical(*s.applied(row).Applied)
 	out := applied
 	out.Groups = slices.Clone(applied.Groups)
 	kind, due, adopted, isNew := "", false, false, false
@@ -248,10 +244,28 @@ func (s *sweeping) stranger(look *store.Look, row model.AccountRow, exists bool,
 func (s *sweeping) group(ctx context.Context, look *store.Look, found []store.Finding) {
 	for _, f := range found {
 		why := "the group was renamed at the target"
+		if f.Action == "revert" && f.Fields[0].Path == "displayName" {
+			s.renameBack(ctx, f)
+		}
 		if len(f.Fields) == 1 && f.Fields[0].Path == "group" {
 			why = "the group is no longer at the target"
 			s.r.forgetGroup(ctx, f.Group, f.RemoteID)
 		}
 		s.reported(look, model.Change{Verb: model.Report, Group: f.Group, RemoteID: f.RemoteID, Fields: f.Fields, Because: []string{why}}, fresh(f))
+	}
+}
+
+// renameBack has a group named again as it is wanted.
+func (s *sweeping) renameBack(ctx context.Context, f store.Finding) {
+	st := s.r.w.Store
+	g, ok, err := st.TargetGroup(ctx, s.r.target.Name, f.Group)
+	name, isText := f.Fields[0].After.(string)
+	if err == nil && ok && isText && g.RemoteID == f.RemoteID && g.Wanted {
+		g.Applied, g.State, g.Due, g.NextAttempt = name, string(model.StatePending), true, s.r.w.Now()
+		err = st.SettleGroup(context.WithoutCancel(ctx), store.GroupSettlement{Group: g})
+		signal(s.r.wakeGroups)
+	}
+	if err != nil {
+		s.r.log.Error("a renamed group cannot be put right", "group", f.Group, "error", err)
 	}
 }

@@ -61,7 +61,7 @@ func (s *sweeping) readGroups(soft, hard context.Context) error {
 	if len(failed) > 0 {
 		s.at.Note = "could not be read of: " + strings.Join(failed[:min(len(failed), 10)], ", ")
 	}
-	return s.names(hard, groups)
+	return s.renames(hard, groups)
 }
 
 // members writes down who is in one group.
@@ -105,8 +105,8 @@ func (s *sweeping) groupFinding(ctx context.Context, g store.TargetGroup, action
 		Kind: driftMembership, Object: store.GroupObject(g.Name), Group: g.Name, RemoteID: g.RemoteID, Fields: fields, Action: action}}})
 }
 
-// names notices groups that were renamed at the target.
-func (s *sweeping) names(ctx context.Context, groups []store.TargetGroup) error {
+// renames notices groups that were renamed at the target.
+func (s *sweeping) renames(ctx context.Context, groups []store.TargetGroup) error {
 	by := map[string]store.TargetGroup{}
 	for _, g := range groups {
 		if g.RemoteID != "" && g.Owned != "" {
@@ -125,7 +125,7 @@ func (s *sweeping) names(ctx context.Context, groups []store.TargetGroup) error 
 			if !ours || g.Name == "" || strings.EqualFold(g.Name, groupName(have)) {
 				continue
 			}
-			if err := s.groupFinding(ctx, have, "report", []model.FieldDiff{{Path: "displayName", Before: groupName(have), After: g.Name}}); err != nil {
+			if err := s.groupFinding(ctx, have, s.renamed(have), []model.FieldDiff{{Path: "displayName", Before: groupName(have), After: g.Name}}); err != nil {
 				return err
 			}
 		}
@@ -135,6 +135,16 @@ func (s *sweeping) names(ctx context.Context, groups []store.TargetGroup) error 
 		s.r.log.Warn("the groups could not be listed", "error", err)
 	}
 	return nil // names are no reason to look no further
+}
+
+// renamed is what follows from another name of a group. What hangs on it at the target is
+// known by its id: nobody loses anything meanwhile.
+func (s *sweeping) renamed(g store.TargetGroup) string {
+	action := reactionTo(s.r.target, driftMembership, model.AccountRow{}, false).action
+	if action == "revert" && s.r.profile.Rename.Group && g.Wanted && !g.Due {
+		return action
+	}
+	return "report"
 }
 
 // groupName is a group's name at the target as the hub knows it.
