@@ -173,6 +173,7 @@ func (r *runner) missing(row *model.AccountRow, now time.Time) {
 		r.gone(row)
 		row.State, row.Drift, row.Due, row.LastError, row.ErrorClass = model.StateDeleted, "", false, "", ""
 	case r.target.Drift.Missing == "recreate":
+		row.FormerID, row.GoneAt = row.RemoteID, &now
 		row.Applied, row.RemoteID, row.Owned = nil, "", ""
 		row.State, row.Drift, row.Due, row.NextAttempt = model.StatePending, driftMissing, true, now
 	default:
