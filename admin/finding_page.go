@@ -32,6 +32,7 @@ var pageFiles embed.FS
 // pages is what pages are made of.
 type pages struct {
 	findings *template.Template
+	leavers  *template.Template
 	style    template.CSS
 	policy   string // Content-Security-Policy: nothing but the one style sheet
 }
@@ -45,8 +46,12 @@ func loadPages() (*pages, error) {
 	if err != nil {
 		return nil, err
 	}
+	leavers, err := template.ParseFS(pageFiles, "page/leavers.html")
+	if err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256(style)
-	return &pages{findings: t, style: template.CSS(style), //nolint:gosec // the program's own file
+	return &pages{findings: t, leavers: leavers, style: template.CSS(style), //nolint:gosec // the program's own file
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}, nil
 }
@@ -60,6 +65,7 @@ func (a *API) MountPages(r *mux.Router) {
 		return
 	}
 	r.Path(findingsPage).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.findingsHTML(w, r, p) })
+	r.Path(leaversPage).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.leaversHTML(w, r, p) })
 }
 
 // findingsView is what the page of findings shows.

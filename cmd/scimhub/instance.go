@@ -112,6 +112,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.hub.Metrics = hub.NewMetrics(registry)
 	i.hub.Check = checkProfiles
 	i.hub.Usable = i.usable
+	i.hub.DrillExempt = fanout.DrillExempt
 	i.deviations.Store, i.deviations.Log = i.store, o.Log
 	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
 	if err != nil {
@@ -210,6 +211,7 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.hub.KeepIndexed(work) })
 	workers.Go(func() { i.deviations.Run(work) })
 	workers.Go(func() { i.hub.WatchSources(work) })
+	workers.Go(func() { i.hub.WatchLeavers(work) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.serve() }()
 	var err error
