@@ -178,7 +178,7 @@ func (r *runner) collided(ctx context.Context, j *job, refusal error) error {
 	if j.err != nil {
 		return j.err
 	}
-	p, err := r.guarded(ctx, Diff(r.target, r.profile, []model.AccountRow{j.row}, r.w.Now()), []*job{j})
+	p, err := r.guarded(ctx, Diff(r.inForce(), r.profile, []model.AccountRow{j.row}, r.w.Now()), []*job{j})
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 	}
 	var p model.Plan
 	err := survive(r.log, func() (err error) {
-		p, err = r.guarded(ctx, Diff(r.target, r.profile, rows, r.w.Now()), jobs)
+		p, err = r.guarded(ctx, Diff(r.inForce(), r.profile, rows, r.w.Now()), jobs)
 		return err
 	})
 	if err != nil {

@@ -41,6 +41,9 @@ func (r *runner) judge(verb string, err error) {
 	if err != nil && e.Class == Missing && (verb == "create" || verb == "lookup" || verb == "list") {
 		e = &ClientError{Class: Garbage, Status: e.Status, Detail: "the address holds no SCIM users", Err: e}
 	}
+	if err != nil && e.Class == Credentials {
+		signal(r.wakeCare) // the next credential may be good
+	}
 	r.healthMu.Lock()
 	defer r.healthMu.Unlock()
 	now := r.w.Now()
@@ -58,6 +61,9 @@ func (r *runner) judge(verb string, err error) {
 func (r *runner) forgive(st store.TargetState) {
 	r.healthMu.Lock()
 	defer r.healthMu.Unlock()
+	if st.RotateWanted {
+		signal(r.wakeCare)
+	}
 	if st.QuarantinedAt == nil && r.noted.quarantined() && r.health.QuarantinedAt.Equal(r.noted.QuarantinedAt) {
 		r.health = Health{RetryAt: r.w.Now()}
 		r.noted = Health{}

@@ -119,7 +119,7 @@ func (r *runner) disableAgain(ctx context.Context, j *job) bool {
 	active := *j.row.Applied
 	active.Active = true
 	j.row.Applied = &active
-	p, err := r.guarded(ctx, Diff(r.target, r.profile, []model.AccountRow{j.row}, r.w.Now()), []*job{j})
+	p, err := r.guarded(ctx, Diff(r.inForce(), r.profile, []model.AccountRow{j.row}, r.w.Now()), []*job{j})
 	if err != nil {
 		r.log.Error("plan failed", "error", err)
 		j.drop = true

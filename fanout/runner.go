@@ -34,6 +34,9 @@ type runner struct {
 
 	invited func(RemoteUser) bool // tells accounts whose invitation is open; nil: it cannot be told
 
+	wakeCare chan struct{}
+	slot     atomic.Pointer[string] // of the credential in use; nil: the first
+
 	healthMu sync.Mutex
 	health   Health
 	noted    Health // as last stored
@@ -59,6 +62,7 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), wakeGroups: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
 	r.wakeTransfer, r.invited = make(chan struct{}, 1), compilePending(p.Pending)
+	r.wakeCare = make(chan struct{}, 1)
 	r.pace = newPacer(t, p, w.Store, w.Now, r.log)
 	if t.Manual != nil {
 		r.profile, r.conn = manualProfile(p), &manual{}
@@ -128,6 +132,9 @@ func (r *runner) run(ctx context.Context) {
 	lanes.Go(func() { r.loop(soft, hard, r.wakeUrgent, r.urgentRound) })
 	lanes.Go(func() { r.loop(soft, hard, r.wakeNormal, r.normalRound) })
 	lanes.Go(func() { r.loop(soft, hard, r.wakeDrift, r.driftRound) })
+	if r.target.Manual == nil {
+		lanes.Go(func() { r.care(soft, hard) })
+	}
 	if t := r.target; t.Manual == nil && t.Leaver.Connector != nil {
 		lanes.Go(func() { r.loop(soft, hard, r.wakeTransfer, r.transferRound) })
 	}

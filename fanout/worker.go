@@ -34,6 +34,9 @@ type Worker struct {
 	Metrics *Metrics
 	Now     func() time.Time
 
+	// Expires, if set, is told when the credential in use at a target ends; nil: not known.
+	Expires func(target string, at *time.Time)
+
 	Transport http.RoundTripper // nil: one per target
 	Timeout   time.Duration     // per request; 0: 30 s
 	Version   string            // of scimhub, for User-Agent

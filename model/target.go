@@ -44,11 +44,18 @@ type Auth struct {
 	Expires *time.Time // of the credential, whichever kind it is; nil: not known
 	Owner   string     // userName or id of the person whose account at the target it belongs to; empty: nobody's
 	Next    *NextAuth  // the second slot: takes over when it has shown itself good
+	InUse   string     // SlotNext where that one has taken over; never of the configuration
 	Basic   *BasicAuth
 	OAuth2  *OAuth2
 	Header  *HeaderAuth
 	MTLS    *ClientCert
 }
+
+// The slots of a target's credentials.
+const (
+	SlotPresent = "present" // the one that stands directly below auth
+	SlotNext    = "next"
+)
 
 // NextAuth is a credential of the same kind that is to replace the present one.
 type NextAuth struct {
