@@ -163,7 +163,7 @@ func nextStep(f credentialFacts, now time.Time) credentialStep {
 		}
 	}
 	if f.Wanted {
-		since = min(since, 5*time.Second)
+		since = min(since, time.Second)
 	}
 	if other.TestedAt != nil && now.Before(other.TestedAt.Add(since)) {
 		return credentialStep{}

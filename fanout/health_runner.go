@@ -41,11 +41,11 @@ func (r *runner) judge(verb string, err error) {
 	if err != nil && e.Class == Missing && (verb == "create" || verb == "lookup" || verb == "list") {
 		e = &ClientError{Class: Garbage, Status: e.Status, Detail: "the address holds no SCIM users", Err: e}
 	}
-	if err != nil && e.Class == Credentials {
-		signal(r.wakeCare) // the next credential may be good
-	}
 	r.healthMu.Lock()
 	defer r.healthMu.Unlock()
+	if err != nil && e.Class == Credentials {
+		defer signal(r.wakeCare) // the next credential may be good
+	}
 	now := r.w.Now()
 	switch {
 	case err == nil || !e.Class.ofTarget():
