@@ -17,6 +17,7 @@ import (
 //	userName                                       rename.user: false            userName
 //	an e-mail address that was there               rename.email: false           that address
 //	an attribute of attr_limits with fixed: true   –                             that attribute
+//	what identifies or is demanded, beyond a limit –                             that attribute
 //	anything of an account that is to be inactive  update_when_inactive not yes  everything but active
 func (d *differ) split(r model.AccountRow, changes []model.Change) []model.Change {
 	var out []model.Change
@@ -85,6 +86,8 @@ func (d *differ) unchangeable(r model.AccountRow, f model.FieldDiff) string {
 		return fmt.Sprintf("%s cannot rename accounts: this one stays %q, for %q a new account would be needed", p.Name, f.Before, f.After)
 	case names([]string{"emails"}, f.Path) && !p.Rename.Email && f.Before != nil:
 		return fmt.Sprintf("%s cannot change the e-mail address of an account (%s): a new account would be needed", p.Name, f.Path)
+	case p.unfitField(f) != "":
+		return p.unfitField(f)
 	case d.isFixed(f.Path):
 		return fmt.Sprintf("%s sets %s when the account is made and never changes it", p.Name, f.Path)
 	case r.Desired != nil && !r.Desired.Active && p.UpdateWhenInactive != "yes":

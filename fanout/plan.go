@@ -2,8 +2,8 @@ package fanout
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -225,20 +225,20 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 	if name, hit := d.protect.matches(r); hit {
 		why = heldProtected + ": " + name
 	}
-	words, owns := credentialOwner(d.target, r)
 	for i := range changes {
 		c := &changes[i]
 		if why != "" {
 			c.Held = why
 			continue
 		}
-		if owns && c.Group == "" && c.Removes() {
-			c.Held = words
-			continue
+		if rank(c.Verb) == 1 && r.Desired != nil {
+			c.Because = slices.Concat(c.Because, d.profile.LeftOut(*r.Desired))
 		}
-		if n, most := len([]rune(c.UserName)), d.profile.Limits["userName"].Len; most > 0 && n > most && rank(c.Verb) == 1 {
-			c.Held = fmt.Sprintf("the user name has %d characters, %s takes at most %d", n, d.profile.Name, most)
-			continue
+		if c.Verb == model.Create && c.After != nil {
+			if words := d.profile.Unfit(*c.After); words != nil {
+				c.Held = strings.Join(words, "; ")
+				continue
+			}
 		}
 		if words := forbidden(d.target.Mode, c.Verb); words != "" {
 			c.Held = words
