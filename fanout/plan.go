@@ -225,10 +225,15 @@ func (d *differ) hold(r model.AccountRow, changes []model.Change) {
 	if name, hit := d.protect.matches(r); hit {
 		why = heldProtected + ": " + name
 	}
+	words, owns := credentialOwner(d.target, r)
 	for i := range changes {
 		c := &changes[i]
 		if why != "" {
 			c.Held = why
+			continue
+		}
+		if owns && c.Group == "" && c.Removes() {
+			c.Held = words
 			continue
 		}
 		if rank(c.Verb) == 1 && r.Desired != nil {
