@@ -3,8 +3,11 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -21,17 +24,21 @@ const defaultOverlap = 24 * time.Hour
 // TokenRequest asks for a token, or for a new secret of one. Expires is a date, an
 // RFC 3339 time or a duration from now; empty: never, or as long as before.
 type TokenRequest struct {
-	Source  string  `json:"source,omitempty"`
-	Name    string  `json:"name,omitempty"`
-	Expires string  `json:"expires,omitempty"`
-	Overlap *string `json:"overlap,omitempty"` // of a rotation; nil: a day
+	Source  string   `json:"source,omitempty"`
+	Target  string   `json:"target,omitempty"` // in place of a source: a token of the proxy
+	May     []string `json:"may,omitempty"`    // of a token of the proxy: read, write, remove, managed; default read
+	Name    string   `json:"name,omitempty"`
+	Expires string   `json:"expires,omitempty"`
+	Overlap *string  `json:"overlap,omitempty"` // of a rotation; nil: a day
 }
 
 // TokenView is a token as operators see it. Secret is there only in the answer that
 // made it, and nowhere else ever again.
 type TokenView struct {
 	ID            string     `json:"id"`
-	Source        string     `json:"source"`
+	Source        string     `json:"source,omitempty"`
+	Target        string     `json:"target,omitempty"` // of a token of the proxy
+	May           []string   `json:"may,omitempty"`
 	Name          string     `json:"name"`
 	State         string     `json:"state"` // active, rotating (two secrets are valid), expired, revoked, no-source
 	Created       time.Time  `json:"created"`
@@ -55,6 +62,10 @@ func (a *API) tokenView(k store.Token) TokenView {
 		v.PreviousUntil = k.PreviousUntil
 	}
 	_, configured := a.Hub.Snapshot().Doc.Source(k.Source)
+	if name, isTarget := strings.CutPrefix(k.Source, store.TargetTokens); isTarget {
+		v.Source, v.Target, v.May = "", name, k.May
+		_, configured = a.Hub.Snapshot().Doc.Target(name)
+	}
 	switch {
 	case k.RevokedAt != nil:
 		v.State = "revoked"
@@ -92,7 +103,15 @@ func (a *API) createToken(r *http.Request, by Caller) (any, error) {
 	if in.Overlap != nil {
 		return nil, model.Fail(model.Invalid, "overlap: a new token has no secret before it", nil)
 	}
-	k, secret, err := a.Hub.CreateToken(r.Context(), hub.Actor{Name: by.Name}, hub.NewToken{Source: in.Source, Name: in.Name, Expires: expires})
+	if in.Target != "" && len(in.May) == 0 {
+		in.May = []string{proxyRights()[0]}
+	}
+	for _, right := range in.May {
+		if in.Target == "" || !slices.Contains(proxyRights(), right) {
+			return nil, model.Fail(model.Invalid, fmt.Sprintf("may: %q; a token for a target may %s", right, strings.Join(proxyRights(), ", ")), nil)
+		}
+	}
+	k, secret, err := a.Hub.CreateToken(r.Context(), hub.Actor{Name: by.Name}, hub.NewToken{Source: in.Source, Target: in.Target, May: in.May, Name: in.Name, Expires: expires})
 	return a.tokenAnswer(r.Context(), k, secret, err)
 }
 
@@ -101,7 +120,7 @@ func (a *API) rotateToken(r *http.Request, by Caller) (any, error) {
 	if err := readJSON(r, &in); err != nil && !errors.Is(err, io.EOF) { // nothing at all is fine
 		return nil, err
 	}
-	if in.Source != "" || in.Name != "" {
+	if in.Source != "" || in.Name != "" || in.Target != "" || len(in.May) > 0 {
 		return nil, model.Fail(model.Invalid, "source and name of a token cannot be changed", nil)
 	}
 	expires, err := a.moment(in.Expires)
@@ -155,3 +174,6 @@ func (a *API) moment(text string) (*time.Time, error) {
 	t := a.now().Add(d)
 	return &t, nil
 }
+
+// proxyRights are what a token for a target may be allowed, the first by default.
+func proxyRights() []string { return []string{"read", "write", "remove", "managed"} }

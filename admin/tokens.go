@@ -48,6 +48,9 @@ type Tokens struct {
 // Replace puts another set in force.
 func (t *Tokens) Replace(list []Token) { t.list.Store(&list) }
 
+// Caller finds out who asks; for fronts of the hub other than the API.
+func (t *Tokens) Caller(r *http.Request) (Caller, error) { return t.caller(r) }
+
 // caller finds out who asks.
 func (t *Tokens) caller(r *http.Request) (Caller, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")

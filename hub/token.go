@@ -35,7 +35,9 @@ func newSecret() (secret string, hash []byte, err error) {
 
 // NewToken is what a new token is asked for with.
 type NewToken struct {
-	Source  string
+	Source  string     // empty for a token of the proxy
+	Target  string     // of a token of the proxy: the one target it is for
+	May     []string   // of a token of the proxy: what it may do there
 	Name    string     // empty: one is found
 	Expires *time.Time // nil: never
 }
@@ -43,7 +45,12 @@ type NewToken struct {
 // CreateToken makes a bearer token of a source. The secret is not stored: this is
 // the only time it can be seen.
 func (h *Hub) CreateToken(ctx context.Context, by Actor, n NewToken) (k store.Token, secret string, err error) {
-	names, err := h.credentialNames(n.Source)
+	var names []string
+	if n.Target != "" {
+		n.Source, err = h.tokensOf(n)
+	} else {
+		names, err = h.credentialNames(n.Source)
+	}
 	if err != nil {
 		return k, "", err
 	}
@@ -68,7 +75,7 @@ func (h *Hub) CreateToken(ctx context.Context, by Actor, n NewToken) (k store.To
 		if err := inFuture(n.Expires, tx.Now); err != nil {
 			return err
 		}
-		k.Source, k.Name, k.ExpiresAt, k.CreatedBy = n.Source, n.Name, n.Expires, by.String()
+		k.Source, k.Name, k.ExpiresAt, k.CreatedBy, k.May = n.Source, n.Name, n.Expires, by.String(), n.May
 		k.CreatedAt, k.IssuedAt = tx.Now, tx.Now
 		if err := tx.AddToken(k); err != nil {
 			return err
@@ -79,6 +86,20 @@ func (h *Hub) CreateToken(ctx context.Context, by Actor, n NewToken) (k store.To
 		return store.Token{}, "", err
 	}
 	return k, secret, nil
+}
+
+// tokensOf is what the tokens of the proxy for a target are kept under.
+func (h *Hub) tokensOf(n NewToken) (string, error) {
+	if n.Source != "" {
+		return "", model.Fail(model.Invalid, "a token is for a source or for a target, not for both", nil)
+	}
+	if _, ok := h.Snapshot().Doc.Target(n.Target); !ok {
+		return "", model.Fail(model.NotFound, fmt.Sprintf("there is no target %q", n.Target), nil)
+	}
+	if len(n.May) == 0 {
+		return "", model.Fail(model.Invalid, "a token for a target needs to be told what it may do", nil)
+	}
+	return store.TargetTokens + n.Target, nil
 }
 
 // credentialNames are those that the configuration gives a source, which must be there.

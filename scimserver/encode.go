@@ -141,6 +141,11 @@ func appendPage(out []byte, l listBody, away spill) ([]byte, error) {
 	}
 	out = append(out, `,"Resources":[`...)
 	shown := 0
+	if l.stream != nil {
+		if out, shown, err = appendStream(out, l, away); err != nil {
+			return out, err
+		}
+	}
 	for _, v := range l.Resources {
 		before := len(out)
 		if shown > 0 {
@@ -165,7 +170,32 @@ func appendPage(out []byte, l listBody, away spill) ([]byte, error) {
 	if l.Late {
 		out = strconv.AppendInt(append(out, `,"itemsPerPage":`...), int64(shown), 10)
 	}
+	if l.counted != nil {
+		out = strconv.AppendInt(append(out, `,"totalResults":`...), int64(l.counted()), 10)
+	}
 	return append(out, '}'), nil
+}
+
+// appendStream writes resources as they come.
+func appendStream(out []byte, l listBody, away spill) (_ []byte, shown int, err error) {
+	for e, err := range l.stream {
+		if err != nil {
+			return out, shown, err
+		}
+		if shown > 0 {
+			out = append(out, ',')
+		}
+		if out, _, err = appendResource(out, e, away); err != nil {
+			return out, shown, err
+		}
+		shown++
+		if away != nil {
+			if out, err = away(out); err != nil {
+				return out, shown, err
+			}
+		}
+	}
+	return out, shown, nil
 }
 
 // appendResource writes one resource of a list, unless it has gone.

@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"iter"
 	"net/http"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -16,6 +17,9 @@ type listBody struct {
 	Late         bool   // itemsPerPage comes behind the resources: only then it is known
 	Next         string // nextCursor, left out if empty
 	Resources    []any
+
+	stream  func(yield func(*entry, error) bool) // in place of Resources
+	counted func() int
 }
 
 func listOf(resources []any) listBody {
@@ -81,8 +85,25 @@ func searchByPost(level string, types ...*scim.ResourceType) action {
 	}
 }
 
+// streamed is the answer whose resources come while it is written.
+func (s *search) streamed(page result) listBody {
+	body := listOf(nil)
+	body.Total, body.StartIndex, body.Late, body.counted = -1, s.start, true, page.counted
+	body.stream = func(yield func(*entry, error) bool) {
+		for res, err := range page.stream {
+			if !yield(&entry{t: s.types[0], res: res, base: s.x.base, fields: s.shown}, err) {
+				return
+			}
+		}
+	}
+	return body
+}
+
 // result is a page of a search.
 type result struct {
+	stream  iter.Seq2[scim.Resource, error]
+	counted func() int
+
 	total     int
 	resources []found
 	next      string
@@ -104,6 +125,9 @@ func (x *exchange) search(level string, types []*scim.ResourceType, r scim.Searc
 	page, err := s.run()
 	if err != nil {
 		return reply{}, err
+	}
+	if page.stream != nil {
+		return reply{status: http.StatusOK, body: s.streamed(page)}, nil
 	}
 	entries := make([]entry, len(page.resources))
 	body := listOf(make([]any, len(page.resources)))

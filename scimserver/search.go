@@ -183,12 +183,33 @@ func (s *search) numbered() (result, error) {
 		if err != nil {
 			return out, err
 		}
+		if page.Stream != nil && len(s.types) == 1 {
+			out.stream, out.counted = page.Stream, page.Counted
+			return out, nil
+		}
+		if page.Stream != nil {
+			if page, err = gathered(page); err != nil {
+				return out, err
+			}
+		}
 		out.add(i, page.Resources)
 		out.total += page.Total
 		skip = max(0, skip-page.Total)
 		room -= len(page.Resources)
 	}
 	return out, nil
+}
+
+// gathered is a page that comes one by one, read to its end.
+func gathered(p scim.Page) (scim.Page, error) {
+	for res, err := range p.Stream {
+		if err != nil {
+			return p, err
+		}
+		p.Resources = append(p.Resources, res)
+	}
+	p.Total = p.Counted()
+	return p, nil
 }
 
 func (r *result) add(of int, list []scim.Resource) {

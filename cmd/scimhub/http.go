@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/proxy"
 	"github.com/scimhub/scimhub/scimserver"
 )
 
@@ -27,6 +28,7 @@ func (i *instance) mount() {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	root.Path(scimPath + `{rest:(?:/.*)?}`).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
 	root.PathPrefix("/scim").HandlerFunc(otherVersion)
+	root.PathPrefix(proxy.Prefix).Handler(i.newProxy())
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
 	i.api.MountPages(root)
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))

@@ -21,6 +21,7 @@ import (
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/proxy"
 )
 
 // Limits of a stop: how long requests under way and work at targets may take to end.
@@ -44,6 +45,7 @@ type instance struct {
 	keeper   *hub.Keeper // of the audit trail
 	admins   *admin.Tokens
 	metrics  *metrics
+	proxied  *proxy.Metrics
 	local    local
 	forget   func() // takes the announcement away
 	listener net.Listener
@@ -116,6 +118,9 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.deviations.Store, i.deviations.Log = i.store, o.Log
 	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
 	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	if i.proxied, err = proxy.NewMetrics(registry); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	i.metrics = newMetrics(registry, i.store)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,13 +29,25 @@ func tokenCreate(c *client) *cobra.Command {
 	var o output
 	var in admin.TokenRequest
 	cmd := &cobra.Command{
-		Use: "create SOURCE", Short: "Make a token and show it, this once", Args: cobra.ExactArgs(1),
+		Use: "create SOURCE | --target TARGET", Short: "Make a token and show it, this once", Args: cobra.MaximumNArgs(1),
+		Long: `Makes a token that a source comes in with, or with --target one that a client of the
+proxy comes in with, good for that one target and for what --may names: read, write,
+remove (switch off and delete), managed (do so to what the hub looks after, too).`,
+		Example: `  scimhub token create hr --expires 180d
+  scimhub token create --target git --may read,write`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in.Source = args[0]
+			if (len(args) == 1) == (in.Target != "") {
+				return usageError{errors.New("name a source, or a target with --target")}
+			}
+			if len(args) == 1 {
+				in.Source = args[0]
+			}
 			return o.callToken(cmd, c, "/tokens", in)
 		},
 	}
 	o.flag(cmd)
+	cmd.Flags().StringVar(&in.Target, "target", "", "make a token of the proxy for this target")
+	cmd.Flags().StringSliceVar(&in.May, "may", nil, "what a token of the proxy may do: read, write, remove, managed (default read)")
 	cmd.Flags().StringVar(&in.Name, "name", "", "name of the token, for the audit trail (default token, token-2, …)")
 	cmd.Flags().StringVar(&in.Expires, "expires", "", "date, time or duration from now, such as 90d (default never)")
 	return cmd
@@ -79,7 +93,7 @@ func (o *output) callToken(cmd *cobra.Command, c *client, path string, in any) e
 		return err
 	}
 	return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
-		rows := [][]string{{"id", v.ID}, {"source", v.Source}, {"name", v.Name}, {"state", v.State}, {"expires", moment(v.Expires)}}
+		rows := [][]string{{"id", v.ID}, {"for", tokenFor(v)}, {"name", v.Name}, {"state", v.State}, {"expires", moment(v.Expires)}}
 		if v.PreviousUntil != nil {
 			rows = append(rows, []string{"previous", "valid until " + moment(v.PreviousUntil)})
 		}
@@ -92,6 +106,14 @@ func (o *output) callToken(cmd *cobra.Command, c *client, path string, in any) e
 		_, err := fmt.Fprintln(w, "The token is not shown again.")
 		return err
 	})
+}
+
+// tokenFor says whom a token lets in where.
+func tokenFor(v admin.TokenView) string {
+	if v.Target == "" {
+		return v.Source
+	}
+	return "target " + v.Target + " (" + strings.Join(v.May, ", ") + ")"
 }
 
 func tokenList(c *client) *cobra.Command {
@@ -110,9 +132,9 @@ func tokenList(c *client) *cobra.Command {
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
 				rows := make([][]string, len(answer.Items))
 				for i, v := range answer.Items {
-					rows[i] = []string{v.ID, v.Source, v.Name, v.State, moment(&v.Created), moment(v.Expires), dash(v.LastUsed)}
+					rows[i] = []string{v.ID, tokenFor(v), v.Name, v.State, moment(&v.Created), moment(v.Expires), dash(v.LastUsed)}
 				}
-				return columns(w, "ID SOURCE NAME STATE CREATED EXPIRES LAST_USED", rows)
+				return columns(w, "ID FOR NAME STATE CREATED EXPIRES LAST_USED", rows)
 			})
 		},
 	}

@@ -5,6 +5,7 @@
 package scim
 
 import (
+	"iter"
 	"strconv"
 	"time"
 )
@@ -78,6 +79,12 @@ type Page struct {
 	StartIndex int
 	Resources  []Resource
 	Next       string // position behind the last resource; empty on the last page
+
+	// Stream, if set, takes the place of Resources: they are got one by one while the
+	// answer is written, and Counted is asked for the total when all have been. An
+	// error ends the answer where it is. Only for a query over one type, by number.
+	Stream  iter.Seq2[Resource, error]
+	Counted func() int
 }
 
 // Sort is the order of a list (RFC 7644 §3.4.2.3); resources that are equal in it

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -24,9 +25,13 @@ type Token struct {
 	ExpiresAt        *time.Time // nil: never
 	RevokedAt        *time.Time // nil: it was not
 	LastUsed         *time.Time // the day, UTC; nil: never
+	May              []string   // rights of a token for one target
 }
 
-const tokenColumns = `id, source, name, hash, previous_hash, previous_until, created_at, created_by, issued_at, expires_at, revoked_at, last_used`
+// TargetTokens is the source of tokens for one target, which no source can be called.
+const TargetTokens = "target/"
+
+const tokenColumns = `id, source, name, hash, previous_hash, previous_until, created_at, created_by, issued_at, expires_at, revoked_at, last_used, may`
 
 // Tokens lists the tokens by source, name and age: those of a source, or of all
 // with an empty one, the revoked ones included.
@@ -64,7 +69,11 @@ func (s *Store) tokensWhere(ctx context.Context, where string, args ...any) (out
 func scanToken(scan func(...any) error) (t Token, err error) {
 	var created, issued int64
 	var previous, expires, revoked, used *int64
-	err = scan(&t.ID, &t.Source, &t.Name, &t.Hash, &t.Previous, &previous, &created, &t.CreatedBy, &issued, &expires, &revoked, &used)
+	var may string
+	err = scan(&t.ID, &t.Source, &t.Name, &t.Hash, &t.Previous, &previous, &created, &t.CreatedBy, &issued, &expires, &revoked, &used, &may)
+	if may != "" {
+		t.May = strings.Split(may, ",")
+	}
 	t.CreatedAt, t.IssuedAt = fromMicros(created), fromMicros(issued)
 	t.PreviousUntil, t.ExpiresAt, t.RevokedAt, t.LastUsed = timePtr(previous), timePtr(expires), timePtr(revoked), timePtr(used)
 	return t, err
@@ -72,10 +81,10 @@ func scanToken(scan func(...any) error) (t Token, err error) {
 
 // AddToken stores a new token. model.Conflict if one of that name is in force.
 func (t *Tx) AddToken(k Token) error {
-	_, err := t.exec(`INSERT INTO tokens (`+tokenColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, k.ID, k.Source, k.Name, k.Hash, k.Previous,
-		microsPtr(k.PreviousUntil), micros(k.CreatedAt), k.CreatedBy, micros(k.IssuedAt), microsPtr(k.ExpiresAt), microsPtr(k.RevokedAt), microsPtr(k.LastUsed))
+	_, err := t.exec(`INSERT INTO tokens (`+tokenColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, k.ID, k.Source, k.Name, k.Hash, k.Previous,
+		microsPtr(k.PreviousUntil), micros(k.CreatedAt), k.CreatedBy, micros(k.IssuedAt), microsPtr(k.ExpiresAt), microsPtr(k.RevokedAt), microsPtr(k.LastUsed), strings.Join(k.May, ","))
 	if isUnique(err) {
-		return model.Fail(model.Conflict, "source "+k.Source+" has a token "+k.Name+" already", err)
+		return model.Fail(model.Conflict, "there is a token of "+k.Source+" called "+k.Name+" already", err)
 	}
 	return err
 }
@@ -115,4 +124,14 @@ func (s *Store) TokensUsed(ctx context.Context, ids []string, at time.Time) erro
 		}
 		return nil
 	})
+}
+
+// TokenByHash finds the token that a secret's SHA-256 belongs to, as its present or its
+// previous one, revoked or not; ok is false where there is none.
+func (s *Store) TokenByHash(ctx context.Context, hash []byte) (k Token, ok bool, err error) {
+	list, err := s.tokensWhere(ctx, `hash = ? OR previous_hash = ?`, hash, hash)
+	if err != nil || len(list) == 0 {
+		return k, false, err
+	}
+	return list[0], true, nil
 }
