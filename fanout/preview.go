@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -31,6 +32,11 @@ func Preview(ctx context.Context, s *store.Store, t model.Target, f PreviewFacts
 		return model.Plan{}, err
 	}
 	plan := model.Plan{Target: t.Name}
+	groups, err := s.TargetGroups(ctx, t.Name)
+	if err != nil {
+		return plan, fmt.Errorf("read the groups of target %s: %w", t.Name, err)
+	}
+	names := namesOf(groups, p)
 	held := map[string]bool{}
 	collect := func(rows []model.AccountRow) error {
 		if f.Desire != nil {
@@ -45,6 +51,9 @@ func Preview(ctx context.Context, s *store.Store, t model.Target, f PreviewFacts
 			if row.Leaver && row.LeaverHeld {
 				held[row.Identity] = true
 			}
+		}
+		for i, row := range rows {
+			rows[i] = names.follow(row)
 		}
 		plan.Changes = append(plan.Changes, Diff(t, p, rows, f.Now).Changes...)
 		return nil
@@ -72,7 +81,10 @@ func Preview(ctx context.Context, s *store.Store, t model.Target, f PreviewFacts
 	if err != nil {
 		return plan, err
 	}
-	return withGroups(ctx, s, plan)
+	if f.Desire == nil { // of another configuration it is not known which groups it grants
+		plan.Changes = append(plan.Changes, GroupChanges(t, p, groups)...)
+	}
+	return withGroups(plan, groups), nil
 }
 
 // PreviewGuard applies the guard with the facts that are stored: what would be held
@@ -105,23 +117,28 @@ func PreviewGuard(ctx context.Context, s *store.Store, t model.Target, now time.
 
 // withGroups adds a create-group for each group that members are to join and
 // that is not known at the target. The worker looks for it by name first.
-func withGroups(ctx context.Context, s *store.Store, p model.Plan) (model.Plan, error) {
-	groups, err := s.TargetGroups(ctx, p.Target)
-	if err != nil {
-		return p, fmt.Errorf("read the groups of target %s: %w", p.Target, err)
-	}
+func withGroups(p model.Plan, groups []store.TargetGroup) model.Plan {
 	known := map[string]bool{}
 	for _, g := range groups {
-		known[g.Name] = g.RemoteID != ""
+		if g.RemoteID != "" {
+			for _, name := range append(g.Former, g.Name) {
+				known[scim.Fold(name)] = true
+			}
+		}
+	}
+	for _, c := range p.Changes {
+		if c.Identity == "" && c.Group != "" {
+			known[scim.Fold(c.Group)] = true
+		}
 	}
 	for _, c := range slices.Clone(p.Changes) {
-		if c.Verb == model.Join && c.Held == "" && !known[c.Group] {
-			known[c.Group] = true
+		if c.Verb == model.Join && c.Held == "" && !known[scim.Fold(c.Group)] {
+			known[scim.Fold(c.Group)] = true
 			p.Changes = append(p.Changes, model.Change{Verb: model.CreateGroup, Group: c.Group, Because: []string{"not known at the target yet; used if it exists"}})
 		}
 	}
 	slices.SortStableFunc(p.Changes, byOrder)
-	return p, nil
+	return p
 }
 
 // HeldChanges are the changes of a plan that are not carried out.

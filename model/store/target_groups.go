@@ -246,10 +246,10 @@ func (t *Tx) settleGroup(g, have TargetGroup, gone bool) error {
 	same := have.Generation == g.Generation
 	if !same {
 		g.State, g.Due, g.NextAttempt = string(model.StatePending), true, t.Now
-		g.LastError, g.ErrorClass, g.Attempts, g.Approved, g.ApprovedBy = have.LastError, have.ErrorClass, have.Attempts, have.Approved, have.ApprovedBy
+		g.LastError, g.ErrorClass, g.Attempts = have.LastError, have.ErrorClass, have.Attempts
 	}
-	_, err := t.exec(`UPDATE target_groups SET applied = ?, remote_id = ?, owned = ?, state = ?, last_error = ?, error_class = ?, attempts = ?, due = ?, next_at = ?, approved = ?, approved_by = ?, updated_at = ? WHERE target = ? AND name = ?`,
-		g.Applied, g.RemoteID, g.Owned, g.State, g.LastError, g.ErrorClass, g.Attempts, g.Due, groupMoment(g.NextAttempt), g.Approved, g.ApprovedBy, micros(t.Now), g.Target, have.Name)
+	_, err := t.exec(`UPDATE target_groups SET applied = ?, remote_id = ?, owned = ?, state = ?, last_error = ?, error_class = ?, attempts = ?, due = ?, next_at = ?, updated_at = ? WHERE target = ? AND name = ?`,
+		g.Applied, g.RemoteID, g.Owned, g.State, g.LastError, g.ErrorClass, g.Attempts, g.Due, groupMoment(g.NextAttempt), micros(t.Now), g.Target, have.Name)
 	return err
 }
 

@@ -241,7 +241,7 @@ type GroupApproval struct{ Group, Digest string }
 // over when something else is wanted of the group.
 func (t *Tx) ReleaseGroups(target, by string, approvals []GroupApproval) error {
 	for _, a := range approvals {
-		if _, err := t.exec(`UPDATE target_groups SET approved = ?, approved_by = ?, due = TRUE, state = ?, next_at = ?, updated_at = ? WHERE target = ? AND name = ?`,
+		if _, err := t.exec(`UPDATE target_groups SET approved = ?, approved_by = ?, due = TRUE, state = ?, next_at = ?, generation = generation + 1, updated_at = ? WHERE target = ? AND name = ?`,
 			a.Digest, by, string(model.StatePending), micros(t.Now), micros(t.Now), target, a.Group); err != nil {
 			return err
 		}
