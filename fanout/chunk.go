@@ -329,4 +329,5 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 	if wanted {
 		signal(r.wakeUrgent)
 	}
+	r.wakeAsked(ctx, jobs)
 }

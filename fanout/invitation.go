@@ -50,13 +50,25 @@ func (r *runner) seenInvited(row *model.AccountRow, u RemoteUser) {
 	}
 	was := row.Invited
 	row.Invited = r.invited(u)
-	if was && !row.Invited {
-		if row.LastError == pendingInvitation {
-			row.LastError = ""
-		}
-		if row.State == model.StateHeld && row.LastError == heldInvitation {
-			row.Due, row.NextAttempt = true, r.w.Now()
-		}
+	switch {
+	case !was || row.Invited:
+	case row.State == model.StateHeld && row.LastError == heldInvitation:
+		row.Due, row.NextAttempt = true, r.w.Now()
+	case row.LastError == pendingInvitation:
+		row.LastError = ""
+	}
+}
+
+// noteInvited is seenInvited for who only looks.
+func (r *runner) noteInvited(ctx context.Context, row model.AccountRow, u RemoteUser) {
+	was := row.Invited
+	if r.seenInvited(&row, u); row.Invited == was {
+		return
+	}
+	if err := r.w.Store.SetInvited(context.WithoutCancel(ctx), row); err != nil {
+		r.log.Error("what the target showed cannot be stored", "error", err)
+	} else if row.Due {
+		r.nudge()
 	}
 }
 

@@ -52,7 +52,7 @@ func (m *manual) check(keys ...string) error {
 	defer m.mu.Unlock()
 	for _, k := range keys {
 		if !m.agreed[k] {
-			return &ClientError{Class: AwaitsPerson, Detail: "nobody has confirmed it"}
+			return &ClientError{Class: Invalid, Detail: "nobody was asked to do this by hand"}
 		}
 	}
 	return nil

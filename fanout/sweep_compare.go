@@ -44,6 +44,7 @@ func (s *sweeping) compare(ctx context.Context, batch []RemoteUser) error {
 				row, known := ours[u.ID]
 				switch {
 				case known && !busy[row.Identity] && s.settled(row):
+					s.r.noteInvited(ctx, row, u)
 					s.judge(&look, row, u, members[u.ID])
 				case !known:
 					strangers = append(strangers, u)

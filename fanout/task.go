@@ -311,3 +311,25 @@ func (r *runner) wants(j *job, t model.Task) bool {
 func unheld(changes []model.Change) []model.Change {
 	return slices.DeleteFunc(slices.Clone(changes), func(c model.Change) bool { return c.Held != "" })
 }
+
+// wakeAsked looks once more, after it was stored that accounts wait for a person, whether
+// that is so: somebody may have been quicker than the store.
+func (r *runner) wakeAsked(ctx context.Context, jobs []*job) {
+	var ids []string
+	for _, j := range jobs {
+		if !j.drop && (ClassOf(j.err) == AwaitsPerson || j.row.LastError == heldTransfer) {
+			ids = append(ids, j.row.Identity)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	woken, err := r.w.Store.AskedAgain(context.WithoutCancel(ctx), r.target.Name, heldTransfer, ids)
+	if err != nil {
+		r.log.Error("accounts that wait for tasks cannot be looked at", "error", err)
+	}
+	if woken > 0 {
+		signal(r.wakeUrgent)
+		signal(r.wakeNormal)
+	}
+}

@@ -308,3 +308,35 @@ func (t *Tx) UseTask(id string) error {
 	_, err := t.exec(`UPDATE tasks SET generation = -1 WHERE id = ? AND done_at IS NOT NULL`, id)
 	return err
 }
+
+// SetInvited stores whether an account's invitation is open, and where the row says so
+// that it is due because of that. A row that was decided anew meanwhile stays as it is.
+func (s *Store) SetInvited(ctx context.Context, a model.AccountRow) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(`UPDATE accounts SET invited = ?, due = ?, next_at = ?, last_error = ? WHERE target = ? AND identity_id = ? AND generation = ?`,
+			a.Invited, a.Due, micros(a.NextAttempt), a.LastError, a.Target, a.Identity, a.Generation)
+		return err
+	})
+}
+
+// AskedAgain makes accounts due that were stored as waiting for a task after the task had
+// been closed: whoever closed it could not wake them. held are the words of accounts that
+// wait for a transfer.
+func (s *Store) AskedAgain(ctx context.Context, target, held string, identities []string) (woken int64, err error) {
+	err = s.Update(ctx, func(tx *Tx) error {
+		woken = 0
+		for start := 0; start < len(identities); start += idChunk {
+			chunk := identities[start:min(start+idChunk, len(identities))]
+			args := append([]any{micros(tx.Now), held, target}, anys(chunk)...)
+			n, err := tx.exec(`UPDATE accounts SET due = TRUE, next_at = ?, state = 'pending'
+WHERE (state = 'pending' AND error_class = 'awaits-person' AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.target = accounts.target AND t.identity_id = accounts.identity_id AND t.done_at IS NULL AND t.kind <> 'transfer')
+OR state = 'held' AND last_error = ? AND transferred_at >= disabled_at) AND target = ? AND identity_id IN `+list(len(chunk)), args...)
+			if err != nil {
+				return err
+			}
+			woken += n
+		}
+		return nil
+	})
+	return woken, err
+}
