@@ -128,12 +128,12 @@ func (r *runner) assignee(tx *store.Tx, identity string) (string, error) {
 	case m.Assignee == "manager":
 		return managerHere(tx, identity)
 	}
-	id, _, err := named(tx, m.Assignee)
+	id, _, err := personHere(tx, m.Assignee)
 	return id, err
 }
 
-// named finds somebody who is here, by userName or id; empty: nobody.
-func named(tx *store.Tx, name string) (id, found string, err error) {
+// personHere finds somebody who is here, by userName or id; empty: nobody.
+func personHere(tx *store.Tx, name string) (id, found string, err error) {
 	row, err := tx.FindIdentity(name)
 	switch model.CodeOf(err) {
 	case model.NotFound, model.Conflict:

@@ -85,7 +85,7 @@ func (r *runner) openTransfer(tx *store.Tx, t model.Task) error {
 // who is named in the configuration. Empty: nobody who is here.
 func (r *runner) successor(tx *store.Tx, identity string) (id, name string, err error) {
 	if s := cmp.Or(r.target.Leaver.Successor, "manager"); s != "manager" {
-		return named(tx, s)
+		return personHere(tx, s)
 	}
 	if id, err = managerHere(tx, identity); err != nil || id == "" {
 		return "", "", err
