@@ -130,7 +130,7 @@ func (c *Client) newRequest(ctx context.Context, r request, text []byte) (*http.
 		return nil, nil, &ClientError{Class: Invalid, Err: err}
 	}
 	wanted, other := mediaType, plainMediaType
-	if c.profile.ContentType == plainMediaType {
+	if c.profile.ContentType == plainMediaType || r.address != "" {
 		wanted, other = other, wanted
 	}
 	req.Header.Set("Accept", wanted+", "+other+";q=0.9")

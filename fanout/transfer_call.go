@@ -33,10 +33,10 @@ func fillConnector(c model.Connector, facts map[string]string) (call connectorCa
 			if !strings.Contains(text, place) {
 				continue
 			}
-			if facts[name] == "" {
+			if strings.Trim(facts[name], ".") == "" { // of dots alone it would lead elsewhere
 				missing = append(missing, name)
 			}
-			text = strings.ReplaceAll(text, place, strings.ReplaceAll(escape(facts[name]), "{", "%7B"))
+			text = strings.ReplaceAll(text, place, escape(facts[name]))
 		}
 		return text
 	}
