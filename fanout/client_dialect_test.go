@@ -81,6 +81,7 @@ func TestClientPatchDialect(t *testing.T) {
 		{"neither PATCH nor PUT", func(p *Profile) { p.Patch.Supported, p.Put.Supported = false, false }, on, off, nil, Invalid},
 		{"the answer shows another account", func(*Profile) {}, on, off, []exchange{{"PATCH", "/Users/7", "", 200, nil, `{"id":"8","active":false}`}}, Garbage},
 		{"accepted for later", func(*Profile) {}, on, off, []exchange{{"PATCH", "/Users/7", "", 202, nil, ""}}, ""},
+		{"an empty object", func(*Profile) {}, on, off, []exchange{{"PATCH", "/Users/7", "", 200, nil, "{}"}}, ""},
 		{"an empty 200", func(*Profile) {}, on, off, []exchange{{"PATCH", "/Users/7", "", 200, nil, "  \n"}}, ""},
 	}
 	for _, tt := range tests {

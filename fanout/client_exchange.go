@@ -77,6 +77,9 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	if out.doc, err = decodeObject(got.text); err != nil {
 		return answer{}, &ClientError{Class: Garbage, Status: got.status, Detail: noObject(err) + ": " + excerpt(got.text, got.secrets)}
 	}
+	if len(out.doc) == 0 {
+		out.doc = nil // {} shows nothing
+	}
 	if meta, _ := field(out.doc, "meta"); out.version == "" {
 		if m, ok := meta.(map[string]any); ok {
 			out.version = stringOf(m, "version")

@@ -379,3 +379,24 @@ func TestClientListHoldsNoSlot(t *testing.T) {
 		t.Errorf("%d accounts", n)
 	}
 }
+
+func TestClientHTTP2(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"id":"7","protocol":%q}`, r.Proto)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	target := model.Target{Name: "t", URL: server.URL}
+	transport := newTransport(target, generic(t))
+	defer transport.CloseIdleConnections()
+	transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c, err := NewClient(target, generic(t), ClientOptions{Transport: transport, Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := c.Get(t.Context(), "7"); err != nil || u.Attrs["protocol"] != "HTTP/2.0" {
+		t.Errorf("%+v, %v", u, err)
+	}
+}

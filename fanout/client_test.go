@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -387,7 +388,7 @@ func TestClientAuth(t *testing.T) {
 // Whatever a target answers, reading it does not panic, and only what has an id
 // is a resource.
 func FuzzDecode(f *testing.F) {
-	for _, s := range []string{`{}`, `{"id":1}`, `{"id":"x","members":[1,"2",{"value":3}]}`, `{"totalResults":"9","resources":[{}]}`, `[`, `null`, "\xef\xbb\xbf{}"} {
+	for _, s := range []string{`{}`, `{"id":1}`, `{"id":"x","members":[1,"2",{"value":3}]}`, `{"totalResults":"9","resources":[{}]}`, `[`, `null`, `{"Resources":[{"id":"1","a":[{}]}],"totalResults":1}`, `{"Resources":null,"totalResults":2}`, "\xef\xbb\xbf{}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -405,10 +406,19 @@ func FuzzDecode(f *testing.F) {
 		if g, err := groupOf(doc); err == nil && g.ID == "" {
 			t.Error("a group without id")
 		}
-		if p, err := pageOf(doc); err == nil && !p.hasTotal && p.resources == nil {
-			if v, _ := field(doc, "Resources"); v == nil {
-				t.Error("no list reads as a list")
-			}
+		p, pageErr := pageOf(doc)
+		if v, _ := field(doc, "Resources"); pageErr == nil && !p.hasTotal && v == nil {
+			t.Error("no list reads as a list")
+		}
+		// Read while it comes, a list says the same as when it is read at once.
+		s := &stream{status: 200, body: bytes.NewReader(text), left: streamLimit, allowed: resourceLimit}
+		var shown []map[string]any
+		end, err := readPage(s, "", func(doc map[string]any) bool {
+			shown = append(shown, doc)
+			return true
+		})
+		if (err == nil) != (pageErr == nil) || err == nil && (end.n != len(p.resources) || end.total != p.total || !cmp.Equal(shown, p.resources)) {
+			t.Errorf("streamed: %+v, %v, %v; at once: %+v, %v", end, shown, err, p, pageErr)
 		}
 	})
 }
