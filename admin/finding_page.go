@@ -65,6 +65,7 @@ func (a *API) MountPages(r *mux.Router) {
 		return
 	}
 	r.Path(findingsPage).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.findingsHTML(w, r, p) })
+	a.mountDrift(r, p)
 	r.Path(leaversPage).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.leaversHTML(w, r, p) })
 }
 

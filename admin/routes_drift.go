@@ -1,4 +1,8 @@
 package admin
 
 // driftRoutes are those about what sweeps found.
-func (a *API) driftRoutes() []route { return nil }
+func (a *API) driftRoutes() []route {
+	return []route{
+		{"GET", "/drift", readers, a.driftOverview},
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model"
@@ -19,6 +18,9 @@ func (a *API) syncTarget(r *http.Request, by Caller) (any, error) {
 		if err := a.Hub.Store.DueNow(ctx, t.Name); err != nil {
 			return err
 		}
+		if err := a.Hub.Store.GroupsDueNow(ctx, t.Name); err != nil {
+			return err
+		}
 		return a.Hub.Store.UpdateTargetState(ctx, t.Name, func(st *store.TargetState) { st.RetryAt = nil })
 	})
 }
@@ -28,33 +30,6 @@ func (a *API) driftTarget(r *http.Request, by Caller) (any, error) {
 	return a.act(r, by, "drift", func(ctx context.Context, t model.Target) error {
 		return a.Hub.Store.UpdateTargetState(ctx, t.Name, func(st *store.TargetState) { st.DriftWanted = true })
 	})
-}
-
-// SweepAnswer is what the last drift sweep found; At is nil where there was none.
-type SweepAnswer struct {
-	At      *time.Time      `json:"at,omitempty"`
-	Checked int             `json:"checked"`
-	Total   int             `json:"total"`
-	Items   []store.Finding `json:"items"`
-}
-
-func (a *API) lastSweep(r *http.Request, _ Caller) (any, error) {
-	t, err := a.configured(r)
-	if err != nil {
-		return nil, err
-	}
-	sweep, ok, err := a.Hub.Store.LastSweep(r.Context(), t.Name)
-	if err != nil {
-		return nil, err
-	}
-	out := SweepAnswer{Checked: sweep.Checked, Total: sweep.Total, Items: sweep.Findings}
-	if out.Items == nil {
-		out.Items = []store.Finding{}
-	}
-	if ok {
-		out.At = &sweep.At
-	}
-	return out, nil
 }
 
 func (a *API) pauseTarget(r *http.Request, by Caller) (any, error) {
@@ -129,9 +104,14 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 		return nil, model.Fail(model.Refused, fmt.Sprintf("the digest %q is not that of the plan held now (%s): look at the plan again, it may have changed", req.Digest, have), nil)
 	}
 	var approvals []store.Approval
+	var groups []store.GroupApproval
 	var digests []string
 	for _, c := range plan.Changes {
 		digest := fanout.Digest(t.Name, c)
+		if c.Identity == "" && c.Group != "" {
+			groups, digests = append(groups, store.GroupApproval{Group: c.Group, Digest: digest}), append(digests, digest)
+			continue
+		}
 		approvals, digests = append(approvals, store.Approval{Identity: c.Identity, Digest: digest}), append(digests, digest)
 	}
 	accounts := accountsIn(plan)
@@ -141,6 +121,9 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 	}
 	err = a.Hub.Store.Update(r.Context(), func(tx *store.Tx) error {
 		if err := tx.Release(t.Name, by.Name, approvals); err != nil {
+			return err
+		}
+		if err := tx.ReleaseGroups(t.Name, by.Name, groups); err != nil {
 			return err
 		}
 		return tx.Audit(store.AuditEntry{Actor: by.Name, Action: "target.release", Object: "target/" + t.Name, Data: data})

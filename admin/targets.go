@@ -26,6 +26,7 @@ type TargetView struct {
 	LastAttempt *time.Time                 `json:"last_attempt,omitempty"`
 	LastSuccess *time.Time                 `json:"last_success,omitempty"`
 	LastDrift   *time.Time                 `json:"last_drift,omitempty"`
+	Refused     string                     `json:"drift_refused,omitempty"` // why nothing was concluded from the last drift sweep
 	LastError   string                     `json:"last_error,omitempty"`
 	ErrorClass  string                     `json:"error_class,omitempty"`
 	RetryAt     *time.Time                 `json:"retry_at,omitempty"`
@@ -95,15 +96,12 @@ func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, det
 	}
 	v.LastAttempt, v.LastSuccess, v.LastDrift, v.RetryAt = st.LastAttempt, st.LastSuccess, st.LastDrift, st.RetryAt
 	v.LastError, v.ErrorClass, v.Quarantine = st.LastError, st.ErrorClass, st.QuarantinedAt
-	v.State = stateOf(st)
+	v.State, v.Refused = stateOf(st), st.DriftRefused
 	if v.Pending, err = a.Hub.Store.Due(ctx, t.Name); err != nil {
 		return err
 	}
 	if v.Errors, err = a.Hub.Store.ErrorCounts(ctx, t.Name); err != nil {
 		return err
-	}
-	if v.Accounts[model.StateHeld] == 0 {
-		return nil
 	}
 	plan, err := a.heldPlan(ctx, t)
 	if err != nil || len(plan.Changes) == 0 {
@@ -148,12 +146,17 @@ func (a *API) heldPlan(ctx context.Context, t model.Target) (model.Plan, error) 
 			plan.Changes[i].Held = why[c.Identity]
 		}
 	}
-	return plan, nil
+	return a.withHeldGroups(ctx, t, profile, plan)
 }
 
+// accountsIn counts the accounts that a plan is about; a group counts as one.
 func accountsIn(p model.Plan) int {
 	seen := map[string]bool{}
 	for _, c := range p.Changes {
+		if c.Identity == "" && c.Group != "" {
+			seen["group "+c.Group] = true
+			continue
+		}
 		seen[c.Identity] = true
 	}
 	return len(seen)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // comparison is how an account that a target shows differs from what was applied.
@@ -151,6 +152,22 @@ func reactionTo(t model.Target, kind string, row model.AccountRow, takes bool) r
 		out.needed = sightings
 	}
 	return out
+}
+
+// SightingsNeeded is how many sweeps in a row have to see a difference before what its
+// action says follows.
+func SightingsNeeded(t model.Target, f store.Finding) int {
+	takes := f.Kind == driftMembership && joinedByHand(f)
+	re := reactionTo(t, f.Kind, model.AccountRow{Leaver: f.Kind == driftResurrected && f.Done != nil && f.Sightings <= 1}, takes)
+	if f.Action == "report" {
+		return 1
+	}
+	return re.needed
+}
+
+// joinedByHand tells a membership that somebody else gave from one that they took.
+func joinedByHand(f store.Finding) bool {
+	return len(f.Fields) == 1 && f.Fields[0].Path == "groups" && f.Fields[0].Before == nil
 }
 
 // rest is the state of a row in which nothing is left to do.

@@ -146,8 +146,10 @@ func (s *sweeping) react(look *store.Look, row model.AccountRow, found []store.F
 		report.Fields = append(report.Fields, f.Fields...)
 		if f.Kind == driftMissing {
 			report.Because = []string{"the account is no longer at the target"}
-			s.r.missing(&row, now)
-			s.due = s.due || row.Due
+			if s.r.missing(&row, now); row.Due {
+				s.due, f.Done = true, &now
+				look.Found = append(look.Found, f)
+			}
 			look.Rows = append(look.Rows, row)
 			s.reported(look, report, isNew)
 			return
@@ -157,7 +159,7 @@ func (s *sweeping) react(look *store.Look, row model.AccountRow, found []store.F
 			continue
 		}
 		report.After = f.Observed
-		takes := f.Kind == driftMembership && len(f.Fields) == 1 && f.Fields[0].Before == nil
+		takes := f.Kind == driftMembership && joinedByHand(f)
 		re := reactionTo(s.r.target, f.Kind, row, takes)
 		if re.action == "report" || f.Sightings < re.needed {
 			continue
@@ -174,6 +176,7 @@ func (s *sweeping) react(look *store.Look, row model.AccountRow, found []store.F
 		}
 		due = true
 		found[i].Done = &now
+		look.Found = append(look.Found, found[i])
 	}
 	row.Observed, row.Drift = report.After, kind
 	row.Applied = &out
@@ -232,6 +235,8 @@ func (s *sweeping) stranger(look *store.Look, row model.AccountRow, exists bool,
 		re := reactionTo(s.r.target, driftUnknown, row, true)
 		if re.action == "disable" && f.Sightings >= re.needed && f.Observed.Active && row.State == model.StateUnknown {
 			row.Due, row.NextAttempt, s.due = true, now, true
+			f.Done = &now
+			look.Found = append(look.Found, f)
 		}
 		look.Rows, look.Seen = append(look.Rows, row), append(look.Seen, row.Identity)
 		s.reported(look, model.Change{Verb: model.Report, Identity: row.Identity, UserName: f.UserName, RemoteID: f.RemoteID,

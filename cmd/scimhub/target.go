@@ -19,7 +19,7 @@ import (
 
 func targetCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "target", Short: "Look at target applications and act on them", Args: cobra.NoArgs, RunE: needsSub}
-	cmd.AddCommand(targetList(c), targetShow(c), targetSync(c), targetDrift(c), targetRelease(c),
+	cmd.AddCommand(targetList(c), targetShow(c), targetSync(c), targetGroups(c), targetDrift(c), targetRelease(c),
 		targetProbe(c), targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused target again"))
 	return cmd
 }
@@ -86,6 +86,9 @@ func targetShow(c *client) *cobra.Command {
 func printTarget(w io.Writer, t admin.TargetView) error {
 	rows := [][]string{{"target", t.Name}, {"url", t.URL}, {"mode", string(t.Mode)}, {"state", t.State}, {"accounts", countsText(t.Accounts)},
 		{"pending", strconv.Itoa(t.Pending)}, {"last attempt", moment(t.LastAttempt)}, {"last success", moment(t.LastSuccess)}, {"last drift sweep", moment(t.LastDrift)}}
+	if t.Refused != "" {
+		rows = append(rows, []string{"drift sweep", "nothing was concluded: " + t.Refused})
+	}
 	if t.LastError != "" {
 		rows = append(rows, []string{"error", t.ErrorClass + ": " + t.LastError}, []string{"next attempt", moment(t.RetryAt)})
 	}

@@ -117,8 +117,9 @@ func (s *Store) EndSweep(ctx context.Context, target string, sweep Sweep) error 
 // lastFindings is how many findings come with the last sweep; Found lists all.
 const lastFindings = 1000
 
-// LastSweep reads what the last sweep found; ok is false where there was none.
-func (s *Store) LastSweep(ctx context.Context, target string) (sweep Sweep, ok bool, err error) {
+// SweepSummary reads what the last sweep of a target was, without what it found in
+// single; ok is false where there was none.
+func (s *Store) SweepSummary(ctx context.Context, target string) (sweep Sweep, ok bool, err error) {
 	var body string
 	err = s.single(ctx, s.read, func(tx *Tx) error {
 		return tx.row(`SELECT sweep FROM targets WHERE name = ?`, target).Scan(&body)
@@ -129,9 +130,16 @@ func (s *Store) LastSweep(ctx context.Context, target string) (sweep Sweep, ok b
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &sweep)
 	}
-	if err == nil {
-		sweep.Findings, _, err = s.Found(ctx, FoundFilter{Target: target, Limit: lastFindings})
+	sweep.Findings = nil
+	return sweep, err == nil, err
+}
+
+// LastSweep is SweepSummary with the first of what was found; Found lists all.
+func (s *Store) LastSweep(ctx context.Context, target string) (sweep Sweep, ok bool, err error) {
+	if sweep, ok, err = s.SweepSummary(ctx, target); err != nil || !ok {
+		return sweep, ok, err
 	}
+	sweep.Findings, _, err = s.Found(ctx, FoundFilter{Target: target, Limit: lastFindings})
 	return sweep, err == nil, err
 }
 
