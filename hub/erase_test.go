@@ -56,6 +56,7 @@ func (w *world) wholeLife() (id string, resource scim.Resource) {
 	w.db.Exec(w.t, `INSERT INTO requests (id, identity_id, role, state, live, asked_by, created_at, version, doc) VALUES ('q1', ?, 'writer', 'ended', FALSE, ?, 1, 1, ?)`, id, id, string(request))
 	w.db.Exec(w.t, `INSERT INTO exceptions (id, identity_id, roles, owner, reason, made_by, from_at, until_at, made_at) VALUES ('x1', ?, '[]', 'i2', 'zzyzx may', 'ops', 1, 2, 1)`, id)
 	w.db.Exec(w.t, `UPDATE accounts SET last_error = 'Zzyzx@x is refused', observed = applied WHERE identity_id = ?`, id)
+	w.addTask(model.Task{Kind: model.TaskManual, Target: "git", Identity: id, UserName: "Zzyzx@x", What: "make Zzyzx@x", Changes: []model.Change{{Verb: model.Create, UserName: "Zzyzx@x"}}, LastError: "zzyzx"})
 	if err := w.Store.AuditChanges(ctxOf(w), "chat", []model.Change{{Verb: model.Update, Identity: id, UserName: "Zzyzx@x"}}); err != nil {
 		w.t.Fatal(err)
 	}
