@@ -196,7 +196,7 @@ func (s *sweeping) lookAgain(soft, hard context.Context, rows []model.AccountRow
 		})
 	}
 	_ = pool.Wait() // the functions return nil
-	if len(errs) >= readFailures || (len(errs) > 0 && len(shown) == 0) {
+	if manyFailed(len(errs), len(shown)+len(gone)) {
 		return errors.Join(errs...) // the target, not the accounts
 	}
 	if s.failed += len(errs); len(errs) > 0 {
@@ -275,4 +275,10 @@ func (s *sweeping) locked(ctx context.Context, load func() ([]model.AccountRow, 
 		return fmt.Errorf("store what the sweep saw: %w", err)
 	}
 	return nil
+}
+
+// manyFailed reports whether so many reads of a batch failed that it is about the
+// target and not about single accounts: a handful, and one in four at least.
+func manyFailed(failed, read int) bool {
+	return failed > 0 && (read == 0 || (failed >= readFailures && 3*failed >= read))
 }
