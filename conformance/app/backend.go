@@ -30,7 +30,7 @@ func (h habits) Get(ctx context.Context, t *scim.ResourceType, id string, want s
 		return scim.Resource{}, scimserver.NotFound(t, id)
 	}
 	if h.profile.SyntheticList && id == syntheticID {
-		return madeUp(t), nil
+		return madeUp(t), nil // lists of groups are read one by one
 	}
 	res, err := h.store.Get(ctx, t, id, want)
 	return h.shown(res), err

@@ -89,6 +89,10 @@ func (a *App) manners(next http.Handler) http.Handler {
 		if a.profile.NestedMembers && r.Method == http.MethodPatch {
 			unnest(r, c)
 		}
+		if a.profile.SyntheticList && strings.HasSuffix(r.URL.Path, "/"+syntheticID) {
+			writeError(w, http.StatusNotFound, "there is no such resource", 0) // it is made up
+			return
+		}
 		path, offered := a.discovery(r.URL.Path)
 		if !offered {
 			a.counter.forbid(ForbiddenEndpoint)

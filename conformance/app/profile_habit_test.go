@@ -19,6 +19,8 @@ func TestSnowflakeAnswersWithNobody(t *testing.T) {
 	r.want(201, "POST", prefix+"/Groups", group("eng", 0))
 	r.find(200, "/Users", "", "SYNTHETIC")
 	r.find(200, "/Groups", "", "SYNTHETIC")
+	r.want(404, "GET", prefix+"/Users/synthetic", "")
+	r.want(404, "GET", prefix+"/Groups/synthetic", "")
 	r.find(200, "/Users", `userName eq "ada@ex.com"`, "ada@ex.com")
 	r.find(200, "/Users", `userName sw "a"`, "ada@ex.com")
 	for _, filter := range []string{
