@@ -130,6 +130,9 @@ func (r *runner) tested(ctx context.Context, step credentialStep, refusal error,
 			if err := tx.Unhold(r.target.Name, heldOwner); err != nil {
 				return nil, err
 			}
+			if err := tx.RetryFailed(r.target.Name, string(Credentials)); err != nil {
+				return nil, err
+			}
 		}
 		if switched || (refusal != nil && step.Switch != "") {
 			if err := tx.UpdateTargetState(r.target.Name, func(st *store.TargetState) { st.RotateWanted = false }); err != nil {

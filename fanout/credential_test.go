@@ -213,10 +213,12 @@ func TestWorkerTakesNextCredential(t *testing.T) {
 	}
 	w.want(model.AccountRow{Identity: "one-more", Desired: account("zoe")})
 	w.until("the next one is in use", func(map[string]model.AccountRow) bool { using, _ := w.slot(); return using == model.SlotNext })
-	if err := w.store.DueNow(t.Context(), "git"); err != nil {
-		t.Fatal(err)
-	}
-	w.allIn(model.StateInSync)
+	w.until("zoe is made", func(rows map[string]model.AccountRow) bool {
+		if err := w.store.DueNow(t.Context(), "git"); err != nil { // what was under way with the old one failed
+			t.Fatal(err)
+		}
+		return rows["one-more"].State == model.StateInSync
+	})
 }
 
 // The owner of the token in use is not disabled; where the next one works it takes over

@@ -128,6 +128,13 @@ func (s *Store) HeldFor(ctx context.Context, target, reason string) (held bool, 
 	return held, err
 }
 
+// RetryFailed makes accounts due now whose last attempt failed with a class of error.
+func (t *Tx) RetryFailed(target, class string) error {
+	_, err := t.exec(`UPDATE accounts SET next_at = ? WHERE target = ? AND due AND state = 'failed' AND error_class = ? AND next_at > ?`,
+		micros(t.Now), target, class, micros(t.Now))
+	return err
+}
+
 // Unhold makes accounts due whose change is held for a reason that begins so.
 func (t *Tx) Unhold(target, reason string) error {
 	ids, err := t.texts(`SELECT identity_id FROM accounts WHERE target = ? AND state = 'held' AND last_error LIKE ? ORDER BY identity_id`, target, reason+"%")
