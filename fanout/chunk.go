@@ -307,6 +307,7 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 	if len(removed) > 0 {
 		r.guardMu.Lock()
 	}
+	r.going.done.Add(int64(len(list)))
 	err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list)
 	if err != nil {
 		r.log.Error("outcomes cannot be stored", "error", err)

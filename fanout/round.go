@@ -72,7 +72,9 @@ func (r *runner) backlog(soft, hard context.Context) error {
 			wait(soft, r.progress, r.w.poll())
 			continue
 		}
-		active++
+		if active++; len(rows) >= size {
+			r.advance(hard, false)
+		}
 		settled.expect(len(rows))
 		chunks.Go(func() { r.chunk(soft, hard, rows, marks, width, settled.add) })
 		for settled.open() > size+settleRows && soft.Err() == nil {
@@ -81,6 +83,9 @@ func (r *runner) backlog(soft, hard context.Context) error {
 	}
 	chunks.Wait()
 	settled.close()
+	if !r.going.last.Since.IsZero() {
+		r.advance(hard, true)
+	}
 	r.note(hard, active > 0)
 	r.stamp(hard, active > 0)
 	return failure

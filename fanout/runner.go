@@ -18,6 +18,7 @@ type runner struct {
 	conn    Connector
 	pace    *pacer
 	tempo   tempo
+	going   progress
 	protect protector
 	log     *slog.Logger
 
