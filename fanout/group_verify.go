@@ -31,15 +31,13 @@ func (e *groupEntry) limit() int {
 	return max(e.most, e.proven)
 }
 
-// checks reports whether a request with n new members is one to look after: now and
-// then, and all that are larger than what was seen to arrive once something did not.
+// checks reports whether a request with n new members is one to look after: one that is
+// larger than what was seen to arrive, and others now and then.
 func (e *groupEntry) checks(n int, now time.Time) bool {
 	e.learnt.Lock()
 	defer e.learnt.Unlock()
-	if e.most > 0 {
-		return n > e.proven
-	}
-	if n < verifyFrom || !e.verified.IsZero() && now.Before(e.verified.Add(verifyEvery)) {
+	larger := n > e.proven
+	if e.most == 0 && n < verifyFrom || !larger && now.Before(e.verified.Add(verifyEvery)) {
 		return false
 	}
 	e.verified = now
