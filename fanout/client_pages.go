@@ -235,18 +235,29 @@ func readPage(s *stream, skip string, show func(map[string]any) bool) (end pageE
 	return end, nil
 }
 
-// resource reads one resource without the attribute named by skip.
+// resource reads one resource, without the attribute named by skip.
 func (s *stream) resource(dec *json.Decoder, skip string) (map[string]any, error) {
+	if skip == "" {
+		v, err := readWhole(dec)
+		if err != nil {
+			return nil, err
+		}
+		doc, ok := v.(map[string]any)
+		if !ok {
+			return nil, &notSCIM{notResource}
+		}
+		return doc, nil
+	}
 	t, err := dec.Token()
 	if err != nil {
 		return nil, noEOF(err)
 	}
 	if t != json.Delim('{') {
-		return nil, &notSCIM{"the list holds something that is no resource"}
+		return nil, &notSCIM{notResource}
 	}
 	out := map[string]any{}
 	return out, readFields(dec, 1, func(name string) error {
-		if skip != "" && strings.EqualFold(name, skip) {
+		if strings.EqualFold(name, skip) {
 			return s.pass(dec)
 		}
 		v, err := readValue(dec, 2)
@@ -256,3 +267,5 @@ func (s *stream) resource(dec *json.Decoder, skip string) (map[string]any, error
 		return err
 	}, out)
 }
+
+const notResource = "the list holds something that is no resource"

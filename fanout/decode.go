@@ -1,12 +1,7 @@
 package fanout
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -14,127 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 )
-
-// deepest is how deep values of an answer may be nested.
-const deepest = 64
-
-// contradiction is an object that says one thing twice and differently. Which of the
-// two the target means nobody knows, so neither is believed.
-type contradiction struct{ name string }
-
-// Error says which name it is.
-func (e *contradiction) Error() string {
-	return fmt.Sprintf("the answer says %q twice, and not the same", e.name)
-}
-
-// newDecoder reads JSON with exact numbers, after a byte order mark if there is one.
-func newDecoder(r io.Reader) *json.Decoder {
-	b := bufio.NewReader(r)
-	if mark, err := b.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
-		_, _ = b.Discard(3)
-	}
-	dec := json.NewDecoder(b)
-	dec.UseNumber()
-	return dec
-}
-
-// decodeObject reads exactly one JSON object, numbers kept exact.
-func decodeObject(text []byte) (map[string]any, error) {
-	dec := newDecoder(bytes.NewReader(text))
-	v, err := readValue(dec, 0)
-	if err != nil {
-		return nil, err
-	}
-	doc, ok := v.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("no object")
-	}
-	return doc, atEnd(dec)
-}
-
-// atEnd demands that nothing follows.
-func atEnd(dec *json.Decoder) error {
-	switch _, err := dec.Token(); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
-		return err
-	}
-	return fmt.Errorf("more than one value")
-}
-
-// readValue reads a value token by token.
-func readValue(dec *json.Decoder, depth int) (any, error) {
-	t, err := dec.Token()
-	if err != nil {
-		return nil, noEOF(err)
-	}
-	switch {
-	case depth > deepest:
-		return nil, fmt.Errorf("nested too deep")
-	case t == json.Delim('{'):
-		out := map[string]any{}
-		return out, readFields(dec, depth, func(name string) error {
-			v, err := readValue(dec, depth+1)
-			if err == nil {
-				out[name] = v
-			}
-			return err
-		}, out)
-	case t == json.Delim('['):
-		out := []any{}
-		for dec.More() {
-			v, err := readValue(dec, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, v)
-		}
-		_, err := dec.Token()
-		return out, noEOF(err)
-	}
-	return t, nil
-}
-
-// readFields calls read for each name of an object whose brace was read. Names differ
-// by more than case (RFC 7643 §2.1): one that comes twice has to say the same, which
-// is looked up in values where the object is kept.
-func readFields(dec *json.Decoder, depth int, read func(name string) error, values map[string]any) error {
-	seen := map[string]string{}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return noEOF(err)
-		}
-		name, _ := t.(string)
-		folded := strings.ToLower(name)
-		first, twice := seen[folded]
-		if !twice {
-			seen[folded] = name
-			if err := read(name); err != nil {
-				return err
-			}
-			continue
-		}
-		v, err := readValue(dec, depth+1)
-		if err != nil {
-			return err
-		}
-		if values == nil || !sameValue(plain(values[first]), plain(v)) {
-			return &contradiction{name}
-		}
-	}
-	_, err := dec.Token()
-	return noEOF(err)
-}
-
-// noEOF makes an end in the middle of a value the failure that it is.
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
 
 // idOf reads an id that may be a number; empty where there is none.
 func idOf(doc map[string]any) string {
