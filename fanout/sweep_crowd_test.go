@@ -22,6 +22,7 @@ import (
 // as one likes, all as they were applied unless differ says otherwise.
 type crowd struct {
 	n      int
+	name   func(i int) string // user name; nil: the one that was applied
 	differ func(i int) string // "", "gone", "unlisted" (by id alone), or a title
 	pages  atomic.Int64
 	gets   atomic.Int64
@@ -38,7 +39,12 @@ func (c *crowd) user(i int) string {
 			title = d
 		}
 	}
-	return fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"r%07d","userName":"user%07d","externalId":"x%07d","active":true,"title":%q,"meta":{"resourceType":"User"}}`, i, i, i, title)
+	name, external := fmt.Sprintf("user%07d", i), fmt.Sprintf("x%07d", i)
+	if c.name != nil {
+		name = c.name(i)
+		external = "x-" + name
+	}
+	return fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"r%07d","userName":%q,"externalId":%q,"active":true,"title":%q,"meta":{"resourceType":"User"}}`, i, name, external, title)
 }
 
 // listed gives the number of accounts that a list shows, and which they are.
