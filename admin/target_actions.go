@@ -38,9 +38,14 @@ func (a *API) pauseTarget(r *http.Request, by Caller) (any, error) {
 	})
 }
 
+// resumeTarget ends a pause, and the quarantine with it: the target has to show itself
+// well anew.
 func (a *API) resumeTarget(r *http.Request, by Caller) (any, error) {
 	return a.act(r, by, "resume", func(ctx context.Context, t model.Target) error {
-		return a.Hub.Store.UpdateTargetState(ctx, t.Name, func(st *store.TargetState) { st.Paused = false })
+		return a.Hub.Store.UpdateTargetState(ctx, t.Name, func(st *store.TargetState) {
+			st.Paused, st.QuarantinedAt, st.RetryAt, st.FailingSince = false, nil, nil, nil
+			st.Failures, st.Reason, st.Probes = 0, "", 0
+		})
 	})
 }
 

@@ -31,7 +31,7 @@ type TargetView struct {
 	ErrorClass  string                     `json:"error_class,omitempty"`
 	RetryAt     *time.Time                 `json:"retry_at,omitempty"`
 	Errors      map[string]int             `json:"errors"` // accounts whose last attempt failed, by class
-	Quarantine  *time.Time                 `json:"quarantine,omitempty"`
+	TargetHealth
 }
 
 // HeldView is the plan that waits for somebody to release it by its digest.
@@ -95,12 +95,15 @@ func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, det
 		return err
 	}
 	v.LastAttempt, v.LastSuccess, v.LastDrift, v.RetryAt = st.LastAttempt, st.LastSuccess, st.LastDrift, st.RetryAt
-	v.LastError, v.ErrorClass, v.Quarantine = st.LastError, st.ErrorClass, st.QuarantinedAt
+	v.LastError, v.ErrorClass = st.LastError, st.ErrorClass
 	v.State, v.Refused = stateOf(st), st.DriftRefused
 	if v.Pending, err = a.Hub.Store.Due(ctx, t.Name); err != nil {
 		return err
 	}
 	if v.Errors, err = a.Hub.Store.ErrorCounts(ctx, t.Name); err != nil {
+		return err
+	}
+	if v.TargetHealth, err = a.targetHealth(ctx, t, st); err != nil {
 		return err
 	}
 	plan, err := a.heldPlan(ctx, t)
@@ -130,6 +133,9 @@ func stateOf(st store.TargetState) string {
 func (a *API) heldPlan(ctx context.Context, t model.Target) (model.Plan, error) {
 	profile, err := fanout.ProfileOf(t)
 	if err != nil {
+		return model.Plan{}, err
+	}
+	if t, _, err = fanout.ShowCredentials(ctx, a.Hub.Store, t); err != nil {
 		return model.Plan{}, err
 	}
 	rows, err := a.Hub.Store.AccountsInState(ctx, t.Name, model.StateHeld)

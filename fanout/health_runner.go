@@ -142,6 +142,7 @@ func (r *runner) note(ctx context.Context, always bool) {
 		return
 	}
 	r.w.Metrics.health(r.target.Name, h)
+	slots, _, _ := r.pace.gate.state()
 	entry, told := quarantineEntry(r.target.Name, was, h)
 	err := r.w.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		if told {
@@ -151,6 +152,7 @@ func (r *runner) note(ctx context.Context, always bool) {
 		}
 		return tx.UpdateTargetState(r.target.Name, func(st *store.TargetState) {
 			st.Failures, st.ErrorClass, st.LastError, st.Reason, st.Probes = h.Failures, string(h.ErrorClass), h.LastError, h.Reason, h.Probes
+			st.Slots = slots
 			st.RetryAt, st.QuarantinedAt, st.FailingSince = moment(h.RetryAt), moment(h.QuarantinedAt), moment(h.FailingSince)
 		})
 	})

@@ -129,7 +129,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.refusals = hub.NewRefusals(i.store, o.Log)
 	i.keeper = &hub.Keeper{Hub: i.hub}
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
-		Now: i.store.Now, Version: version, Grace: stopWorker}
+		Now: i.store.Now, Version: version, Grace: stopWorker, Expires: i.metrics.targetCredential}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
 	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
 		Nudge: func(t string) { i.worker.Nudge(t) }, Probe: i.probe, TokensChanged: i.sources.reload, Refused: i.refusals.AddAPI}

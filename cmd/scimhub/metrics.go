@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,9 @@ type metrics struct {
 	seconds    *prometheus.HistogramVec
 	deviations *prometheus.CounterVec
 	expiry     *prometheus.GaugeVec
+
+	mu      sync.Mutex
+	targets map[string]*time.Time // when the credential in use at a target ends, as the worker says
 }
 
 func newMetrics(r *prometheus.Registry, s *store.Store) *metrics {
@@ -43,12 +47,33 @@ func (m *metrics) observe(source, method, resource string, code int, d time.Dura
 
 // credentials shows when credentials expire; those that do not are left out.
 func (m *metrics) credentials(list []expiry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.expiry.Reset()
 	for _, e := range list {
+		if at, told := m.targets[e.name]; told && e.kind == "target" {
+			e.at = at
+		}
 		if e.at != nil {
 			m.expiry.WithLabelValues(e.kind, e.name).Set(float64(e.at.Unix()))
 		}
 	}
+}
+
+// targetCredential shows when the credential in use at a target ends: the next one may
+// have taken over, and some last for as long as their application says.
+func (m *metrics) targetCredential(target string, at *time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.targets == nil {
+		m.targets = map[string]*time.Time{}
+	}
+	m.targets[target] = at
+	if at == nil {
+		m.expiry.DeleteLabelValues("target", target)
+		return
+	}
+	m.expiry.WithLabelValues("target", target).Set(float64(at.Unix()))
 }
 
 // marksCollector reads the backlog of the evaluation at each scrape.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ import (
 func targetCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "target", Short: "Look at target applications and act on them", Args: cobra.NoArgs, RunE: needsSub}
 	cmd.AddCommand(targetList(c), targetShow(c), targetSync(c), targetGroups(c), targetDrift(c), targetRelease(c),
-		targetProbe(c), targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused target again"))
+		targetProbe(c), targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused or quarantined target again"), targetRotate(c))
 	return cmd
 }
 
@@ -48,9 +49,9 @@ func targetList(c *client) *cobra.Command {
 					if t.Held != nil {
 						held = t.Held.Count
 					}
-					rows[i] = []string{t.Name, t.State, string(t.Mode), countsText(t.Accounts), strconv.Itoa(t.Pending), strconv.Itoa(held), moment(t.LastSuccess), dash(t.LastError)}
+					rows[i] = []string{t.Name, t.State, string(t.Mode), countsText(t.Accounts), strconv.Itoa(t.Pending), strconv.Itoa(held), moment(t.LastSuccess), credentialEnd(t.TargetHealth), dash(t.LastError)}
 				}
-				return columns(w, "TARGET STATE MODE ACCOUNTS PENDING HELD LAST_SUCCESS ERROR", rows)
+				return columns(w, "TARGET STATE MODE ACCOUNTS PENDING HELD LAST_SUCCESS CREDENTIAL_ENDS ERROR", rows)
 			})
 		},
 	}
@@ -92,9 +93,10 @@ func printTarget(w io.Writer, t admin.TargetView) error {
 	if t.LastError != "" {
 		rows = append(rows, []string{"error", t.ErrorClass + ": " + t.LastError}, []string{"next attempt", moment(t.RetryAt)})
 	}
-	for class, n := range t.Errors {
-		rows = append(rows, []string{"failed", fmt.Sprintf("%d accounts: %s", n, class)})
+	for _, class := range slices.Sorted(maps.Keys(t.Errors)) {
+		rows = append(rows, []string{"failed", fmt.Sprintf("%d accounts: %s", t.Errors[class], class)})
 	}
+	rows = append(rows, healthRows(t.TargetHealth)...)
 	if err := columns(w, "FACT VALUE", rows); err != nil || t.Held == nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func watch(ctx context.Context, c *client, progress io.Writer, name string, wait
 			return t, err
 		}
 		if t.Pending != shown {
-			fmt.Fprintf(progress, "%s: %d accounts wait\n", name, t.Pending)
+			fmt.Fprintf(progress, "%s: %d accounts wait%s\n", name, t.Pending, progressWords(t.Progress))
 			shown = t.Pending
 		}
 		select {

@@ -33,6 +33,7 @@ type TargetState struct {
 	Reason       string     `json:"reason,omitempty"`        // of the quarantine, in words
 	Probes       int        `json:"probes,omitempty"`        // in vain since it began
 	RotateWanted bool       `json:"rotate_wanted,omitempty"` // somebody asked for the next credential
+	Slots        int        `json:"slots,omitempty"`         // requests at once that the target bore of late; 0: not known
 }
 
 // Moved is a change of a target's URL that waits for a person.
