@@ -7,7 +7,7 @@ import (
 	"github.com/scimhub/scimhub/model"
 )
 
-const patchHead = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[`
+const patchOpHead = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[`
 
 // with is the generic profile with something else.
 func with(t *testing.T, change func(*Profile)) Profile {
@@ -28,7 +28,7 @@ func TestClientPatchDialect(t *testing.T) {
 		return a
 	}
 	patch := func(ops string) exchange {
-		return exchange{"PATCH", "/Users/7", patchHead + ops + `]}`, 204, nil, ""}
+		return exchange{"PATCH", "/Users/7", patchOpHead + ops + `]}`, 204, nil, ""}
 	}
 	tests := []struct {
 		name          string

@@ -16,7 +16,7 @@ import (
 func TestClientMemberDialect(t *testing.T) {
 	t.Parallel()
 	patch := func(ops string) exchange {
-		return exchange{"PATCH", "/Groups/g", patchHead + ops + `]}`, 204, nil, ""}
+		return exchange{"PATCH", "/Groups/g", patchOpHead + ops + `]}`, 204, nil, ""}
 	}
 	const add12 = `{"op":"add","path":"members","value":[{"value":"1"},{"value":"2"}]}`
 	const drop3, drop4 = `{"op":"remove","path":"members[value eq \"3\"]"}`, `{"op":"remove","path":"members[value eq \"4\"]"}`
@@ -223,8 +223,8 @@ func TestClientGroupObjects(t *testing.T) {
 		list    []exchange
 		class   Class
 	}{
-		{"rename", func(p *Profile) { p.Patch.OpCase = "capital" }, rename("new"), []exchange{{"PATCH", "/Groups/g", patchHead + `{"op":"Replace","path":"displayName","value":"new"}]}`, 200, nil, ""}}, ""},
-		{"rename without path", func(p *Profile) { p.Patch.WithoutPath = "required" }, rename("new"), []exchange{{"PATCH", "/Groups/g", patchHead + `{"op":"replace","value":{"displayName":"new"}}]}`, 200, nil, ""}}, ""},
+		{"rename", func(p *Profile) { p.Patch.OpCase = "capital" }, rename("new"), []exchange{{"PATCH", "/Groups/g", patchOpHead + `{"op":"Replace","path":"displayName","value":"new"}]}`, 200, nil, ""}}, ""},
+		{"rename without path", func(p *Profile) { p.Patch.WithoutPath = "required" }, rename("new"), []exchange{{"PATCH", "/Groups/g", patchOpHead + `{"op":"replace","value":{"displayName":"new"}}]}`, 200, nil, ""}}, ""},
 		{"rename by PUT keeps the members", func(p *Profile) { p.Patch.Supported = false }, rename("new"), []exchange{
 			{"GET", "/Groups/g", "", 200, nil, `{"id":"g","schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"old","members":[{"value":"1"}]}`},
 			{"PUT", "/Groups/g", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"new","members":[{"value":"1"}]}`, 200, nil, ""}}, ""},
