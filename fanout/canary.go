@@ -148,7 +148,7 @@ func (r *runner) canary(ctx context.Context, attr string) (RemoteUser, verdict, 
 		return RemoteUser{}, none, err
 	}
 	ours := len(ids)
-	if ours == 0 {
+	if ours == 0 && r.profile.ListTrustworthy { // else what it lists may be made up
 		ids = r.anybody(ctx)
 	}
 	gone := 0
