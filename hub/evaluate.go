@@ -77,9 +77,14 @@ func (h *Hub) evaluateMarked(ctx context.Context, snap *Snapshot) (int, error) {
 	if err != nil || len(marks) == 0 {
 		return 0, err
 	}
+	h.groupsBefore(ctx, marks)
 	targets := map[string]bool{}
 	// What was claimed is finished even if the process is asked to stop meanwhile.
-	err = h.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	ctx = context.WithoutCancel(ctx)
+	if slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent }) {
+		ctx = store.Urgently(ctx)
+	}
+	err = h.Store.Update(ctx, func(tx *store.Tx) error {
 		clear(targets)
 		return h.survive(tx, snap, marks, targets)
 	})

@@ -63,6 +63,27 @@ func (h *Hub) EvaluateGroups(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// groupsAhead is how many batches of source groups people wait for at most.
+const groupsAhead = 20
+
+// groupsBefore has the source groups looked at that were marked with some people: were
+// the people decided about before the group they are in has its new name, another group
+// would be made for them. Who may be leaving does not wait.
+func (h *Hub) groupsBefore(ctx context.Context, marks []store.Mark) {
+	if slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent }) {
+		return
+	}
+	for range groupsAhead {
+		n, err := h.EvaluateGroups(ctx)
+		if err != nil && ctx.Err() == nil {
+			h.Log.Error("groups of targets cannot be worked out", "error", err)
+		}
+		if err != nil || n == 0 {
+			return
+		}
+	}
+}
+
 // groupEvaluation is one transaction's work.
 type groupEvaluation struct {
 	tx      *store.Tx

@@ -201,3 +201,41 @@ func TestGroupsFollowTheConfiguration(t *testing.T) {
 		}
 	})
 }
+
+// People who are decided about because the group they are in was renamed find it under
+// its new name; and who is in it by way of another group is told which.
+func TestGroupsComeBeforePeople(t *testing.T) {
+	t.Parallel()
+	each(t, mirrors, func(w *world) {
+		u := w.person("ada")
+		kids := w.team("kids", u.ID)
+		top := w.team("app-top", kids.ID)
+		w.evaluate()
+		w.madeGroups("git")
+		account := w.state(w.identityOf(u.ID)).accounts["git"]
+		want := []model.Reason{{Group: "app-top", Via: []string{"kids", "app-top"}, Sources: map[string]string{"groups": "hr"}, Version: 1}}
+		if diff := cmp.Diff(want, account.Because["app-top"]); diff != "" {
+			w.t.Errorf("reasons:\n%s", diff)
+		}
+		w.patch(w.group, top.ID, `[{"op":"replace","path":"displayName","value":"app-high"}]`)
+		if _, err := w.EvaluateBatch(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+		account = w.state(w.identityOf(u.ID)).accounts["git"]
+		if diff := cmp.Diff([]string{"app-high", "engineers"}, account.Desired.Groups); diff != "" {
+			w.t.Errorf("groups of the account:\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"app-high + due was app-top mirror:app-high", "engineers + role:engineers"}, w.groupsAt("git")); diff != "" {
+			w.t.Errorf("groups of the target:\n%s", diff)
+		}
+		w.remove("hr", w.group, kids.ID) // the way is gone, the group is not
+		w.evaluate()
+		account = w.state(w.identityOf(u.ID)).accounts["git"]
+		if diff := cmp.Diff([]string{"engineers"}, account.Desired.Groups); diff != "" {
+			w.t.Errorf("groups of the account without the way:\n%s", diff)
+		}
+		if g := w.groupsAt("git")[0]; !strings.HasPrefix(g, "app-high +") {
+			w.t.Error(g)
+		}
+	})
+}

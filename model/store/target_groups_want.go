@@ -61,13 +61,14 @@ func (s *Store) GroupsMarked(ctx context.Context) (marked bool, err error) {
 }
 
 // TakeGroupMarks reads some marks, that of all groups before others, and keeps others
-// from them until the transaction ends.
+// from them until the transaction ends. It waits for others who have them: what comes
+// of a group is known before the people in it are decided about.
 func (t *Tx) TakeGroupMarks(limit int) ([]GroupMark, error) {
-	skip := ""
+	lock := ""
 	if t.pg {
-		skip = " FOR UPDATE SKIP LOCKED"
+		lock = " FOR UPDATE"
 	}
-	rows, err := t.query(`SELECT group_id, generation FROM group_marks ORDER BY (CASE WHEN group_id = '*' THEN 0 ELSE 1 END), marked_at, group_id LIMIT ?`+skip, limit)
+	rows, err := t.query(`SELECT group_id, generation FROM group_marks ORDER BY (CASE WHEN group_id = '*' THEN 0 ELSE 1 END), marked_at, group_id LIMIT ?`+lock, limit)
 	if err != nil {
 		return nil, err
 	}
