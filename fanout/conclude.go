@@ -38,6 +38,7 @@ func (r *runner) conclude(j *job, now time.Time) {
 		row.DisabledAt = &now
 	}
 	row.Sent = r.uncertain(j, held)
+	row.Invited = row.Invited && row.RemoteID != ""
 	switch {
 	case held != "":
 		row.State, row.LastError, row.Drift = model.StateHeld, held, drift

@@ -64,7 +64,11 @@ func (d *differ) remove(r model.AccountRow, base model.Change, applied, observed
 			return nil
 		}
 		c.Because = []string{"nobody the hub knows has this account (drift unknown: disable)"}
-		return []model.Change{d.switchOff(r, c, actual)}
+		c = d.switchOff(r, c, actual)
+		if c.ByPerson { // nobody is asked about accounts that are not the hub's
+			c.ByPerson, c.Held = false, bySwitch
+		}
+		return []model.Change{c}
 	}
 	if d.deletes(r, actual) {
 		return d.deletion(r, c, actual)

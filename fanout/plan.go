@@ -13,7 +13,7 @@ import (
 // carries them out. Everything else that is held stays held whoever approves.
 const (
 	heldAdopt        = "an account that exists is taken over only when somebody approves it (adopt: ask)"
-	heldTransfer     = "deletion waits until somebody approves that the data has been transferred (transfer: required)"
+	heldTransfer     = "deletion waits until what the person owns there has been handed on (transfer: required), by a task, or somebody approves"
 	heldIrreversible = "deletion cannot be undone at this application and waits for approval"
 	heldInvitation   = "switching it off would delete the account, whose invitation is still open; it waits until that is accepted or somebody approves"
 	heldDestroys     = "the application switches accounts off by deleting them; that waits until somebody approves"

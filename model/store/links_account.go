@@ -127,6 +127,9 @@ func (t *Tx) moveAccount(a, other model.AccountRow, to string) error {
 	if err := t.noteGone(a.Target, a.Identity); err != nil {
 		return err
 	}
+	if err := t.dropTasks(a.Target, a.Identity, to); err != nil {
+		return err
+	}
 	return t.noteAccounts(a.Target, []string{to})
 }
 
