@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -74,10 +75,7 @@ func livesOfTwo(t *testing.T, c *Client, url string) (ids []string) {
 			t.Errorf("create again: %v", err)
 		}
 		next := want
-		next.Attrs = map[string]any{}
-		for k, v := range want.Attrs {
-			next.Attrs[k] = v
-		}
+		next.Attrs = maps.Clone(want.Attrs)
 		next.Attrs["name.familyName"], next.Attrs["nickName"] = "New", "n"
 		delete(next.Attrs, "title")
 		delete(next.Attrs, `phoneNumbers[type eq "work"].value`)
@@ -92,10 +90,7 @@ func livesOfTwo(t *testing.T, c *Client, url string) (ids []string) {
 			off := next
 			off.Active = false
 			on := next
-			on.Attrs = map[string]any{}
-			for k, v := range next.Attrs {
-				on.Attrs[k] = v
-			}
+			on.Attrs = maps.Clone(next.Attrs)
 			on.Attrs["nickName"] = "m"
 			if _, err := c.Update(t.Context(), u.ID, off, on); err != nil {
 				t.Errorf("switch on and change: %v", err)
