@@ -201,7 +201,7 @@ func (r *runner) existing(ctx context.Context, j *job, refusal error) (RemoteUse
 	if err != nil || found {
 		return u, found, err
 	}
-	if r.index.load(ctx, r) { // some filters leave out accounts that are switched off
+	if r.index.reload(ctx, r) { // some filters leave out accounts that are switched off
 		if u, found, err = r.listed(ctx, j); err != nil || found {
 			return u, found, err
 		}

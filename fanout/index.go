@@ -19,13 +19,15 @@ type accountIndex struct {
 	by     map[string]map[string]string // attribute -> folded value -> id; manyIDs where not unique
 	tried  time.Time                    // when listing was last given up
 	loaded time.Time
-	needed bool // look-ups are not believed: it is kept until it is old
+	took   time.Duration // that listing took
+	needed bool          // look-ups are not believed: it is kept until it is old
 }
 
 const (
 	indexWorthwhile = 32      // rows to look up before listing is considered
 	indexLimit      = 200_000 // accounts; more are looked up one by one
 	indexAge        = 10 * time.Minute
+	indexFresh      = time.Second // of a list that has to be newer than something else
 	manyIDs         = "\x00"
 )
 
@@ -45,6 +47,17 @@ func (x *accountIndex) load(ctx context.Context, r *runner) bool {
 	defer x.mu.Unlock()
 	x.needed = true
 	return loaded
+}
+
+// reload is load of a list that is as new as may be: one that was read a moment ago, for
+// its size, is not read again.
+func (x *accountIndex) reload(ctx context.Context, r *runner) bool {
+	x.mu.Lock()
+	if x.by != nil && r.w.Now().Sub(x.loaded) > max(indexFresh, 20*x.took) {
+		x.by = nil
+	}
+	x.mu.Unlock()
+	return x.load(ctx, r)
 }
 
 func (x *accountIndex) fill(ctx context.Context, r *runner, most int) bool {
@@ -67,7 +80,7 @@ func (x *accountIndex) fill(ctx context.Context, r *runner, most int) bool {
 		r.log.Warn("the list of accounts cannot be used; accounts are looked up one by one", "error", err)
 		return false
 	}
-	x.by, x.loaded, x.tried = by, now, time.Time{}
+	x.by, x.loaded, x.took, x.tried = by, now, r.w.Now().Sub(now), time.Time{}
 	return true
 }
 

@@ -12,7 +12,12 @@ func (t *Tx) NewTenant(target, base string) error {
 		{`UPDATE accounts SET remote_id = '', owned = '', applied = NULL, observed = NULL, sent = NULL, former_id = '', gone_at = NULL, enabled = FALSE, disabled_at = NULL,
 verified_at = NULL, drift = '', state = CASE WHEN desired IS NULL THEN 'deleted' ELSE 'pending' END, due = (desired IS NOT NULL), next_at = ?, generation = generation + 1,
 attempts = 0, last_error = '', error_class = '', updated_at = ? WHERE target = ?`, []any{micros(t.Now), micros(t.Now), target}},
-		{`UPDATE target_groups SET remote_id = '' WHERE target = ?`, []any{target}},
+		{`UPDATE target_groups SET remote_id = '', owned = '', applied = '', former = '[]', state = 'pending', due = wanted, next_at = ?, last_error = '', error_class = '' WHERE target = ?`,
+			[]any{micros(t.Now), target}},
+		{`DELETE FROM drift_found WHERE target = ?`, []any{target}},
+		{`DELETE FROM drift_progress WHERE target = ?`, []any{target}},
+		{`DELETE FROM drift_members WHERE target = ?`, []any{target}},
+		{`DELETE FROM drift_deleted WHERE target = ?`, []any{target}},
 		{`UPDATE account_references SET remote_id = '' WHERE target = ?`, []any{target}},
 	} {
 		if _, err := t.exec(s.text, s.args...); err != nil {
