@@ -5,13 +5,15 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/scimhub/scimhub/model/store"
 )
 
 type urgentKey struct{}
 
 // urgently marks a context: its requests overtake those that wait for a slot.
 func urgently(ctx context.Context) context.Context {
-	return context.WithValue(ctx, urgentKey{}, true)
+	return store.Urgently(context.WithValue(ctx, urgentKey{}, true))
 }
 
 func isUrgent(ctx context.Context) bool {

@@ -67,10 +67,14 @@ func (r *runner) urgentRound(soft, hard context.Context) error {
 // wait for those whose requests hang.
 func (r *runner) leavers(soft, hard context.Context) error {
 	slots := make(chan struct{}, urgentChunks)
-	var chunks sync.WaitGroup
+	outcomes := make(chan *job, urgentChunk)
+	var chunks, settling sync.WaitGroup
+	settling.Go(func() { r.settleLeavers(hard, outcomes) })
 	worked := false
 	defer func() {
 		chunks.Wait()
+		close(outcomes)
+		settling.Wait()
 		r.stamp(hard, worked)
 	}()
 	for soft.Err() == nil {
@@ -96,7 +100,7 @@ func (r *runner) leavers(soft, hard context.Context) error {
 			slots <- struct{}{} // chunks end by themselves: their requests have a limit
 			chunks.Go(func() {
 				defer func() { <-slots; signal(r.wakeUrgent) }()
-				if dropped := r.leaverChunk(soft, hard, rows[i:end], marks[i:end]); dropped {
+				if dropped := r.leaverChunk(soft, hard, rows[i:end], marks[i:end], outcomes); dropped {
 					wait(soft, nil, dropPause) // nothing could be stored, perhaps
 				}
 			})
@@ -105,17 +109,37 @@ func (r *runner) leavers(soft, hard context.Context) error {
 	return nil
 }
 
-// leaverChunk works on some leavers, each stored by itself; dropped says that there is one
-// of whom nothing was.
-func (r *runner) leaverChunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim) bool {
+// leaverChunk works on some leavers; dropped says that there is one of whom nothing could
+// be said.
+func (r *runner) leaverChunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, outcomes chan<- *job) bool {
 	var dropped atomic.Bool
 	r.chunk(soft, hard, rows, marks, urgentWidth, func(j *job) {
 		if j.drop {
 			dropped.Store(true)
 		}
-		r.settle(hard, []*job{j})
+		outcomes <- j
 	})
 	return dropped.Load()
+}
+
+// settleLeavers stores outcomes at once: one by itself while there are few, and all that
+// came in while the last were stored where there are many.
+func (r *runner) settleLeavers(ctx context.Context, outcomes <-chan *job) {
+	for j := range outcomes {
+		batch := []*job{j}
+		for more := true; more && len(batch) < settleRows; {
+			select {
+			case next, ok := <-outcomes:
+				if more = ok; ok {
+					batch = append(batch, next)
+				}
+			default:
+				more = false
+			}
+		}
+		r.settle(ctx, batch)
+		signal(r.wakeUrgent)
+	}
 }
 
 // through notes that one more membership of an account is done with; the last hands

@@ -107,7 +107,9 @@ func holdWait(t *testing.T, b *barrier, n int32) {
 func TestLeaverTakesAParkedAccount(t *testing.T) {
 	t.Parallel()
 	w, b := barred(t, nil)
-	b.hold(func(r *http.Request, body string) bool { return r.Method == http.MethodPost && strings.Contains(body, `"slow"`) })
+	b.hold(func(r *http.Request, body string) bool {
+		return r.Method == http.MethodPost && strings.Contains(body, `"slow"`)
+	})
 	w.want(model.AccountRow{Identity: "zoe", Desired: account("zoe", "eng")}, model.AccountRow{Identity: "slow", Desired: account("slow", "eng")})
 	w.start()
 	holdWait(t, b, 1)
@@ -142,7 +144,9 @@ func TestLeaverTakesARunningAccount(t *testing.T) {
 			next.ServeHTTP(rw, r)
 		})
 	}(b.next)
-	b.hold(func(r *http.Request, body string) bool { return r.Method == http.MethodPost && strings.Contains(body, `"slow`) })
+	b.hold(func(r *http.Request, body string) bool {
+		return r.Method == http.MethodPost && strings.Contains(body, `"slow`)
+	})
 	w.want(model.AccountRow{Identity: "zoe", Desired: account("zoe", "eng")}, model.AccountRow{Identity: "slow", Desired: account("slow", "eng")})
 	w.start()
 	holdWait(t, b, 1)
@@ -167,7 +171,9 @@ func TestLeaverTakesARunningAccount(t *testing.T) {
 func TestLeaverIsNotHeldByOthersGroups(t *testing.T) {
 	t.Parallel()
 	w, b := barred(t, nil)
-	b.hold(func(r *http.Request, body string) bool { return r.Method == http.MethodPost && strings.Contains(body, `"stuck"`) })
+	b.hold(func(r *http.Request, body string) bool {
+		return r.Method == http.MethodPost && strings.Contains(body, `"stuck"`)
+	})
 	w.want(model.AccountRow{Identity: "zoe", Desired: account("zoe", "eng")}, model.AccountRow{Identity: "bob", Desired: account("bob", "stuck")})
 	w.start()
 	holdWait(t, b, 1)
@@ -189,7 +195,9 @@ func TestLeaversDoNotWaitForEachOther(t *testing.T) {
 	for i := range 6 {
 		stuck["/Users/"+rows["id-user0000"+string(rune('0'+i))].RemoteID] = true
 	}
-	b.hold(func(r *http.Request, _ string) bool { return r.Method == http.MethodPatch && stuck[strings.TrimPrefix(r.URL.Path, app.Prefix)] })
+	b.hold(func(r *http.Request, _ string) bool {
+		return r.Method == http.MethodPatch && stuck[strings.TrimPrefix(r.URL.Path, app.Prefix)]
+	})
 	for i := range 6 {
 		w.leaves("id-user0000" + string(rune('0'+i)))
 	}
@@ -293,10 +301,12 @@ func TestLeaverOfAnotherReplica(t *testing.T) {
 	snapshot := w.worker.Current()
 	w.worker = &Worker{Store: w.store, Current: func() *Snapshot { return snapshot }, Holder: "one", Now: time.Now,
 		Log: w.worker.Log, Poll: time.Hour, Grace: 50 * time.Millisecond}
-	b.hold(func(r *http.Request, body string) bool { return r.Method == http.MethodPost && strings.Contains(body, `"slow"`) })
+	b.hold(func(r *http.Request, body string) bool {
+		return r.Method == http.MethodPost && strings.Contains(body, `"slow"`)
+	})
 	w.want(model.AccountRow{Identity: "slow", Desired: account("slow")})
 	w.start()
-	holdWait(t, b, 1) // from now on it has the lease
+	holdWait(t, b, 1)    // from now on it has the lease
 	w.worker = &Worker{} // whom nobody hears
 	began := time.Now()
 	w.leaves("zoe")

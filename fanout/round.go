@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,8 +136,10 @@ func (r *runner) guarded(ctx context.Context, p model.Plan, rows []*job) (model.
 	}
 	r.guardMu.Lock()
 	defer r.guardMu.Unlock()
-	if err := r.count(ctx, &facts); err != nil {
-		return p, err
+	if slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Held == "" && c.Removes() && !c.Urgent }) { // leavers pass whatever the count
+		if err := r.count(ctx, &facts); err != nil {
+			return p, err
+		}
 	}
 	out := Guard(p, facts)
 	for _, c := range out.Changes {

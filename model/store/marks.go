@@ -28,7 +28,14 @@ func (t *Tx) Mark(urgent bool, identities ...string) error {
 // MarkTimed marks the identities whose moment has come: a start or an end date.
 func (s *Store) MarkTimed(ctx context.Context, limit int) (int, error) {
 	var ids []string
-	err := s.Update(ctx, func(tx *Tx) error {
+	due := false
+	err := s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM identities WHERE next_at <= ?)`, micros(tx.Now)).Scan(&due)
+	})
+	if err != nil || !due {
+		return 0, err
+	}
+	err = s.Update(Urgently(ctx), func(tx *Tx) error {
 		ids = nil
 		if err := tx.db.Raw(`SELECT id FROM identities WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, micros(tx.Now), limit).Scan(&ids).Error; err != nil {
 			return err
@@ -74,7 +81,7 @@ RETURNING marks.identity_id, marks.generation, marks.urgent, marks.marked_at`, n
 		}
 		return rows.Err()
 	}
-	err := s.Update(ctx, claim)
+	err := s.Update(Urgently(ctx), claim)
 	slices.SortFunc(out, func(a, b Mark) int {
 		if a.Urgent != b.Urgent {
 			return map[bool]int{true: -1, false: 1}[a.Urgent]

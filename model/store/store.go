@@ -39,6 +39,7 @@ type Store struct {
 	pg    bool
 	now   func() time.Time
 	deep  deepPages
+	turns turns // of writers of SQLite
 }
 
 // Tx is one transaction. It carries the clock: Now is the same for all that
@@ -170,6 +171,13 @@ func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond
 // Update runs fn in a transaction that commits when fn returns nil. A deadlock
 // or a serialization failure runs fn again, so fn must not have effects elsewhere.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	if !s.pg {
+		next, err := s.turns.take(ctx)
+		if err != nil {
+			return err
+		}
+		defer next()
+	}
 	var err error
 	for range 5 {
 		err = s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
