@@ -75,6 +75,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 			j.drop = true
 		}
 	}
+	r.groups.light.Store(onlyMemberships(jobs))
 	pool := errgroup.Group{}
 	pool.SetLimit(width + 4) // some always wait at the gate, so that no slot is idle
 	var later []*job

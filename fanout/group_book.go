@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -16,8 +17,9 @@ import (
 // twice and no group waits for another, and what was learnt of it. What groups there
 // are is in the store: a name may be another group's by now.
 type groupBook struct {
-	mu sync.Mutex
-	by map[string]*groupEntry // by folded name
+	mu    sync.Mutex
+	by    map[string]*groupEntry // by folded name
+	light atomic.Bool            // the last chunk was about memberships alone
 	// trust in look-ups of groups by name, as of a moment.
 	trustMu   sync.Mutex
 	trustedAt time.Time

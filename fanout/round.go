@@ -47,7 +47,7 @@ func (r *runner) backlog(soft, hard context.Context) error {
 	active := 0 // chunks; the counter below is of rows
 	var failure error
 	for soft.Err() == nil {
-		size := r.tempo.chunk(width)
+		size := r.chunkSize(width)
 		limit := size
 		if r.standing().probing() {
 			chunks.Wait()
