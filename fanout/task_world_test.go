@@ -87,15 +87,15 @@ func TestManualTarget(t *testing.T) {
 	t.Parallel()
 	byPeople(t, nil, func(w *world) {
 		w.want(model.AccountRow{Identity: "i", Desired: account("anna", "eng", "ops")})
-		make := w.task("i", "at wiki: make the account anna", `title "Engineer"`, `put anna into the groups "eng", "ops"`)
+		made := w.task("i", "at wiki: make the account anna", `title "Engineer"`, `put anna into the groups "eng", "ops"`)
 		row := w.until("it waits", func(rows map[string]model.AccountRow) bool { return rows["i"].ErrorClass == string(AwaitsPerson) })["i"]
-		if !strings.Contains(row.LastError, "waits for a person: task "+make.ID+", due ") || row.State != model.StatePending || row.Attempts != 0 {
+		if !strings.Contains(row.LastError, "waits for a person: task "+made.ID+", due ") || row.State != model.StatePending || row.Attempts != 0 {
 			w.t.Fatalf("while it waits: %+v", row)
 		}
-		if make.Urgent || make.Due.Before(time.Now().Add(71*time.Hour)) {
-			w.t.Errorf("due %v", make.Due)
+		if made.Urgent || made.Due.Before(time.Now().Add(71*time.Hour)) {
+			w.t.Errorf("due %v", made.Due)
 		}
-		w.finish(make, model.TaskDone, "")
+		w.finish(made, model.TaskDone, "")
 		row = w.inState("i", model.StateInSync)
 		if row.Applied == nil || !row.Applied.Active || !slices.Equal(row.Applied.Groups, []string{"eng", "ops"}) || row.LastError != "" {
 			w.t.Fatalf("confirmed: %+v", row)
