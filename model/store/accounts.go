@@ -218,9 +218,11 @@ func (s *Store) AccountsByRemote(ctx context.Context, target string, remoteIDs [
 		return nil, nil
 	}
 	var rows []accountRow
-	if err := s.read.WithContext(ctx).Where("target = ? AND remote_id IN ? AND remote_id <> ''", target, remoteIDs).Order("identity_id").Find(&rows).Error; err != nil {
+	// Sorted here: an order by the primary key has SQLite read all accounts of the target.
+	if err := s.read.WithContext(ctx).Where("target = ? AND remote_id IN ? AND remote_id <> ''", target, remoteIDs).Find(&rows).Error; err != nil {
 		return nil, err
 	}
+	slices.SortFunc(rows, func(a, b accountRow) int { return strings.Compare(a.IdentityID, b.IdentityID) })
 	return plainAll(rows)
 }
 
