@@ -114,10 +114,10 @@ func leavesOf(t reflect.Type, at []string) []leaf {
 	switch {
 	case t.Kind() == reflect.Struct:
 		var out []leaf
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		for f := range t.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name != "-" {
-				out = append(out, leavesOf(t.Field(i).Type, append(slices.Clone(at), name))...)
+				out = append(out, leavesOf(f.Type, append(slices.Clone(at), name))...)
 			}
 		}
 		return out
