@@ -38,7 +38,7 @@ func (p Profile) Canonical(a model.Account) model.Account {
 		if v = p.canonicalValue(plain(v), p.most(path)); v == nil {
 			continue
 		}
-		if !p.identifies(path) && p.beyond(path, v) != "" {
+		if p.beyond(path, v) != "" && !p.identifies(path) {
 			continue
 		}
 		if out.Attrs == nil {
@@ -113,8 +113,11 @@ func (p Profile) canonicalValue(v any, most int) any {
 
 // most is how many elements an attribute may have; 0: any number.
 func (p Profile) most(path string) int {
-	if p.SingleValued {
+	switch {
+	case p.SingleValued:
 		return 1
+	case len(p.Limits) == 0:
+		return 0
 	}
 	base, _, _ := cutPath(path)
 	for key, l := range p.Limits {
@@ -129,6 +132,9 @@ func (p Profile) most(path string) int {
 // owned by value path: the whole list where that is owned, or that of type work, or
 // else the first in the order of their paths.
 func (p Profile) oneElement(attrs map[string]any) {
+	if !p.SingleValued && len(p.Limits) == 0 {
+		return
+	}
 	var kept map[string]string // attribute -> condition, "" for the whole list
 	for _, path := range sortedPaths(attrs) {
 		base, condition, _ := cutPath(path)
