@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -231,13 +230,6 @@ func (r *runner) prepare(ctx context.Context, t model.Task) (call connectorCall,
 	if err != nil {
 		return call, "", err
 	}
-	call, missing, err := fillConnector(*r.target.Leaver.Connector, facts)
-	if err != nil {
-		return call, err.Error(), nil
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return call, fmt.Sprintf("the request cannot be made: nothing is known for %v; the successor may have no account here", missing), nil
-	}
-	return call, "", nil
+	call, words = fillConnector(*r.target.Leaver.Connector, facts)
+	return call, words, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/model"
@@ -24,9 +25,10 @@ type evidence struct {
 
 // fillConnector puts facts in the place of {id}, {userName}, {successorId} and
 // {successor}, each escaped for where it stands: in the path, in the query or in a JSON
-// text. missing names those that are asked for and not known. Facts never change which
-// host is asked.
-func fillConnector(c model.Connector, facts map[string]string) (call connectorCall, missing []string, err error) {
+// text. Facts never change which host is asked. words say why there is no request; empty:
+// there is one.
+func fillConnector(c model.Connector, facts map[string]string) (call connectorCall, words string) {
+	var missing []string
 	fill := func(text string, escape func(string) string) string {
 		for _, name := range []string{"id", "userName", "successorId", "successor"} {
 			place := "{" + name + "}"
@@ -54,10 +56,7 @@ func fillConnector(c model.Connector, facts map[string]string) (call connectorCa
 		call.address += "?" + fill(query, func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") })
 	}
 	if u, err := url.Parse(call.address); err != nil || u.Host == "" || strings.ContainsAny(host, "{}") {
-		return call, nil, fmt.Errorf("the connector's URL is none once it is filled in")
-	}
-	if c.Body == "" {
-		return call, missing, nil
+		return call, "the connector's URL is none once it is filled in"
 	}
 	body := c.Body
 	for _, name := range []string{"id", "userName", "successorId", "successor"} {
@@ -66,12 +65,19 @@ func fillConnector(c model.Connector, facts map[string]string) (call connectorCa
 			missing = append(missing, name)
 		}
 	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return call, fmt.Sprintf("the request cannot be made: nothing is known for %v; the successor may have no account here", slices.Compact(missing))
+	}
+	if body == "" {
+		return call, ""
+	}
 	call.body = []byte(strings.NewReplacer("{id}", jsonText(facts["id"]), "{userName}", jsonText(facts["userName"]),
 		"{successorId}", jsonText(facts["successorId"]), "{successor}", jsonText(facts["successor"])).Replace(body))
 	if !json.Valid(call.body) {
-		return call, nil, fmt.Errorf("the connector's body is no JSON once it is filled in")
+		return call, "the connector's body is no JSON once it is filled in"
 	}
-	return call, missing, nil
+	return call, ""
 }
 
 // jsonText is a text as it stands between the quotes of a JSON string.
