@@ -118,6 +118,7 @@ targets:
     url: GIT/scim/v2
     auth: {bearer: "${env:E2E_APP_TOKEN}"}
     profile: github
+    rate: {buckets: []}
     scope: user.enterprise.department != "Legal"
     user:
       userName: user.userName

@@ -243,7 +243,7 @@ type application struct {
 
 func startApplication(t *testing.T, name, profile, token string) *application {
 	t.Helper()
-	p := launch(t, "app "+name, nil, "app", "--listen", "127.0.0.1:0", "--profile", profile, "--token", token)
+	p := launch(t, "app "+name, nil, "app", "--listen", "127.0.0.1:0", "--profile", profile, "--token", token, "--pace", "1000")
 	a := &application{name: name, proc: p}
 	await(t, 20*time.Second, "application "+name, func() error {
 		sc := bufio.NewScanner(strings.NewReader(p.out.String()))
