@@ -48,7 +48,9 @@ func (a *api) leavers() {
 		ids[name] = r.ID
 	}
 	a.evaluateAll()
-	a.settleLeavers(func(model.AccountRow) (store.LeaverProgress, model.AccountState) { return store.LeaverProgress{}, model.StateInSync })
+	a.settleLeavers(func(model.AccountRow) (store.LeaverProgress, model.AccountState) {
+		return store.LeaverProgress{}, model.StateInSync
+	})
 	for _, name := range []string{"bob", "<b>zoe</b>"} {
 		if err := a.hub.Delete(a.t.Context(), who, user, ids[name], func(scim.Meta) error { return nil }); err != nil {
 			a.t.Fatal(err)

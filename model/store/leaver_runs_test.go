@@ -149,8 +149,8 @@ func TestLeaverRunStates(t *testing.T) {
 		if run := runOf(t, db, "i1"); run.Outcome != model.OutcomeReturned {
 			t.Errorf("outcome %q", run.Outcome)
 		}
-		if any, err := db.AnyLeaverOpen(t.Context()); any || err != nil {
-			t.Errorf("open: %v %v", any, err)
+		if returned, err := db.AnyReturned(t.Context()); returned || err != nil {
+			t.Errorf("returned: %v %v", returned, err)
 		}
 	})
 }

@@ -40,20 +40,12 @@ AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.identity_id = leaver_runs.ident
 }
 
 // AnyReturned reports whether EndReturned would end any.
-func (s *Store) AnyReturned(ctx context.Context) (any bool, err error) {
+func (s *Store) AnyReturned(ctx context.Context) (found bool, err error) {
 	err = s.single(ctx, s.read, func(tx *Tx) error {
 		return tx.row(`SELECT EXISTS (SELECT 1 FROM leaver_runs r WHERE r.kind = 'leaver' AND r.ended_at IS NULL
-AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.identity_id = r.identity_id AND a.leaver AND a.leaver_at = r.received_at))`).Scan(&any)
+AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.identity_id = r.identity_id AND a.leaver AND a.leaver_at = r.received_at))`).Scan(&found)
 	})
-	return any, err
-}
-
-// AnyLeaverOpen reports whether any run is open.
-func (s *Store) AnyLeaverOpen(ctx context.Context) (any bool, err error) {
-	err = s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT EXISTS (SELECT 1 FROM leaver_runs WHERE ended_at IS NULL)`).Scan(&any)
-	})
-	return any, err
+	return found, err
 }
 
 // PruneLeavers takes away runs that ended before a moment, up to limit of them; more
