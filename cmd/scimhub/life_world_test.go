@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/scimhub/scimhub/conformance/app"
+	"github.com/scimhub/scimhub/fanout"
+	"github.com/scimhub/scimhub/model/store/storetest"
+)
+
+// The parts of a whole life: how many people and groups, and how much of the traffic
+// to the application goes wrong on the way.
+const (
+	lifeTarget = "app"
+	lifeFaults = "429:1%,500:1%,503:1%,reset:1%,reset-after:1%"
+	lifePace   = 200 // times the pace that the application really has, on both sides
+)
+
+// leapClock runs as time does and leaps when told to: waits of milliseconds are real,
+// those of hours are not.
+type leapClock struct{ leaps atomic.Int64 }
+
+func (c *leapClock) Now() time.Time {
+	return time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC).Add(time.Since(lifeBegan) + time.Duration(c.leaps.Load()))
+}
+
+func (c *leapClock) leap(d time.Duration) { c.leaps.Add(int64(d)) }
+
+var lifeBegan = time.Now()
+
+// lifeWorld is a hub whose one target is a simulated application of a profile.
+type lifeWorld struct {
+	t       *testing.T
+	clock   *leapClock
+	profile fanout.Profile
+	app     *app.App
+	server  *httptest.Server
+	hub     *instance
+	people  []*liver
+	groups  []*livingGroup
+}
+
+func newLifeWorld(t *testing.T, profile, dialect string, people, groups int) *lifeWorld {
+	t.Helper()
+	p, err := fanout.ProfileNamed(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &lifeWorld{t: t, clock: &leapClock{}, profile: p}
+	if w.app, err = app.New(app.Options{Profile: profile, Pace: lifePace, Now: w.clock.Now}); err != nil {
+		t.Fatal(err)
+	}
+	w.server = httptest.NewServer(w.app.Handler())
+	t.Cleanup(w.server.Close)
+	w.populate(people, groups)
+	w.before()
+	i, err := start(t.Context(), instanceOptions{Name: "life.yaml", Config: w.configuration(storetest.Migrated(t, dialect)), Now: w.clock.Now,
+		Log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelError}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- i.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the hub ended: %v", err)
+		}
+	})
+	w.hub = i
+	return w
+}
+
+// configuration gives each department a group, mirrors those of projects, and has
+// everything happen that a target can be told to do.
+func (w *lifeWorld) configuration(database string) []byte {
+	w.t.Helper()
+	roles := map[string]any{"employee": map[string]any{"when": "user.active", "grants": []any{map[string]any{"target": lifeTarget}}}}
+	for _, g := range w.groups {
+		if g.department != "" {
+			roles["in-"+strings.ToLower(g.department)] = map[string]any{"when": fmt.Sprintf("user.enterprise.department == %q", g.department),
+				"grants": []any{map[string]any{"target": lifeTarget, "group": g.name}}}
+		}
+	}
+	target := map[string]any{
+		"url": w.server.URL + app.Prefix, "auth": map[string]any{"bearer": storySecret}, "profile": w.profile.Name,
+		"groups":  map[string]any{"mirror": []any{`displayName sw "proj-"`}},
+		"leaver":  map[string]any{"first": "disable", "then": "delete", "after": "30d"},
+		"guard":   map[string]any{"removals": "100%", "floor": 100000},
+		"drift":   map[string]any{"every": "90d", "changed": "revert", "missing": "recreate", "unknown": "report"},
+		"protect": []any{`userName eq "` + breakGlass + `"`},
+		"rate":    map[string]any{"buckets": w.fasterBuckets()},
+	}
+	doc := map[string]any{
+		"listen": "127.0.0.1:0", "database": database,
+		"admin":   map[string]any{"tokens": []any{map[string]any{"name": "ops", "secret": storySecret, "role": "admin"}}},
+		"sources": map[string]any{"hr": map[string]any{"tokens": []any{map[string]any{"name": "main", "secret": "hr" + storySecret}}, "guard": map[string]any{"leavers": "100%", "floor": 100000}}},
+		"roles":   roles, "targets": map[string]any{lifeTarget: target},
+	}
+	text, err := yaml.Marshal(doc)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// fasterBuckets are the profile's, as much faster as the application is.
+func (w *lifeWorld) fasterBuckets() []any {
+	out := []any{}
+	for _, b := range w.profile.Rate.Buckets {
+		kinds := []any{}
+		for _, k := range b.Kinds {
+			kinds = append(kinds, k)
+		}
+		f := map[string]any{"kinds": kinds, "requests": b.Requests * lifePace, "per_s": b.PerSeconds, "burst": b.Burst * lifePace, "over_body": b.OverBody}
+		if b.Scope != "" {
+			f["scope"] = b.Scope
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// call sends JSON to a URL and reads JSON; a status beyond 299 is an error.
+func (w *lifeWorld) call(token, method, url string, body, into any) error {
+	var r io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, url, r)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	switch {
+	case err != nil:
+		return err
+	case res.StatusCode > 299:
+		return fmt.Errorf("%s %s: %d %s", method, url, res.StatusCode, text)
+	case into == nil:
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
+
+func (w *lifeWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// hr is HR's word to the hub.
+func (w *lifeWorld) hr(method, path string, body, into any) {
+	w.t.Helper()
+	w.must(w.call("hr"+storySecret, method, w.hub.URL+"/scim/v2"+path, body, into))
+}
+
+func (w *lifeWorld) admin(method, path string, body, into any) {
+	w.t.Helper()
+	w.must(w.call(storySecret, method, w.hub.URL+"/api/v1"+path, body, into))
+}
+
+// byHand is somebody who changes the application itself; its faults are off meanwhile.
+func (w *lifeWorld) byHand(method, path string, body, into any) error {
+	was := w.app.Faults().String()
+	w.must(w.app.SetFaults(""))
+	defer func() { w.must(w.app.SetFaults(was)) }()
+	return w.call(storySecret, method, w.server.URL+app.Prefix+path, body, into)
+}
+
+func (w *lifeWorld) state() app.State { return w.app.State(w.server.URL + app.Prefix) }
+
+// rest leaps from one thing to do to the next until there is nothing to do for the
+// span; what keeps failing is tried as often as that takes.
+func (w *lifeWorld) rest(span time.Duration) {
+	w.t.Helper()
+	until := w.clock.Now().Add(span)
+	for range 2000 {
+		w.quiet()
+		at, due, err := w.hub.store.NextDue(w.t.Context(), lifeTarget)
+		w.must(err)
+		now := w.clock.Now()
+		if !due || at.After(until) {
+			if now.Before(until) {
+				w.clock.leap(until.Sub(now))
+				w.quiet()
+			}
+			return
+		}
+		if at.After(now) {
+			w.clock.leap(at.Sub(now) + time.Millisecond)
+		}
+	}
+	w.t.Fatalf("it does not come to rest: %s", w.busy())
+}
+
+// quiet waits until nothing is to be done at this moment.
+func (w *lifeWorld) quiet() {
+	w.t.Helper()
+	w.hub.hub.Wake()
+	w.hub.worker.Nudge()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(60 * time.Second)
+	quiet := 0
+	for n := 1; quiet < 3; n++ {
+		if quiet++; w.busy() != "" {
+			quiet = 0
+		}
+		select {
+		case <-deadline:
+			w.t.Fatalf("it does not settle: %s", w.busy())
+		case <-tick.C:
+			if n%50 == 0 {
+				w.hub.hub.Wake()
+				w.hub.worker.Nudge()
+			}
+		}
+	}
+}
+
+// busy says what is to be done now; empty: nothing.
+func (w *lifeWorld) busy() string {
+	n, _, err := w.hub.store.Marks(w.t.Context())
+	w.must(err)
+	if n > 0 {
+		return fmt.Sprint(n, " marks")
+	}
+	at, due, err := w.hub.store.NextDue(w.t.Context(), lifeTarget)
+	w.must(err)
+	st, err := w.hub.store.TargetState(w.t.Context(), lifeTarget)
+	w.must(err)
+	now := w.clock.Now()
+	switch {
+	case st.DriftWanted:
+		return "a sweep"
+	case due && !at.After(now) && (st.RetryAt == nil || !st.RetryAt.After(now)):
+		return "work that is due since " + now.Sub(at).String()
+	case due && !at.After(now):
+		w.clock.leap(st.RetryAt.Sub(now)) // the target as a whole is waited for
+		return "a target that waits"
+	}
+	return ""
+}
+
+// sweep asks for a drift sweep and waits for it and what follows.
+func (w *lifeWorld) sweep() {
+	w.t.Helper()
+	w.admin("POST", "/targets/"+lifeTarget+"/drift", nil, nil)
+	for range 30 {
+		w.quiet()
+		st, err := w.hub.store.TargetState(w.t.Context(), lifeTarget)
+		w.must(err)
+		if !st.DriftWanted {
+			break
+		}
+		w.clock.leap(time.Minute)
+	}
+	w.rest(time.Hour)
+}
