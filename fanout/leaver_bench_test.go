@@ -91,7 +91,7 @@ func (d *distant) answer(r *http.Request, body []byte) (int, any) {
 // test of speed: it only runs where it is asked for.
 //
 //	SCIMHUB_LEAVERS=200 SCIMHUB_BACKLOG=100000 go test -run TestLeaverLatency -v ./fanout
-func TestLeaverLatency(t *testing.T) {
+func TestLeaverLatency(t *testing.T) { //nolint:paralleltest // it measures
 	leavers, _ := strconv.Atoi(os.Getenv("SCIMHUB_LEAVERS"))
 	backlog, _ := strconv.Atoi(os.Getenv("SCIMHUB_BACKLOG"))
 	if leavers == 0 {
