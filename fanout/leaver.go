@@ -173,7 +173,8 @@ func (r *runner) verifyBack(ctx context.Context, j *job) {
 // revoked notes that access is verified gone.
 func (r *runner) revoked(j *job) {
 	j.leaving.verified = r.moment()
-	if j.row.Leaver && j.row.LeaverAt != nil && !j.row.Drill && j.leaving.prior != model.StateDisabled && j.leaving.prior != model.StateDeleted {
+	// Who was let in again by hand left long ago: that would be no time it took.
+	if j.row.Leaver && j.row.LeaverAt != nil && !j.row.Drill && j.row.Drift != driftResurrected && j.leaving.prior != model.StateDisabled && j.leaving.prior != model.StateDeleted {
 		r.w.Metrics.left(r.target.Name, *j.row.LeaverAt, *j.leaving.verified)
 	}
 }

@@ -259,7 +259,7 @@ func TestSweepWaits(t *testing.T) {
 	w, s := crowded(t, c, nil)
 	c.after = func(page int64) {
 		if page == 3 {
-			if err := s.UpdateTargetState(context.Background(), "crowd", func(st *store.TargetState) { st.Paused = true }); err != nil {
+			if err := s.UpdateTargetState(t.Context(), "crowd", func(st *store.TargetState) { st.Paused = true }); err != nil {
 				t.Error(err)
 			}
 		}

@@ -311,3 +311,99 @@ func TestSweepsLetOthersGoFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestSweepDeletedThereAgain: the account of a leaver that the hub deleted, and that the
+// application shows again under its id, is taken away at once; that of somebody who was
+// asked for anew is not.
+func TestSweepDeletedThereAgain(t *testing.T) {
+	t.Parallel()
+	a, err := app.New(app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var risen atomic.Pointer[string]
+	var off atomic.Int64
+	w := worldWith(t, a, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := risen.Load()
+		if id == nil {
+			a.Handler().ServeHTTP(w, r)
+			return
+		}
+		user := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":%q,"userName":"anna","active":%v}`, *id, off.Load() == 0)
+		w.Header().Set("Content-Type", mediaType)
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/Users/"+*id):
+			if r.Method == http.MethodDelete || r.Method == http.MethodPatch {
+				off.Add(1)
+				user = strings.Replace(user, "true", "false", 1)
+			}
+			_, _ = w.Write([]byte(user))
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Users") && r.URL.Query().Get("filter") == "":
+			_, _ = w.Write([]byte(`{"totalResults":1,"Resources":[` + user + `]}`))
+		default:
+			a.Handler().ServeHTTP(w, r)
+		}
+	}), func(t *model.Target) { t.Leaver, t.Drift.Changed = model.LeaverPolicy{First: "delete"}, "report" })
+	w.start()
+	w.want(model.AccountRow{Identity: "a", Desired: account("anna")})
+	id := w.allIn(model.StateInSync)["a"].RemoteID
+	w.left("a", true)
+	if w.rows()["a"].State != model.StateDeleted {
+		t.Fatalf("row %+v", w.rows()["a"])
+	}
+	risen.Store(&id)
+	if report := w.sweep(); report.Kinds[driftResurrected] != 1 || report.Kinds[driftUnknown] != 0 {
+		t.Errorf("report %+v", report)
+	}
+	w.until("taken away again", func(map[string]model.AccountRow) bool { return off.Load() > 0 })
+}
+
+// TestNoPhantoms: right after a sync no application shows drift, however it writes what
+// it was given.
+func TestNoPhantoms(t *testing.T) {
+	t.Parallel()
+	for _, name := range app.ProfileNames() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, err := app.New(app.Options{Profile: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := worldWith(t, a, a.Handler(), func(t *model.Target) {
+				if slices.Contains(ProfileNames(), name) {
+					t.Profile = name
+				}
+			})
+			w.start()
+			var rows []model.AccountRow
+			for i, user := range []string{"anna", "ben", "cleo"} {
+				d := account(user)
+				d.Attrs["displayName"], d.Attrs["name.givenName"] = strings.ToUpper(user), user
+				d.Attrs[`emails[type eq "work"].value`] = user + "@example.com"
+				d.UserName = user + "@example.com"
+				if name == "slack" {
+					d.UserName = user
+				}
+				d.Active = i != 2
+				rows = append(rows, model.AccountRow{Identity: user, Desired: d})
+			}
+			w.want(rows...)
+			settled := func(rows map[string]model.AccountRow) bool {
+				for _, r := range rows {
+					if r.Due && r.State != model.StateFailed {
+						return false
+					}
+				}
+				return true
+			}
+			w.until("nothing is under way", settled)
+			w.stop()
+			for range 2 {
+				report := w.sweep()
+				if n := report.Kinds[driftChanged] + report.Kinds[driftMissing] + report.Kinds[driftResurrected] + report.Kinds[driftMembership]; n != 0 || report.Refused != "" {
+					t.Errorf("report %+v: %+v", report, w.foundOf(""))
+				}
+			}
+		})
+	}
+}
