@@ -91,7 +91,7 @@ func (y *year) mover() {
 	y.only("mover", before,
 		"chat account changed "+p.externalID+" "+enterpriseURN, "chat left eng "+p.externalID,
 		"crm account new "+p.externalID, "crm joined sales "+p.externalID,
-		"git account changed "+p.externalID+" active")
+		"git account changed "+p.externalID+" active,emails") // addresses of suspended accounts are hidden there
 	y.t.Logf("mover: everywhere after %s", time.Since(began).Round(time.Millisecond))
 }
 
@@ -112,7 +112,7 @@ func (y *year) leaver() {
 		})
 	}
 	y.t.Logf("leaver: off at three applications after %s", time.Since(began).Round(time.Millisecond))
-	want := []string{"chat account changed " + p.externalID + " active", "git account changed " + p.externalID + " active", "crm account gone " + p.externalID}
+	want := []string{"chat account changed " + p.externalID + " active", "git account changed " + p.externalID + " active,emails", "crm account gone " + p.externalID}
 	for _, g := range before["crm"].accounts[p.externalID].groups {
 		want = append(want, "crm left "+g+" "+p.externalID)
 	}
