@@ -19,7 +19,7 @@ type TargetView struct {
 	Name        string                     `json:"name"`
 	URL         string                     `json:"url"`
 	Mode        model.Mode                 `json:"mode"`
-	State       string                     `json:"state"` // ok, failing, quarantined, paused
+	State       string                     `json:"state"` // ok, failing, quarantined, paused, held
 	Accounts    map[model.AccountState]int `json:"accounts"`
 	Pending     int                        `json:"pending"` // accounts with something to do, now or later
 	Held        *HeldView                  `json:"held,omitempty"`
@@ -27,6 +27,7 @@ type TargetView struct {
 	LastSuccess *time.Time                 `json:"last_success,omitempty"`
 	LastDrift   *time.Time                 `json:"last_drift,omitempty"`
 	Refused     string                     `json:"drift_refused,omitempty"` // why nothing was concluded from the last drift sweep
+	Doubts      []string                   `json:"doubts,omitempty"`        // which answers of the target are not believed, and why
 	LastError   string                     `json:"last_error,omitempty"`
 	ErrorClass  string                     `json:"error_class,omitempty"`
 	RetryAt     *time.Time                 `json:"retry_at,omitempty"`
@@ -96,7 +97,7 @@ func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, det
 	}
 	v.LastAttempt, v.LastSuccess, v.LastDrift, v.RetryAt = st.LastAttempt, st.LastSuccess, st.LastDrift, st.RetryAt
 	v.LastError, v.ErrorClass = st.LastError, st.ErrorClass
-	v.State, v.Refused = stateOf(st), st.DriftRefused
+	v.State, v.Refused, v.Doubts = stateOf(st), st.DriftRefused, st.Doubts
 	if v.Pending, err = a.Hub.Store.Due(ctx, t.Name); err != nil {
 		return err
 	}
@@ -105,6 +106,10 @@ func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, det
 	}
 	if v.TargetHealth, err = a.targetHealth(ctx, t, st); err != nil {
 		return err
+	}
+	if st.Moved != nil { // nothing at all is done until that is decided
+		v.Held = &HeldView{Digest: st.Moved.Digest, Count: v.Pending, Reason: st.Moved.Words}
+		return nil
 	}
 	plan, err := a.heldPlan(ctx, t)
 	if err != nil || len(plan.Changes) == 0 {
@@ -121,6 +126,8 @@ func stateOf(st store.TargetState) string {
 	switch {
 	case st.Paused:
 		return "paused"
+	case st.Moved != nil:
+		return "held"
 	case st.QuarantinedAt != nil:
 		return "quarantined"
 	case st.Failures > 0:

@@ -99,15 +99,10 @@ func (r *runner) noteDoubts(ctx context.Context, by map[string]verdict) {
 
 // probe looks for an account that is there and for one that is not.
 func (r *runner) probe(ctx context.Context, attr string) (verdict, error) {
-	bird, v, err := r.canary(ctx, attr)
-	if err != nil || bird.ID == "" {
+	bird, value, v, err := r.canary(ctx, attr)
+	if err != nil || value == "" {
 		return v, err
 	}
-	p, err := parseAttr(attr)
-	if err != nil {
-		return verdict{trust: doubted, why: err.Error()}, nil
-	}
-	value := singleText(p.get(bird.Attrs))
 	got, found, err := r.filter(ctx, "canary", attr, value)
 	switch class := ClassOf(err); {
 	case class == Invalid || class == Unreadable:
@@ -136,16 +131,16 @@ func doubt(format string, args ...any) verdict {
 }
 
 // canary finds an account that is there, by its id: one of ours, or else any that the
-// target lists. Without one the verdict says why.
-func (r *runner) canary(ctx context.Context, attr string) (RemoteUser, verdict, error) {
+// target lists, and its value of the attribute. Without one the verdict says why.
+func (r *runner) canary(ctx context.Context, attr string) (bird RemoteUser, value string, v verdict, err error) {
 	none := verdict{trust: untested, why: "nothing is known to be there that look-ups by " + attr + " could be tested with"}
 	p, err := parseAttr(attr)
 	if err != nil {
-		return RemoteUser{}, doubt("%s", err), nil
+		return bird, "", none, err
 	}
 	ids, err := r.known(ctx)
 	if err != nil {
-		return RemoteUser{}, none, err
+		return bird, "", none, err
 	}
 	ours := len(ids)
 	if ours == 0 && r.profile.ListTrustworthy { // else what it lists may be made up
@@ -158,15 +153,15 @@ func (r *runner) canary(ctx context.Context, attr string) (RemoteUser, verdict, 
 		case ClassOf(err) == Missing:
 			gone++
 		case err != nil:
-			return RemoteUser{}, none, err
+			return bird, "", none, err
 		case singleText(p.get(u.Attrs)) != "":
-			return u, none, nil
+			return u, singleText(p.get(u.Attrs)), none, nil
 		}
 	}
 	if gone == ours && ours >= 3 {
-		return RemoteUser{}, doubt("none of %d accounts that the hub knows is there any more: nothing is concluded from what is not found", ours), nil
+		return bird, "", doubt("none of %d accounts that the hub knows is there any more: nothing is concluded from what is not found", ours), nil
 	}
-	return RemoteUser{}, none, nil
+	return bird, "", none, nil
 }
 
 // known lists the ids of a few accounts that should be there for certain.

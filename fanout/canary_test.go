@@ -24,7 +24,7 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	filter := r.URL.Query().Get("filter")
 	if r.Method == http.MethodGet && filter != "" && strings.Contains(r.URL.Path, "/Users") {
 		l.gets.Add(1)
-		for _, attr := range strings.Fields(l.lies.Load().(string)) {
+		for attr := range strings.FieldsSeq(l.lies.Load().(string)) {
 			if strings.HasPrefix(filter, attr+" ") {
 				w.Header().Set("Content-Type", mediaType)
 				_, _ = w.Write([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}`))

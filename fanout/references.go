@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,10 +55,7 @@ func (p Profile) referencesIn(a model.Account) []reference {
 // referring is the account with a reference as the application wants it; an empty id
 // leaves it out. Links belong to the source and are left out, too.
 func referring(a model.Account, r reference, id string) model.Account {
-	attrs := make(map[string]any, len(a.Attrs))
-	for k, v := range a.Attrs {
-		attrs[k] = v
-	}
+	attrs := maps.Clone(a.Attrs)
 	a.Attrs = attrs
 	m, isMap := attrs[r.key].(map[string]any)
 	switch {

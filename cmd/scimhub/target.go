@@ -90,6 +90,9 @@ func printTarget(w io.Writer, t admin.TargetView) error {
 	if t.Refused != "" {
 		rows = append(rows, []string{"drift sweep", "nothing was concluded: " + t.Refused})
 	}
+	for _, words := range t.Doubts {
+		rows = append(rows, []string{"not believed", words})
+	}
 	if t.LastError != "" {
 		rows = append(rows, []string{"error", t.ErrorClass + ": " + t.LastError}, []string{"next attempt", moment(t.RetryAt)})
 	}
