@@ -135,7 +135,8 @@ func (d groupDiffer) unfit(name string) string {
 		if n := len([]rune(name)); limit.Len > 0 && n > limit.Len {
 			return fmt.Sprintf("the group's name has %d characters, %s takes at most %d: give it a shorter one at its source", n, d.profile.Name, limit.Len)
 		}
-		if at := strings.IndexAny(name, limit.Charset); limit.Charset != "" && at >= 0 {
+		// Characters refused in people's names are often taken in groups' names.
+		if at := strings.IndexAny(name, limit.Charset); path == groupNameLimit && at >= 0 {
 			return fmt.Sprintf("the group's name has the character %q, which %s refuses", []rune(name[at:])[0], d.profile.Name)
 		}
 		return ""
