@@ -144,6 +144,7 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 // account carries out the changes of the account itself; more says that
 // memberships follow.
 func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
+	hard = r.pace.admit(soft, hard, kindOfChanges(j)) // the wait is over before nobody may take the row any more
 	if !r.claims.start(j.row.Identity, j.mark) {
 		j.drop, j.stolen = true, true
 		return false

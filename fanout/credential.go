@@ -36,7 +36,7 @@ func credentialOwner(t model.Target, r model.AccountRow) (words string, owns boo
 // credentialSlots are the slots that a configuration fills, the first one first, with
 // what their rows are compared by: how the secret is named, never what it is.
 func credentialSlots(a model.Auth) (out []store.Credential) {
-	if ref, any := referenceOf(a); any {
+	if ref, is := referenceOf(a); is {
 		out = append(out, store.Credential{Slot: model.SlotPresent, Reference: ref})
 	}
 	if a.Next != nil {
@@ -46,7 +46,7 @@ func credentialSlots(a model.Auth) (out []store.Credential) {
 	return out
 }
 
-func referenceOf(a model.Auth) (text string, any bool) {
+func referenceOf(a model.Auth) (text string, is bool) {
 	switch {
 	case !a.Bearer.IsZero():
 		text = "bearer " + a.Bearer.Reference()

@@ -29,8 +29,9 @@ func newPacer(t model.Target, p Profile, s *store.Store, now func() time.Time, l
 // pass waits until a request may be sent. done takes how it ended.
 func (p *pacer) pass(ctx context.Context, r PaceRequest) (done func(error), err error) {
 	urgent := isUrgent(ctx)
+	admitted := ticketFor(ctx, r.Kind)
 	for _, b := range p.buckets {
-		if b.limit.counts(r) {
+		if b.limit.counts(r) && !(admitted && b.limit.overBody <= 0) {
 			if err := b.pass(ctx, urgent); err != nil {
 				return nil, err
 			}

@@ -322,3 +322,21 @@ func TestGateUrgentBeyond(t *testing.T) {
 		}
 	})
 }
+
+// What waits for a slow limit can still be taken by the urgent lane: a leaver whose
+// other change is in the queue does not wait for it.
+func TestWorkerLeaverOfQueuedChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(t *model.Target) {
+		t.Overrides = map[string]any{"rate": map[string]any{"buckets": []any{
+			map[string]any{"kinds": []any{"user.create"}, "requests": 1, "per_s": 3600, "burst": 1, "over_body": 0, "scope": "target"}}}}
+	}, "")
+	w.start()
+	w.want(model.AccountRow{Identity: "b", Desired: account("bob")})
+	w.allIn(model.StateInSync) // the only create of this hour
+	w.want(model.AccountRow{Identity: "z", Desired: account("zoe")})
+	w.until("zoe's creation is about to be sent", func(rows map[string]model.AccountRow) bool { return rows["z"].Owned == model.OwnedCreating })
+	at := time.Now()
+	w.want(model.AccountRow{Identity: "z", Leaver: true, LeaverAt: &at})
+	w.until("zoe is settled", func(rows map[string]model.AccountRow) bool { return rows["z"].State == model.StateDeleted })
+}
