@@ -308,12 +308,8 @@ func TestLeaverOfAnotherReplica(t *testing.T) {
 	w.start()
 	holdWait(t, b, 1)    // from now on it has the lease
 	w.worker = &Worker{} // whom nobody hears
-	began := time.Now()
 	w.leaves("zoe")
-	w.gone("zoe")
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %s", took)
-	}
+	w.gone("zoe") // and not in an hour
 	close(b.open)
 }
 
