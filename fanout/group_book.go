@@ -57,14 +57,15 @@ func (e *groupHeld) Error() string { return e.words }
 // groupID finds a group by name, or makes it, once. Empty: there is none and create is
 // false. A *groupHeld error says that the group waits for a person.
 func (r *runner) groupID(ctx context.Context, name string, create bool) (string, error) {
-	g, known, err := r.knownGroup(ctx, name)
+	g, _, err := r.knownGroup(ctx, name)
 	if err != nil || isOurs(g) {
 		return g.RemoteID, err
 	}
 	e := r.groups.entry(name)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if g, known, err = r.knownGroup(ctx, name); err != nil || isOurs(g) { // while we waited
+	g, known, err := r.knownGroup(ctx, name)
+	if err != nil || isOurs(g) { // while we waited
 		return g.RemoteID, err
 	}
 	if !create {

@@ -15,21 +15,6 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 )
 
-// worldOf is a world whose target is one of the applications that are simulated.
-func worldOf(t *testing.T, profile string, change func(*model.Target)) *world {
-	t.Helper()
-	a, err := app.New(app.Options{Profile: profile})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return worldWith(t, a, a.Handler(), func(target *model.Target) {
-		target.Profile = profile
-		if change != nil {
-			change(target)
-		}
-	})
-}
-
 // grant says that source groups of these names are mirrored to the target.
 func (w *world) grant(names ...string) {
 	w.t.Helper()

@@ -22,38 +22,34 @@ type GroupCount struct {
 func (s *Store) GroupCounts(ctx context.Context, target string) (map[string]GroupCount, error) {
 	out := map[string]GroupCount{}
 	err := s.View(ctx, func(tx *Tx) error {
-		for _, column := range []string{"applied", "desired"} {
-			each := `json_each(a.` + column + `, '$.groups') g`
-			value := `g.value`
-			if tx.pg {
-				each, value = `jsonb_array_elements_text(coalesce(CAST(a.`+column+` AS jsonb) -> 'groups', '[]')) AS g(value)`, `g.value`
-			}
-			rows, err := tx.query(`SELECT `+value+`, count(*) FROM accounts a, `+each+` WHERE a.target = ? AND a.`+column+` IS NOT NULL GROUP BY 1`, target)
-			if err != nil {
-				return err
-			}
-			for rows.Next() {
-				var name string
-				var n int
-				if err := rows.Scan(&name, &n); err != nil {
-					_ = rows.Close() // the error is said already
-					return err
-				}
-				c := out[name]
-				if column == "applied" {
-					c.Members = n
-				} else {
-					c.Wanted = n
-				}
-				out[name] = c
-			}
-			if err := rows.Err(); err != nil {
-				return err
-			}
+		if err := tx.groupCounts(target, "applied", func(name string, n int) { out[name] = GroupCount{Members: n} }); err != nil {
+			return err
 		}
-		return nil
+		return tx.groupCounts(target, "desired", func(name string, n int) { out[name] = GroupCount{Members: out[name].Members, Wanted: n} })
 	})
 	return out, err
+}
+
+// groupCounts counts the accounts of a target by the groups in one of their columns.
+func (t *Tx) groupCounts(target, column string, count func(name string, n int)) error {
+	each := `json_each(a.` + column + `, '$.groups') g`
+	if t.pg {
+		each = `jsonb_array_elements_text(coalesce(CAST(a.` + column + ` AS jsonb) -> 'groups', '[]')) AS g(value)`
+	}
+	rows, err := t.query(`SELECT g.value, count(*) FROM accounts a, `+each+` WHERE a.target = ? AND a.`+column+` IS NOT NULL GROUP BY 1`, target)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n int
+		if err := rows.Scan(&name, &n); err != nil {
+			return err
+		}
+		count(name, n)
+	}
+	return rows.Err()
 }
 
 // AccountsIn counts the accounts that should be in a group that they know by any of

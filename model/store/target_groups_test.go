@@ -96,7 +96,9 @@ func TestSettleGroup(t *testing.T) {
 func TestGroupCounts(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
-		in := func(groups ...string) *model.Account { return &model.Account{UserName: "x", Active: true, Groups: groups} }
+		in := func(groups ...string) *model.Account {
+			return &model.Account{UserName: "x", Active: true, Groups: groups}
+		}
 		off := in("eng")
 		off.Active = false
 		rows := []model.AccountRow{
