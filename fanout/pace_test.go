@@ -167,17 +167,19 @@ func TestBucketUrgent(t *testing.T) {
 	l := newRateLimit(0.1, 10, 0)
 	l.name = "x"
 	b := newBucket(l, w.store, func() time.Time { return noon })
-	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	normal, urgent := 0, 0
-	for b.pass(short, false) == nil {
-		normal++
+	count := func(urgent bool) (n int) {
+		for {
+			ok, _, err := b.try(t.Context(), urgent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				return n
+			}
+			n++
+		}
 	}
-	short, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	for b.pass(short, true) == nil {
-		urgent++
-	}
+	normal, urgent := count(false), count(true)
 	if normal != 7 || urgent != 2 { // one of the burst is what late slots cost
 		t.Errorf("%d normal requests and %d urgent ones of a burst of ten", normal, urgent)
 	}
