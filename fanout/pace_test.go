@@ -147,12 +147,9 @@ func TestBucketShared(t *testing.T) {
 			}
 		}
 		all.Wait()
-		// Moments are noted a little after the slot was used, so windows look up to that much smaller.
-		loose := l
-		loose.burst += 6
-		checkWindows(t, loose, used)
-		if n, ideal := len(used), 200*time.Since(began).Seconds(); float64(n) < 0.7*ideal {
-			t.Errorf("%d requests of %.0f that the limit allows", n, ideal)
+		// When a slot was used is known only roughly here; the windows are checked in TestRateTakeProperty.
+		if n, most := len(used), 10+200*time.Since(began).Seconds(); float64(n) > most || n < 10 {
+			t.Errorf("%d requests, the limit allows %.0f", n, most)
 		}
 		st, err := db.Rate(t.Context(), l.name)
 		if err != nil || st.Arrival.IsZero() {
