@@ -27,6 +27,7 @@ type job struct {
 	stolen  bool            // taken by the urgent lane
 	yielded bool            // given up between two requests, for the urgent lane
 	open    int             // memberships that are not through
+	lost    []string        // groups that were left under a former name: to be joined again
 	out     func(*job)      // takes the outcome, exactly once
 	leaving leaving         // of a leaver's account, and of one that comes back after a drill
 	again   bool            // dropped, but what was learnt is stored and the row is due at once

@@ -125,6 +125,11 @@ func (r *runner) piece(ctx context.Context, name string, members []member, creat
 		return
 	}
 	if err == nil {
+		if members, err = r.renamedInto(ctx, name, members); err == nil && len(members) == 0 {
+			return
+		}
+	}
+	if err == nil {
 		err = r.patch(ctx, name, id, members)
 	}
 	if words, held := isGroupHeld(err); held {
@@ -149,6 +154,7 @@ func (r *runner) piece(ctx context.Context, name string, members []member, creat
 		for _, m := range members {
 			r.settleMember(m)
 		}
+		r.renamedUnder(ctx, name, members)
 	case id != "" && len(members) > 1 && (class == Missing || class == Invalid || class == Conflict || isDropped(err)):
 		half := len(members) / 2
 		r.piece(ctx, name, members[:half], create, false)

@@ -148,6 +148,9 @@ func (j *job) through() {
 	j.mu.Lock()
 	j.open--
 	last := j.open == 0
+	if last && len(j.lost) > 0 && j.row.Applied != nil {
+		j.row.Applied = without(j.row.Applied, j.lost...)
+	}
 	j.mu.Unlock()
 	if last {
 		j.out(j)

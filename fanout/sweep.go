@@ -173,7 +173,7 @@ func (s *sweeping) read(soft, hard context.Context) (refused string, err error) 
 	if err != nil || refused != "" {
 		return refused, err
 	}
-	if refused, err = s.doubt(hard); err != nil || refused != "" {
+	if refused, err = s.doubt(soft, hard); err != nil || refused != "" {
 		return refused, err
 	}
 	s.at.Phase, s.at.Place = phaseConclude, ""
@@ -192,6 +192,10 @@ func (s *sweeping) halt(soft context.Context) error {
 		return errSweepCut
 	}
 	ready, err := s.r.mayWork(soft)
+	if left := s.r.standing().RetryAt.Sub(s.r.w.Now()); err == nil && !ready && left > 0 && left <= sweepPatience && !s.r.standing().quarantined() {
+		s.rest(soft, left)
+		ready, err = s.r.mayWork(soft)
+	}
 	if err == nil && !ready {
 		err = errSweepCut
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // doubt looks for reasons not to believe what the target showed.
-func (s *sweeping) doubt(ctx context.Context) (refused string, err error) {
+func (s *sweeping) doubt(soft, ctx context.Context) (refused string, err error) {
 	st, target := s.r.w.Store, s.r.target.Name
 	known, seen, err := st.KnownAccounts(ctx, target, s.at.Began)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *sweeping) doubt(ctx context.Context) (refused string, err error) {
 	case gone > s.limit(known):
 		return s.tooMany(ctx, gone, s.limit(known))
 	}
-	believed, err := s.witness(ctx, known)
+	believed, err := s.witness(soft, ctx, known)
 	switch {
 	case err != nil:
 		return "", err
@@ -50,14 +50,19 @@ func (s *sweeping) tooMany(ctx context.Context, gone, limit int) (string, error)
 // witness reads something that must be there before an absence is believed: an account
 // that this sweep saw, or a group. Where the hub knows one account only there is no
 // witness, and it has to be absent in several sweeps in a row.
-func (s *sweeping) witness(ctx context.Context, known int) (bool, error) {
+func (s *sweeping) witness(soft, ctx context.Context, known int) (bool, error) {
 	st, target := s.r.w.Store, s.r.target.Name
 	ids, err := st.Witnesses(ctx, target, "", &s.at.Began, witnesses)
 	if err != nil {
 		return false, err
 	}
 	if len(ids) > 0 {
-		return s.r.anyThere(ctx, ids)
+		there := false
+		err = s.patiently(soft, func() (err error) {
+			there, err = s.r.anyThere(ctx, ids)
+			return err
+		})
+		return there, err
 	}
 	groups, err := st.TargetGroups(ctx, target)
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *sweeping) readGroups(soft, hard context.Context) error {
 		if err := s.halt(soft); err != nil {
 			return err
 		}
-		err := s.members(hard, g)
+		err := s.patiently(soft, func() error { return s.members(hard, g) })
 		switch class := ClassOf(err); {
 		case err == nil:
 			s.groups[g.Name] = true

@@ -20,10 +20,10 @@ func (s *sweeping) list(soft, hard context.Context) error {
 	if err := s.expect(soft); err != nil {
 		return err
 	}
-	err := s.listFrom(soft, hard, s.at.Place)
+	err := s.patiently(soft, func() error { return s.listFrom(soft, hard, s.at.Place) })
 	if s.at.Place != "" && (ClassOf(err) == Invalid || ClassOf(err) == Missing) {
 		s.at.Place = "" // the place is not known there any more
-		err = s.listFrom(soft, hard, "")
+		err = s.patiently(soft, func() error { return s.listFrom(soft, hard, s.at.Place) })
 	}
 	return err
 }
@@ -181,7 +181,11 @@ func (s *sweeping) lookAgain(soft, hard context.Context, rows []model.AccountRow
 		}
 		wait(soft, nil, pause)
 		pool.Go(func() error {
-			u, err := s.r.get(hard, row.RemoteID)
+			var u RemoteUser
+			err := s.patiently(soft, func() (err error) {
+				u, err = s.r.get(hard, row.RemoteID)
+				return err
+			})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -81,13 +82,23 @@ func (h *Hub) evaluateMarked(ctx context.Context, snap *Snapshot) (int, error) {
 	targets := map[string]bool{}
 	// What was claimed is finished even if the process is asked to stop meanwhile.
 	ctx = context.WithoutCancel(ctx)
-	if slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent }) {
+	urgent := slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent })
+	if urgent {
 		ctx = store.Urgently(ctx)
 	}
-	err = h.Store.Update(ctx, func(tx *store.Tx) error {
-		clear(targets)
-		return h.survive(tx, snap, marks, targets)
-	})
+	for tries := 0; ; tries++ {
+		err = h.Store.Update(ctx, func(tx *store.Tx) error {
+			clear(targets)
+			if err := h.survive(tx, snap, marks, targets); err != nil || urgent || tries == renamedTries {
+				return err
+			}
+			return renamedMeanwhile(tx)
+		})
+		if !errors.Is(err, errRenamed) {
+			break
+		}
+		h.groupsBefore(ctx, marks)
+	}
 	if err != nil {
 		return len(marks), h.oneByOne(ctx, snap, marks, err)
 	}

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,6 +83,22 @@ func (h *Hub) groupsBefore(ctx context.Context, marks []store.Mark) {
 			return
 		}
 	}
+}
+
+// renamedTries is how often a batch is decided anew because a group was renamed.
+const renamedTries = 3
+
+// errRenamed has people decided about once more, after a group they may be in.
+var errRenamed = errors.New("a mirrored group was renamed meanwhile")
+
+// renamedMeanwhile looks, at the end of a batch, for a source group that was renamed after
+// the groups were looked at: the people of the batch may have been read with its new name.
+func renamedMeanwhile(tx *store.Tx) error {
+	ahead, err := tx.RenamesAhead()
+	if err == nil && ahead {
+		err = errRenamed
+	}
+	return err
 }
 
 // groupEvaluation is one transaction's work.

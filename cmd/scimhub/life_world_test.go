@@ -240,6 +240,7 @@ func (w *lifeWorld) quiet() {
 			if n%50 == 0 {
 				w.hub.hub.Wake()
 				w.hub.worker.Nudge()
+				w.clock.leap(time.Second) // pauses that the application asks for, between tries of a sweep
 			}
 		}
 	}

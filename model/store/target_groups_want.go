@@ -60,6 +60,15 @@ func (s *Store) GroupsMarked(ctx context.Context) (marked bool, err error) {
 	return marked, err
 }
 
+// RenamesAhead reports whether a mirrored source group has another name than its group
+// at a target follows yet. Whoever is decided about before that is done is to be in a
+// group of a name that no group has.
+func (t *Tx) RenamesAhead() (ahead bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM group_marks m JOIN target_group_origins o ON o.kind = 'mirror' AND o.ref = m.group_id
+JOIN resources r ON r.id = m.group_id WHERE r.kind = 'Group' AND r.display <> o.label)`).Scan(&ahead)
+	return ahead, err
+}
+
 // TakeGroupMarks reads some marks, that of all groups before others, and keeps others
 // from them until the transaction ends. It waits for others who have them: what comes
 // of a group is known before the people in it are decided about.
