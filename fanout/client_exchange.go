@@ -39,6 +39,7 @@ type request struct {
 	body    any
 	ifMatch string // empty: whatever the version
 	limit   int64  // bytes of the answer; 0: bodyLimit
+	members int    // memberships that it changes
 }
 
 func (r request) writes() bool { return r.method != http.MethodGet }
@@ -133,7 +134,7 @@ func (c *Client) enter(ctx context.Context, r request, size int) (done func(erro
 	if c.opts.Pace == nil {
 		return func(error) {}, nil
 	}
-	done, err = c.opts.Pace(ctx, PaceRequest{Kind: kindOf(r.method, r.path), Body: size})
+	done, err = c.opts.Pace(ctx, PaceRequest{Kind: kindOf(r.method, r.path), Body: size, Members: r.members})
 	if e, is := errors.AsType[*ClientError](err); is {
 		return nil, e
 	}

@@ -138,7 +138,7 @@ func (c *Client) PatchMembers(ctx context.Context, groupID string, add, remove [
 		return c.replaceGroup(ctx, groupID, func(doc map[string]any) { mergeMembers(doc, add, remove) })
 	}
 	for _, body := range c.memberPatches(add, remove) {
-		_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(groupID), body: body})
+		_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(groupID), body: body, members: membersIn(body)})
 		if err != nil && n == 1 {
 			err = c.asWanted(ctx, groupID, add, remove, err)
 		}
@@ -272,4 +272,19 @@ func unknownMember(e *ClientError) error {
 	out := *e
 	out.Class, out.Detail = Invalid, "the group is there, the account to add is not: "+e.Detail
 	return &out
+}
+
+// membersIn counts the memberships that a PATCH changes.
+func membersIn(body map[string]any) (n int) {
+	ops, _ := body["Operations"].([]any)
+	for _, o := range ops {
+		op, _ := o.(map[string]any)
+		value := op["value"]
+		if m, nested := value.(map[string]any); nested {
+			value = m["members"]
+		}
+		list, _ := value.([]any)
+		n += max(len(list), 1)
+	}
+	return n
 }

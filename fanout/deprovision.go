@@ -17,6 +17,7 @@ import (
 //	---------------------------------------------------------------------------------------------------
 //	disable: active                                            disable              disable
 //	disable: active                invited, pending deletes    disable (destroys)   held
+//	disable: active                perhaps invited, deletes    disable (may destroy) held
 //	disable: active                invited, pending refuses    delete, else person  held, else person
 //	disable: delete                delete: disable             disable by DELETE    disable by DELETE
 //	disable: delete                delete: hard                delete               held; who comes back: person
@@ -164,6 +165,9 @@ func (d *differ) switchOff(r model.AccountRow, c model.Change, actual *model.Acc
 		}
 	case p.DisablePendingUser == "deletes" && p.Pending == "":
 		c.Loses = lossOf(p.DisableDestroys, lossPerhaps)
+		if !leaver {
+			c.Held = heldPerhaps
+		}
 	}
 	if r.Drill && (c.Verb == model.Delete || c.Undo == model.UndoNever) {
 		c.Held = noDrill

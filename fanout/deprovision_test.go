@@ -63,6 +63,11 @@ func TestDeprovision(t *testing.T) {
 		{profile: pending("refuses", model.DeleteDisables), facts: facts{invited: true}, want: []string{"disable by-person"}},
 		{profile: pending("disables"), facts: facts{leaver: true, invited: true}, want: []string{"disable"}},
 
+		{profile: untold, facts: facts{leaver: true}, want: []string{"disable"}},
+		{profile: untold, facts: facts{}, want: []string{"disable HELD"}},
+		{profile: untold, facts: facts{back: true}, want: []string{"disable HELD"}},
+		{profile: untold, facts: facts{leaver: true, drill: true}, want: []string{"disable HELD"}},
+
 		{profile: switching("delete", model.DeleteDisables), facts: facts{leaver: true}, want: []string{"disable"}},
 		{profile: switching("delete", model.DeleteHard), facts: facts{leaver: true}, want: []string{"delete irreversible"}},
 		{profile: switching("delete", model.DeleteHard), facts: facts{}, want: []string{"delete irreversible HELD"}},
@@ -250,3 +255,7 @@ func TestRenderConsequences(t *testing.T) {
 		}
 	}
 }
+
+// untold is an application that deletes invited people who are suspended, and does not
+// show who is invited.
+func untold(p *Profile) { p.DisablePendingUser, p.Pending = "deletes", "" }

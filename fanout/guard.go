@@ -86,7 +86,7 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 
 func awaitsApproval(held string) bool {
 	switch held {
-	case heldAdopt, heldTransfer, heldIrreversible, heldInvitation, heldDestroys:
+	case heldAdopt, heldTransfer, heldIrreversible, heldInvitation, heldPerhaps, heldDestroys:
 		return true
 	}
 	return false

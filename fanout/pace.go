@@ -31,9 +31,11 @@ func (p *pacer) pass(ctx context.Context, r PaceRequest) (done func(error), err 
 	urgent := isUrgent(ctx)
 	admitted := ticketFor(ctx, r.Kind)
 	for _, b := range p.buckets {
-		if b.limit.counts(r) && !(admitted && b.limit.overBody <= 0) {
-			if err := b.pass(ctx, urgent); err != nil {
-				return nil, err
+		if b.limit.counts(r) && !(admitted && b.limit.overBody <= 0 && !b.limit.members) {
+			for range b.limit.units(r) {
+				if err := b.pass(ctx, urgent); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}

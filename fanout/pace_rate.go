@@ -17,7 +17,8 @@ import (
 type rateLimit struct {
 	name     string // of the row that replicas share
 	kinds    []string
-	overBody int // counts only requests with a body of more bytes
+	overBody int  // counts only requests with a body of more bytes
+	members  bool // counts the memberships of a request and not the request
 	interval time.Duration
 	burst    int // requests that may come at once
 	reserve  int // of the burst, that only urgent requests may use
@@ -39,8 +40,11 @@ func limitsOf(t model.Target, p Profile) []rateLimit {
 			owner = "host/" + strings.ToLower(u.Host)
 		}
 		l := newRateLimit(float64(b.Requests)/float64(b.PerSeconds), b.Burst, b.Requests)
-		l.kinds, l.overBody = b.Kinds, b.OverBody
+		l.kinds, l.overBody, l.members = b.Kinds, b.OverBody, b.Counts == "members"
 		l.name = fmt.Sprintf("%s/%s>%d", owner, strings.Join(slices.Sorted(slices.Values(b.Kinds)), ","), b.OverBody)
+		if l.members {
+			l.name += "/members"
+		}
 		out = append(out, l)
 	}
 	if t.Rate.PerSecond > 0 {
@@ -66,6 +70,14 @@ func newRateLimit(perSecond float64, burst, requests int) rateLimit {
 // counts reports whether a request falls under the limit.
 func (l rateLimit) counts(r PaceRequest) bool {
 	return (l.overBody <= 0 || r.Body > l.overBody) && slices.ContainsFunc(l.kinds, func(w string) bool { return kindMatches(w, r.Kind) })
+}
+
+// units are how much of the limit a request uses up.
+func (l rateLimit) units(r PaceRequest) int {
+	if l.members {
+		return r.Members
+	}
+	return 1
 }
 
 // all reports whether every request falls under the limit, so that its pause is the

@@ -7,8 +7,9 @@ import (
 
 // PaceRequest is what a target's pace depends on.
 type PaceRequest struct {
-	Kind string // user.get, user.list, user.create, user.update, user.delete, the same of group, or other.get and so on
-	Body int    // bytes sent
+	Kind    string // user.get, user.list, user.create, user.update, user.delete, the same of group, or other.get and so on
+	Body    int    // bytes sent
+	Members int    // memberships that it changes
 }
 
 // kindOf names a request as profiles do in rate.buckets.

@@ -69,11 +69,38 @@ func TestLimitsOf(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("limits\n%q, want\n%q", got, want)
 	}
-	if !limits[0].counts(PaceRequest{"group.update", 501}) || limits[0].counts(PaceRequest{"group.update", 500}) {
+	if !limits[0].counts(PaceRequest{Kind: "group.update", Body: 501}) || limits[0].counts(PaceRequest{Kind: "group.update", Body: 500}) {
 		t.Error("the size of the body does not count")
 	}
-	if !limits[2].counts(PaceRequest{"other.get", 0}) {
+	if !limits[2].counts(PaceRequest{Kind: "other.get", Body: 0}) {
 		t.Error("a request without a body is not under the target's limit")
+	}
+}
+
+// Where memberships are counted a request uses up as many as it changes.
+func TestLimitOnMemberships(t *testing.T) {
+	t.Parallel()
+	limits := limitsOf(model.Target{Name: "git"}, Profile{model.Profile{Rate: model.ProfileRate{Buckets: []model.Bucket{
+		{Kinds: []string{"group.update"}, Requests: 1000, PerSeconds: 3600, Counts: "members"},
+		{Kinds: []string{"group.update"}, Requests: 1000, PerSeconds: 3600},
+	}}}})
+	if limits[0].name == limits[1].name {
+		t.Errorf("a limit on memberships and one on requests share the row %s", limits[0].name)
+	}
+	for _, l := range limits {
+		want := 1
+		if l.members {
+			want = 70
+		}
+		if got := l.units(PaceRequest{Kind: "group.update", Members: 70}); got != want {
+			t.Errorf("%s counts %d, want %d", l.name, got, want)
+		}
+	}
+	c := &Client{profile: generic(t)}
+	for _, body := range []map[string]any{patchOp(c.memberOps([]string{"a", "b"}, []string{"c"}))} {
+		if n := membersIn(body); n != 3 {
+			t.Errorf("%v changes %d memberships, want 3", body, n)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	heldTransfer     = "deletion waits until what the person owns there has been handed on (transfer: required), by a task, or somebody approves"
 	heldIrreversible = "deletion cannot be undone at this application and waits for approval"
 	heldInvitation   = "switching it off would delete the account, whose invitation is still open; it waits until that is accepted or somebody approves"
+	heldPerhaps      = "switching it off would delete the account if its invitation is still open, which cannot be told here; it waits until somebody approves (state pending below the target if your application shows it)"
 	heldDestroys     = "the application switches accounts off by deleting them; that waits until somebody approves"
 	heldProtected    = "protected"
 )

@@ -21,7 +21,7 @@ import (
 func targetCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "target", Short: "Look at target applications and act on them", Args: cobra.NoArgs, RunE: needsSub}
 	cmd.AddCommand(targetList(c), targetShow(c), targetSync(c), targetGroups(c), targetDrift(c), targetRelease(c),
-		targetProbe(c), targetAction(c, "pause", "Stop writing to a target, leavers excepted"), targetAction(c, "resume", "Write to a paused or quarantined target again"), targetRotate(c))
+		targetProbe(c), targetAction(c, "pause", "Stop writing to a target, leavers included (leaver list shows who waits)"), targetAction(c, "resume", "Write to a paused or quarantined target again"), targetRotate(c))
 	return cmd
 }
 
