@@ -50,7 +50,7 @@ func (b *bucket) pass(ctx context.Context, urgent bool) error {
 		if ok || err != nil {
 			return err
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := sleep(ctx, b.now, wait); err != nil {
 			return err
 		}
 	}
@@ -156,14 +156,25 @@ func (b *bucket) answered(ctx context.Context, e *ClientError) error {
 	})
 }
 
-// sleep waits for d, at least a little, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(max(d, 100*time.Microsecond))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// sleepLook is how often a wait looks at the clock.
+const sleepLook = 20 * time.Millisecond
+
+// sleep waits for d, at least a little, by the clock or in earnest, whichever is over
+// first, or until ctx ends.
+func sleep(ctx context.Context, now func() time.Time, d time.Duration) error {
+	d = max(d, 100*time.Microsecond)
+	until := now().Add(d)
+	for end := time.Now().Add(d); ; {
+		left := min(time.Until(end), until.Sub(now()))
+		if left <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(min(left, sleepLook))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
 	}
 }

@@ -10,7 +10,6 @@ const (
 	sweepTries    = 4                      // readings of one thing, until it is given up
 	sweepPause    = 250 * time.Millisecond // before the second; doubles
 	sweepPatience = 30 * time.Second       // that a sweep waits for a target that asks for a pause
-	sweepLook     = 50 * time.Millisecond  // how often it is looked whether a pause has ended
 )
 
 // patiently reads something of a sweep, several times where the failure is one that
@@ -46,10 +45,7 @@ func passes(err error) bool {
 	return false
 }
 
-// rest waits until a time has passed, by the worker's clock or in earnest.
+// rest waits until a time has passed.
 func (s *sweeping) rest(soft context.Context, d time.Duration) {
-	until := s.r.w.Now().Add(d)
-	for end := time.Now().Add(d); soft.Err() == nil && time.Now().Before(end) && s.r.w.Now().Before(until); {
-		wait(soft, nil, min(sweepLook, d))
-	}
+	_ = sleep(soft, s.r.w.Now, d) // its error is that soft has ended, which is looked at next
 }

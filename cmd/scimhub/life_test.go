@@ -45,18 +45,22 @@ func live(t *testing.T, w *lifeWorld) {
 	began := time.Now()
 	defer func() { t.Logf("a life at %s: %s", w.profile.Name, time.Since(began).Round(time.Millisecond)) }()
 	w.must(w.app.SetFaults(lifeFaults))
-	w.joiners()
-	w.check("everybody has joined", strangers)
-	w.movers()
-	w.check("some have moved", strangers)
-	w.leavers()
-	w.check("some have left", strangers)
-	w.meddle()
-	w.check("somebody has meddled", strangers)
-	w.rehires()
-	w.check("some are back", strangers)
-	w.years()
-	w.check("the years have passed", strangers)
+	for _, part := range []struct {
+		name string
+		live func()
+	}{
+		{"everybody has joined", w.joiners},
+		{"some have moved", w.movers},
+		{"some have left", w.leavers},
+		{"somebody has meddled", w.meddle},
+		{"some are back", w.rehires},
+		{"the years have passed", w.years},
+	} {
+		from := time.Now()
+		part.live()
+		t.Logf("%s after %s", part.name, time.Since(from).Round(time.Millisecond))
+		w.check(part.name, strangers)
+	}
 	w.careful()
 }
 

@@ -24,9 +24,10 @@ import (
 // The parts of a whole life: how many people and groups, and how much of the traffic
 // to the application goes wrong on the way.
 const (
-	lifeTarget = "app"
-	lifeFaults = "429:1%,500:1%,503:1%,reset:1%,reset-after:1%"
-	lifePace   = 200 // times the pace that the application really has, on both sides
+	lifeTarget   = "app"
+	lifeFaults   = "429:1%,500:1%,503:1%,reset:1%,reset-after:1%"
+	restTogether = 10 * time.Second // what is due within it is done at once
+	lifePace     = 200              // times the pace that the application really has, on both sides
 )
 
 // leapClock runs as time does and leaps when told to: waits of milliseconds are real,
@@ -214,7 +215,7 @@ func (w *lifeWorld) rest(span time.Duration) {
 			return
 		}
 		if at.After(now) {
-			w.clock.leap(at.Sub(now) + time.Millisecond)
+			w.clock.leap(at.Sub(now) + restTogether)
 		}
 	}
 	w.t.Fatalf("it does not come to rest: %s", w.busy())
@@ -237,10 +238,10 @@ func (w *lifeWorld) quiet() {
 		case <-deadline:
 			w.t.Fatalf("it does not settle: %s", w.busy())
 		case <-tick.C:
-			if n%50 == 0 {
+			if n%20 == 0 {
 				w.hub.hub.Wake()
 				w.hub.worker.Nudge()
-				w.clock.leap(time.Second) // pauses that the application asks for, between tries of a sweep
+				w.clock.leap(time.Second) // pauses that the application asks for, and between tries of a sweep
 			}
 		}
 	}
