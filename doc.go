@@ -22,6 +22,7 @@
 //	scimserver     SCIM 2.0 over HTTP for any Backend; knows model/scim alone
 //	conformance    black-box checks for any SCIM server; simulated applications
 //	fanout         the only code that writes to a target
+//	proxy          a target as a plain SCIM service provider, for clients
 //	hub            every write to the hub's own data
 //	admin          the operators' API and console
 //	cmd/scimhub    the program; the only place that wires packages together
