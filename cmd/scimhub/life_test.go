@@ -44,7 +44,7 @@ func live(t *testing.T, w *lifeWorld) {
 	strangers := w.untouchable()
 	began := time.Now()
 	defer func() { t.Logf("a life at %s: %s", w.profile.Name, time.Since(began).Round(time.Millisecond)) }()
-	w.must(w.app.SetFaults(lifeFaults))
+	w.faults(lifeFaults)
 	for _, part := range []struct {
 		name string
 		live func()
@@ -229,7 +229,7 @@ func (w *lifeWorld) years() {
 		w.clock.leap(5 * 24 * time.Hour)
 		w.rest(time.Hour)
 	}
-	w.must(w.app.SetFaults(""))
+	w.faults("")
 	for range 3 {
 		w.sweep()
 	}
@@ -253,6 +253,10 @@ func (w *lifeWorld) untouchable() map[string]string {
 // cannot be undone.
 func (w *lifeWorld) careful() {
 	w.t.Helper()
+	if w.foreign != nil {
+		w.foreign.careful(w)
+		return
+	}
 	stats := w.app.Stats()
 	for _, what := range slices.Sorted(maps.Keys(stats.Forbidden)) {
 		w.t.Errorf("forbidden: %s, %d times", what, stats.Forbidden[what])

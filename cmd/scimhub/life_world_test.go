@@ -49,6 +49,7 @@ type lifeWorld struct {
 	profile fanout.Profile
 	app     *app.App
 	server  *httptest.Server
+	foreign *foreignServer // in place of the application; nil: there is none
 	hub     *instance
 	people  []*liver
 	groups  []*livingGroup
@@ -66,6 +67,14 @@ func newLifeWorld(t *testing.T, profile, dialect string, people, groups int) *li
 	}
 	w.server = httptest.NewServer(w.app.Handler())
 	t.Cleanup(w.server.Close)
+	w.begin(dialect, people, groups)
+	return w
+}
+
+// begin makes people up and starts the hub.
+func (w *lifeWorld) begin(dialect string, people, groups int) {
+	t := w.t
+	t.Helper()
 	w.populate(people, groups)
 	w.before()
 	i, err := start(t.Context(), instanceOptions{Name: "life.yaml", Config: w.configuration(storetest.Migrated(t, dialect)), Now: w.clock.Now,
@@ -83,7 +92,25 @@ func newLifeWorld(t *testing.T, profile, dialect string, people, groups int) *li
 		}
 	})
 	w.hub = i
-	return w
+}
+
+// base is the application's SCIM base URL, past all faults that it does not have itself.
+func (w *lifeWorld) base() string {
+	if w.foreign != nil {
+		return w.foreign.direct
+	}
+	return w.server.URL + app.Prefix
+}
+
+// faults replaces what goes wrong, and returns what went wrong before.
+func (w *lifeWorld) faults(text string) string {
+	w.t.Helper()
+	if w.foreign != nil {
+		return w.foreign.faults(w.t, text)
+	}
+	was := w.app.Faults().String()
+	w.must(w.app.SetFaults(text))
+	return was
 }
 
 // configuration gives each department a group, mirrors those of projects, and has
@@ -106,6 +133,7 @@ func (w *lifeWorld) configuration(database string) []byte {
 		"protect": []any{`userName eq "` + breakGlass + `"`},
 		"rate":    map[string]any{"buckets": w.fasterBuckets()},
 	}
+	w.foreign.adapt(target)
 	doc := map[string]any{
 		"listen": "127.0.0.1:0", "database": database,
 		"admin":   map[string]any{"tokens": []any{map[string]any{"name": "ops", "secret": storySecret, "role": "admin"}}},
@@ -189,13 +217,17 @@ func (w *lifeWorld) admin(method, path string, body, into any) {
 
 // byHand is somebody who changes the application itself; its faults are off meanwhile.
 func (w *lifeWorld) byHand(method, path string, body, into any) error {
-	was := w.app.Faults().String()
-	w.must(w.app.SetFaults(""))
-	defer func() { w.must(w.app.SetFaults(was)) }()
-	return w.call(storySecret, method, w.server.URL+app.Prefix+path, body, into)
+	was := w.faults("")
+	defer w.faults(was)
+	return w.call(w.secret(), method, w.base()+path, body, into)
 }
 
-func (w *lifeWorld) state() app.State { return w.app.State(w.server.URL + app.Prefix) }
+func (w *lifeWorld) state() app.State {
+	if w.foreign != nil {
+		return w.foreign.state(w)
+	}
+	return w.app.State(w.base())
+}
 
 // rest leaps from one thing to do to the next until there is nothing to do for the
 // span; what keeps failing is tried as often as that takes.
