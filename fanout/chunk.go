@@ -33,6 +33,7 @@ type job struct {
 	again   bool            // dropped, but what was learnt is stored and the row is due at once
 	missing bool            // the target no longer has the account; drift policy decides
 	before  []model.Account // Row.Sent as it was when the work began
+	sent    []model.Account // Row.Sent once the intent is stored
 	intent  bool            // an earlier attempt may have created the account
 	found   *RemoteUser     // the account that was found by a look-up
 	refused bool            // a create was answered: the account exists
@@ -314,6 +315,7 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 	err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list)
 	if err != nil {
 		r.log.Error("outcomes cannot be stored", "error", err)
+		r.doubtful(jobs, err)
 	}
 	for _, j := range jobs {
 		if err == nil { // else nobody knows yet whose the accounts are

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,13 +11,20 @@ import (
 )
 
 const (
-	leaseFor   = 15 * time.Second // so late goes on what a process held that crashed
-	renewEvery = 5 * time.Second
+	leaseFor    = 15 * time.Second // so late goes on what a process held that crashed
+	renewEvery  = 5 * time.Second
+	renewAgain  = time.Second     // after a failure
+	leaseMargin = 2 * time.Second // no write begins when the lease has less left
 )
 
 // lease is this replica's turn at a target, shared by the target's lanes: taken
 // with the first one that has work, renewed while any has, given back with the
-// last. Where a renewal fails the context of all of them ends at once.
+// last. Where it cannot be renewed in time the context of all of them ends.
+//
+// A replica may be stopped at any moment (a machine that is moved, a process that is
+// suspended) and go on later without knowing. So each write asks first whether the
+// lease lasts, by this machine's own clock, and each transaction whether it is still
+// this replica's, in the database.
 type lease struct {
 	store          *store.Store
 	target, holder string
@@ -26,6 +34,10 @@ type lease struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	stop   chan struct{}
+
+	renewing sync.Mutex // one renewal at a time
+	untilMu  sync.Mutex
+	until    time.Time // with the monotonic clock: it lasts at least so long
 }
 
 // acquire joins or takes the lease; ok is false where another replica has it.
@@ -39,6 +51,7 @@ func (l *lease) acquire(ctx context.Context) (work context.Context, ok bool, err
 		l.users++
 		return l.ctx, true, nil
 	}
+	until := leaseClock().Add(leaseFor) // asked before the database's clock is
 	ok, err = l.store.LeaseTarget(ctx, l.target, l.holder, leaseFor)
 	if err != nil || !ok {
 		if err != nil {
@@ -46,30 +59,103 @@ func (l *lease) acquire(ctx context.Context) (work context.Context, ok bool, err
 		}
 		return nil, false, err
 	}
+	l.prolonged(until)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx)) // outlives the lane that took it
 	l.users, l.stop = 1, make(chan struct{})
 	go l.renew(l.ctx, l.cancel, l.stop)
 	return l.ctx, true, nil
 }
 
+// leaseClock is the machine's clock: a lease is a promise about time as it passes, which
+// no other clock tells.
+func leaseClock() time.Time { return time.Now() } //nolint:forbidigo // see above
+
+func (l *lease) prolonged(until time.Time) {
+	l.untilMu.Lock()
+	defer l.untilMu.Unlock()
+	l.until = until
+}
+
+// left is how long the lease lasts at least. The monotonic clock may stand still while
+// a machine sleeps, the other one may be set; the worse of both counts.
+func (l *lease) left() time.Duration {
+	l.untilMu.Lock()
+	defer l.untilMu.Unlock()
+	now := leaseClock()
+	return min(l.until.Sub(now), l.until.Round(0).Sub(now.Round(0)))
+}
+
+// renew prolongs the lease now and then. While the database cannot be had it tries
+// again until too little is left.
 func (l *lease) renew(ctx context.Context, lost context.CancelFunc, stop chan struct{}) {
-	tick := time.NewTicker(renewEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(renewEvery)
+	defer timer.Stop()
 	for {
 		select {
 		case <-stop:
 			return
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			limit, cancel := context.WithTimeout(ctx, leaseFor-renewEvery-time.Second)
-			ok, err := l.store.LeaseTarget(limit, l.target, l.holder, leaseFor)
-			cancel()
-			if err != nil || !ok {
-				lost()
-				return
-			}
+		case <-timer.C:
 		}
+		timer.Reset(renewEvery)
+		ok, err := l.prolong(ctx)
+		switch {
+		case err == nil && ok:
+		case err == nil, l.left() <= leaseMargin:
+			lost()
+			return
+		default:
+			timer.Reset(renewAgain)
+		}
+	}
+}
+
+// prolong renews the lease once; ok is false where another replica has had it since.
+func (l *lease) prolong(ctx context.Context) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, max(l.left()-leaseMargin/2, leaseMargin/2))
+	defer cancel()
+	until := leaseClock().Add(leaseFor)
+	if ok, err = l.store.RenewTarget(ctx, l.target, l.holder, leaseFor); err == nil && ok {
+		l.prolonged(until)
+	}
+	return ok, err
+}
+
+type leaseKey struct{}
+
+// bind makes a context one of work under the lease: its writes to the target and to the
+// store are this replica's only while it holds the lease.
+func (l *lease) bind(ctx context.Context) context.Context {
+	return store.UnderLease(context.WithValue(ctx, leaseKey{}, l), l.target, l.holder)
+}
+
+// fence says nil where a request may be sent: reads always, writes while the lease of
+// which the context is lasts. Where too little is left it is renewed first.
+func fence(ctx context.Context, kind string) error {
+	l, bound := ctx.Value(leaseKey{}).(*lease)
+	if !bound || strings.HasSuffix(kind, ".get") || strings.HasSuffix(kind, ".list") || l.left() > leaseMargin {
+		return nil
+	}
+	l.renewing.Lock()
+	defer l.renewing.Unlock()
+	if l.left() > leaseMargin {
+		return nil
+	}
+	ok, err := l.prolong(ctx)
+	if ok && err == nil && l.left() > leaseMargin {
+		return nil
+	}
+	l.lose()
+	return &ClientError{Class: Network, Detail: "nothing was sent: another replica may work on this target by now", Err: context.Canceled}
+}
+
+// lose ends all work under the lease.
+func (l *lease) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.users > 0 {
+		l.cancel()
 	}
 }
 
@@ -90,4 +176,17 @@ func (l *lease) release(ctx context.Context) error {
 		return fmt.Errorf("give the lease of target %s back: %w", l.target, err)
 	}
 	return nil
+}
+
+// turn waits until a request may be sent: for the target's pace, then for its lease.
+func (r *runner) turn(ctx context.Context, q PaceRequest) (done func(error), err error) {
+	done, err = r.pace.pass(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if err := fence(ctx, q.Kind); err != nil {
+		done(err)
+		return nil, err
+	}
+	return done, nil
 }

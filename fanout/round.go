@@ -22,7 +22,7 @@ func (r *runner) normalRound(soft, hard context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load due accounts: %w", err)
 	}
-	if len(rows) == 0 && !r.standing().quarantined() {
+	if len(rows) == 0 && !r.standing().quarantined() && !r.confessing() {
 		return nil
 	}
 	return r.leased(soft, hard, r.backlog)

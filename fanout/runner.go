@@ -45,6 +45,9 @@ type runner struct {
 	guardMu sync.Mutex
 	pending map[string]bool // removals admitted and not settled yet
 
+	doubtMu sync.Mutex
+	doubts  doubts // of writes whose outcome could not be stored any more
+
 	vanishings vanishings
 	sweepAfter time.Time // not before; only the drift loop uses it
 
@@ -69,7 +72,7 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 		r.profile, r.conn = manualProfile(p), &manual{}
 		return r, nil
 	}
-	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.pace.pass, Now: w.Now})
+	r.conn, err = NewClient(t, p, ClientOptions{Transport: w.Transport, Timeout: w.Timeout, Version: w.Version, Pace: r.turn, Now: w.Now})
 	return r, err
 }
 
@@ -165,10 +168,13 @@ func (r *runner) leased(soft, hard context.Context, fn func(soft, hard context.C
 	both, cancel := context.WithCancel(soft)
 	defer cancel()
 	defer context.AfterFunc(work, cancel)()
-	under, cut := context.WithCancel(hard)
+	under, cut := context.WithCancel(r.lease.bind(hard))
 	defer cut()
 	defer context.AfterFunc(work, cut)()
 	err = survive(r.log, func() error {
+		if err := r.confess(under); err != nil {
+			return err
+		}
 		if home, err := r.atHome(under); err != nil || !home {
 			return err
 		}

@@ -73,7 +73,9 @@ func (r *runner) intend(ctx context.Context, jobs []*job) error {
 	for _, j := range open {
 		if !stored[j.row.Identity] {
 			j.drop, j.changes = true, nil // decided anew: it is read again
+			continue
 		}
+		j.sent = j.row.Sent
 	}
 	return nil
 }

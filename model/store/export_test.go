@@ -26,3 +26,6 @@ func (s *Store) AnchorDeepPages(every, from int) { s.deep.every, s.deep.from = e
 
 // Anchors counts the anchors that a list has.
 func (s *Store) Anchors(source, kind string) int { return len(s.deep.of(source, kind).list) }
+
+// GoByServer has leases go by the server's clock whatever clock the store was given.
+func (s *Store) GoByServer() { s.own = false }

@@ -111,30 +111,6 @@ func (t *Tx) Postpone(identities []string, until time.Time) error {
 	return err
 }
 
-// LeaseTarget takes or renews the lease on a target; false: somebody else holds it.
-// The repeated condition makes it safe on both databases without a lock.
-func (s *Store) LeaseTarget(ctx context.Context, target, holder string, d time.Duration) (bool, error) {
-	var n int64
-	err := s.Update(ctx, func(tx *Tx) error {
-		if _, err := tx.exec(`INSERT INTO targets (name, holder, leased_until, state) VALUES (?, '', 0, '{}') ON CONFLICT (name) DO NOTHING`, target); err != nil {
-			return err
-		}
-		var err error
-		n, err = tx.exec(`UPDATE targets SET holder = ?, leased_until = ? WHERE name = ? AND (holder = ? OR leased_until <= ?)`,
-			holder, micros(tx.Now.Add(d)), target, holder, micros(tx.Now))
-		return err
-	})
-	return n == 1, err
-}
-
-// ReleaseTarget gives the lease back; nothing happens if holder has lost it.
-func (s *Store) ReleaseTarget(ctx context.Context, target, holder string) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(`UPDATE targets SET holder = '', leased_until = 0 WHERE name = ? AND holder = ?`, target, holder)
-		return err
-	})
-}
-
 // Reclaim frees what an earlier process held when it ended without giving it back:
 // claims on marks and sweeps, and leases on targets. It does so on SQLite alone, whose file one
 // process serves; on PostgreSQL they may be another replica's, and run out by

@@ -19,6 +19,7 @@ import (
 	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -40,6 +41,7 @@ type Store struct {
 	now   func() time.Time
 	deep  deepPages
 	turns turns // of writers of SQLite
+	own   bool  // the clock is the caller's: leases follow it and not the server's
 }
 
 // Tx is one transaction. It carries the clock: Now is the same for all that
@@ -56,13 +58,14 @@ type Tx struct {
 // Open opens the database and brings its schema up to date. The URL is
 // sqlite:PATH or postgres://…; an error says which part is wrong.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
-	if o.Now == nil {
+	own := o.Now != nil
+	if !own {
 		o.Now = time.Now
 	}
 	if o.MaxConns == 0 {
 		o.MaxConns = 16
 	}
-	s := &Store{now: o.Now, deep: newDeepPages()}
+	s := &Store{now: o.Now, deep: newDeepPages(), own: own}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "sqlite:"):
@@ -106,8 +109,15 @@ func (s *Store) openSQLite(path string, o Options) error {
 }
 
 func (s *Store) openPostgres(dsn string, o Options) error {
-	db, err := openGORM(postgres.Open(dsn), o.MaxConns)
+	db, err := openGORM(postgres.New(postgres.Config{DSN: dsn, OptionOpenDB: []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(boundIdle)}}), o.MaxConns)
 	s.write, s.read, s.pg = db, db, true
+	return err
+}
+
+// boundIdle has the server end transactions that stand still, unless it has a limit
+// already: those of a replica that hangs would keep others from what it has locked.
+func boundIdle(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config('idle_in_transaction_session_timeout', '60s', false) WHERE current_setting('idle_in_transaction_session_timeout') IN ('0', '0ms')`)
 	return err
 }
 
@@ -182,6 +192,9 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	for range 5 {
 		err = s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
 			tx := &Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}
+			if err := tx.fence(); err != nil {
+				return err
+			}
 			if err := fn(tx); err != nil {
 				return err
 			}
