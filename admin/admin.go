@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
 )
@@ -36,6 +37,10 @@ type API struct {
 	Nudge func(target string)
 	// Probe asks an application what it can do; nil: this process talks to none.
 	Probe Prober
+	// Run works on one person at one target; nil: this process works on none.
+	Run Runner
+	// Reserve keeps the lanes off a person's accounts until they are run; may be nil.
+	Reserve func(identity string, targets ...string) *fanout.Reservation
 	// TokensChanged puts the stored tokens of sources in force in this process; may
 	// be nil where there are none.
 	TokensChanged func(context.Context) error

@@ -1,4 +1,8 @@
 package admin
 
 // runRoutes are those about runs of one person.
-func (a *API) runRoutes() []route { return nil }
+func (a *API) runRoutes() []route {
+	return []route{
+		{"POST", "/identities/{person}/run", operators, a.runPerson},
+	}
+}

@@ -88,6 +88,9 @@ func (r *runner) noteDoubts(ctx context.Context, by map[string]verdict) {
 		}
 	}
 	slices.Sort(doubts)
+	if r.trial {
+		return
+	}
 	for _, words := range doubts {
 		r.log.Warn("look-up not believed", "error", words)
 	}
@@ -222,6 +225,7 @@ func (r *runner) absence(ctx context.Context, j *job, q *inquiry) (u RemoteUser,
 		if err != nil {
 			return u, false, err
 		}
+		traceOf(ctx).weighed(attr, v)
 		switch v.trust {
 		case trusted:
 			return u, false, nil

@@ -140,6 +140,7 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 	for _, c := range p.Changes {
 		by[c.Identity].changes = append(by[c.Identity].changes, c)
 	}
+	traceOf(ctx).changes(p.Changes, "")
 	return r.intend(ctx, jobs)
 }
 

@@ -158,6 +158,19 @@ func (c *claims) start(identity string, m *claim) bool {
 	return true
 }
 
+// hold claims a row for a visit that is about to come; false where it is in hand. Until
+// start the urgent lane may take it.
+func (c *claims) hold(identity string) (*claim, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[identity] != nil {
+		return nil, false
+	}
+	m := &claim{}
+	c.put(identity, m)
+	return m, true
+}
+
 // mine reports whether a row is still held by this claim.
 func (c *claims) mine(identity string, m *claim) bool {
 	c.mu.Lock()

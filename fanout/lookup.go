@@ -61,11 +61,13 @@ func (r *runner) lookupLike(ctx context.Context, like model.Account, indexed boo
 					continue
 				}
 				if u, err := r.get(ctx, id); err == nil && hasValue(u, attr, value) {
+					traceOf(ctx).looked(attr, value, u, true, nil)
 					return u, true, nil
 				}
 			}
 		}
 		u, found, err := r.filter(ctx, "lookup", attr, value)
+		traceOf(ctx).looked(attr, value, u, found, err)
 		if err != nil || found {
 			return u, found, err
 		}

@@ -51,6 +51,9 @@ type runner struct {
 	vanishings vanishings
 	sweepAfter time.Time // not before; only the drift loop uses it
 
+	visits chan visit // of one person, now
+	trial  bool       // only looks: nothing is written anywhere
+
 	quitOnce chan struct{}
 	done     chan struct{}
 }
@@ -66,7 +69,7 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), wakeGroups: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
 	r.wakeTransfer, r.invited = make(chan struct{}, 1), compilePending(p.Pending)
-	r.wakeCare = make(chan struct{}, 1)
+	r.wakeCare, r.visits = make(chan struct{}, 1), make(chan visit)
 	r.pace = newPacer(t, p, w.Store, w.Now, r.log)
 	if t.Manual != nil {
 		r.profile, r.conn = manualProfile(p), &manual{}
@@ -143,6 +146,7 @@ func (r *runner) run(ctx context.Context) {
 		lanes.Go(func() { r.loop(soft, hard, r.wakeTransfer, r.transferRound) })
 	}
 	lanes.Go(func() { r.loop(soft, hard, r.wakeGroups, r.groupRound) })
+	lanes.Go(func() { r.receive(soft, hard) })
 	lanes.Wait()
 	r.note(hard, true)
 }

@@ -108,26 +108,3 @@ func printDrill(w io.Writer, v admin.LeaverView) error {
 	}
 	return columns(w, "TARGET STATE OFF_IN BACK_IN WHAT", rows)
 }
-
-// runCommand knows drills alone so far.
-func runCommand(c *client) *cobra.Command {
-	var o output
-	var f drillFlags
-	cmd := &cobra.Command{
-		Use: "run PERSON", Short: "Practise with a test person that leavers lose their access", Args: cobra.ExactArgs(1),
-		Long: `With --drill a test person, named in identity.drill, is treated as a leaver at every
-target: their accounts are switched off and read back, then given back and read back
-again. Nothing is ever deleted; targets where that could not be taken back are left
-out and say why. Exit code 2 where anything was late, 3 where the person is no test
-person.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !f.drill {
-				return usageError{fmt.Errorf("run needs --drill")}
-			}
-			return runDrill(cmd, c, &o, f, args[0])
-		},
-	}
-	o.flag(cmd)
-	f.flags(cmd)
-	return cmd
-}

@@ -132,7 +132,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 		Now: i.store.Now, Version: version, Grace: stopWorker, Expires: i.metrics.targetCredential}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
 	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
-		Nudge: func(t string) { i.worker.Nudge(t) }, Probe: i.probe, TokensChanged: i.sources.reload, Refused: i.refusals.AddAPI}
+		Nudge: func(t string) { i.worker.Nudge(t) }, Probe: i.probe, Run: i.worker.RunPerson, Reserve: i.worker.Reserve, TokensChanged: i.sources.reload, Refused: i.refusals.AddAPI}
 	var lc net.ListenConfig
 	if i.listener = o.Listener; i.listener == nil {
 		i.listener, err = lc.Listen(ctx, "tcp", doc.Listen)
