@@ -52,6 +52,7 @@ func (d *differ) splitOne(r model.AccountRow, c model.Change) (rest model.Change
 	if len(refused) == 0 {
 		return c, nil
 	}
+	allowed, refused, why = d.noRoom(allowed, refused, why)
 	after := *c.After
 	after.Attrs = maps.Clone(c.After.Attrs)
 	for _, f := range refused {
@@ -73,6 +74,28 @@ func (d *differ) splitOne(r model.AccountRow, c model.Change) (rest model.Change
 	rest = c
 	rest.After, rest.Fields = &after, allowed
 	return rest, &held
+}
+
+// noRoom refuses also what is to come in the place of something that stays, where the
+// application takes one element alone.
+func (d *differ) noRoom(allowed, refused []model.FieldDiff, why []string) (may, not []model.FieldDiff, words []string) {
+	stays := map[string]bool{}
+	for _, f := range refused {
+		if base, condition, _ := cutPath(f.Path); condition != "" && f.Before != nil && d.profile.most(f.Path) == 1 {
+			stays[strings.ToLower(base)+condition] = true
+			stays[strings.ToLower(base)] = true
+		}
+	}
+	for _, f := range allowed {
+		base, condition, _ := cutPath(f.Path)
+		if base = strings.ToLower(base); f.After == nil || !stays[base] || stays[base+condition] {
+			may = append(may, f)
+			continue
+		}
+		refused, why = append(refused, f), append(why, fmt.Sprintf("%s has to stay away: the application takes one of these, and the other one stays", f.Path))
+	}
+	slices.SortFunc(refused, func(a, b model.FieldDiff) int { return strings.Compare(a.Path, b.Path) })
+	return may, refused, why
 }
 
 // unchangeable says in words why the application does not change an attribute; empty: it

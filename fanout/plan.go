@@ -113,6 +113,9 @@ func last(v model.Verb) int {
 // row gives the changes of one account, nothing held yet but for approvals.
 func (d *differ) row(r model.AccountRow) []model.Change {
 	desired, applied, observed := d.profile.canonical(r.Desired), d.profile.canonical(r.Applied), d.profile.canonical(r.Observed)
+	if d.losesGroups(desired) {
+		desired.Groups = nil
+	}
 	base := model.Change{Identity: r.Identity, RemoteID: r.RemoteID, UserName: nameOf(r), Urgent: r.Leaver}
 	if desired == nil {
 		return d.remove(r, base, applied, observed)
@@ -193,7 +196,17 @@ func (d *differ) joins(r model.AccountRow, base model.Change, want, have []strin
 }
 
 func (d *differ) parts(r model.AccountRow, base model.Change, have, want []string) []model.Change {
+	if !d.profile.Has("Group") {
+		return nil // of former times: there is nothing to leave any more
+	}
 	return d.memberships(model.Part, r, base, have, want)
+}
+
+// losesGroups reports whether an account is to be there, switched off, at an application
+// that takes the memberships of such accounts: the hub must know that they are gone, or
+// nobody would get them back.
+func (d *differ) losesGroups(desired *model.Account) bool {
+	return d.profile.PartOnDisable && desired != nil && !desired.Active
 }
 
 // memberships makes a change per group of list that is not in other.
@@ -207,6 +220,9 @@ func (d *differ) memberships(v model.Verb, r model.AccountRow, base model.Change
 		c.Verb, c.Group = v, g
 		if c.Because = reasons(r, g); v == model.Part {
 			c.Because = gone(r)
+			if d.losesGroups(r.Desired) {
+				c.Because = []string{"who is switched off loses the memberships at this application; they are given back with the account"}
+			}
 		}
 		out = append(out, c)
 	}

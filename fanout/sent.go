@@ -91,14 +91,32 @@ func (r *runner) uncertain(j *job, held string) []model.Account {
 	case row.Applied == nil, held == "" && (row.Desired != nil || removed):
 		return nil
 	}
+	switched := slices.ContainsFunc(j.done, func(c model.Change) bool { return c.Verb == model.Disable })
 	var out []model.Account
 	for _, s := range row.Sent {
 		a := *row.Applied
-		if a.Groups = s.Groups; !slices.Equal(a.Groups, row.Applied.Groups) {
+		a.Active = a.Active || s.Active && !switched // a held disable must not be forgotten
+		if a.Groups = settledGroups(s.Groups, j.done); a.Active != row.Applied.Active || !slices.Equal(a.Groups, row.Applied.Groups) {
 			out = withSent(out, a)
 		}
 	}
 	return out
+}
+
+// settledGroups are groups that an account may be in, after changes that were confirmed:
+// of those it is certain whatever became of what was sent before.
+func settledGroups(groups []string, done []model.Change) []string {
+	out := slices.Clone(groups)
+	for _, c := range done {
+		switch c.Verb {
+		case model.Join:
+			out = append(out, c.Group)
+		case model.Part:
+			out = slices.DeleteFunc(out, func(g string) bool { return g == c.Group })
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // withSent adds an account to a list that may be shared, once.
