@@ -23,7 +23,7 @@ func (r *runner) renamedInto(ctx context.Context, name string, members []member)
 	if err != nil || !known {
 		return members, err
 	}
-	return slices.DeleteFunc(members, func(m member) bool {
+	return slices.DeleteFunc(slices.Clone(members), func(m member) bool { // the caller counts on all of them
 		stays := partsAndStays(m) && wants(m, g.Name)
 		if stays {
 			r.forgetName(m)
