@@ -26,6 +26,9 @@ func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 	case c.Verb == model.Create && ClassOf(err) == Conflict && j.row.RemoteID == "":
 		return r.collided(ctx, j, err)
 	case ClassOf(err) == Missing && j.row.Desired == nil && (c.Verb == model.Disable || c.Verb == model.Delete):
+		if err := r.departed(ctx, j.row); err != nil {
+			return err
+		}
 		r.gone(&j.row) // nothing there is what a removal wants
 		j.did(c)
 		return nil

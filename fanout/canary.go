@@ -39,6 +39,8 @@ const (
 	doubtAge    = 5 * time.Minute
 	untestedAge = 5 * time.Second
 	canaryTries = 5 // accounts that are tried until one can be read
+
+	canariesLeast = 3 // that are all gone say something of the target; fewer may have been deleted there
 )
 
 func (v verdict) holds(now time.Time) bool {
@@ -91,6 +93,7 @@ func (r *runner) noteDoubts(ctx context.Context, by map[string]verdict) {
 	if r.trial {
 		return
 	}
+	doubts = slices.Compact(doubts)
 	for _, words := range doubts {
 		r.log.Warn("look-up not believed", "error", words)
 	}
@@ -129,6 +132,10 @@ func (r *runner) probe(ctx context.Context, attr string) (verdict, error) {
 	return verdict{trust: trusted}, nil
 }
 
+func noneThere(n int) string {
+	return fmt.Sprintf("none of %d accounts that the hub knows is there any more: nothing is concluded from what is not found", n)
+}
+
 func doubt(format string, args ...any) verdict {
 	return verdict{trust: doubted, why: fmt.Sprintf(format, args...)}
 }
@@ -161,8 +168,8 @@ func (r *runner) canary(ctx context.Context, attr string) (bird RemoteUser, valu
 			return u, singleText(p.get(u.Attrs)), none, nil
 		}
 	}
-	if gone == ours && ours >= 3 {
-		return bird, "", doubt("none of %d accounts that the hub knows is there any more: nothing is concluded from what is not found", ours), nil
+	if gone == ours && ours >= canariesLeast {
+		return bird, "", doubt("%s", noneThere(ours)), nil
 	}
 	return bird, "", none, nil
 }

@@ -70,10 +70,10 @@ func (r *runner) groupID(ctx context.Context, name string, create bool) (string,
 	}
 	if !create {
 		found, there, err := r.findGroup(ctx, name)
-		if err != nil || !there {
-			return "", err
+		if err == nil && !there { // who seems to be in none would seem to have left it
+			err = r.believeAbsent(ctx)
 		}
-		return found.ID, nil
+		return found.ID, err
 	}
 	if known && g.State == string(model.StateHeld) && !g.Due {
 		return "", &groupHeld{g.LastError}
@@ -177,7 +177,7 @@ func (r *runner) believeAbsent(ctx context.Context) error {
 		}
 		return &ClientError{Class: Garbage, Detail: fmt.Sprintf("look-ups of groups by name find nothing although group %q (%s) is there: no group is made", g.Applied, g.RemoteID)}
 	}
-	return nil // nothing is known to be there that it could be tested with
+	return r.believeNothing(ctx)
 }
 
 // lostGroup meets an application that does not know a group or one of its members by
@@ -190,6 +190,12 @@ func (r *runner) lostGroup(ctx context.Context, name, id string, create bool) (s
 	}
 	if there && found.ID == id {
 		return id, nil
+	}
+	switch err := r.groupDeparted(ctx, id); {
+	case ClassOf(err) == Invalid:
+		return id, nil
+	case err != nil:
+		return "", err
 	}
 	r.forgetGroup(ctx, name, id)
 	return r.groupID(ctx, name, create)

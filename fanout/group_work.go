@@ -239,7 +239,10 @@ func (r *runner) renameGroup(ctx context.Context, g store.TargetGroup, c model.C
 	case err == nil:
 		g.Applied = g.Name
 		return r.groupDone(g, c)
-	case class == Missing: // somebody deleted it
+	case class == Missing: // somebody deleted it, perhaps
+		if err := r.groupDeparted(ctx, g.RemoteID); err != nil {
+			return r.groupFailed(g, c, err)
+		}
 		g.RemoteID, g.Owned, g.Applied = "", "", ""
 		return r.makeGroup(ctx, g)
 	case class == Conflict:

@@ -123,10 +123,15 @@ func (x *accountIndex) read(ctx context.Context, r *runner) (map[string]map[stri
 	if err != nil {
 		return nil, err
 	}
+	gone := 0
 	for id := range unseen {
 		if _, err := r.get(ctx, id); ClassOf(err) != Missing {
 			return nil, &ClientError{Class: Garbage, Detail: "the list leaves out account " + id + ", which is there"}
 		}
+		gone++
+	}
+	if gone == len(ids) && gone >= canariesLeast {
+		return nil, &ClientError{Class: Garbage, Detail: noneThere(gone)}
 	}
 	return by, nil
 }

@@ -79,6 +79,10 @@ func (r *runner) verify(ctx context.Context, j *job) {
 			Before: j.row.Applied, Because: gone(j.row), Urgent: true}
 		switch {
 		case ClassOf(err) == Missing:
+			if err := r.departed(ctx, j.row); err != nil {
+				j.fail(c, err)
+				return
+			}
 			r.gone(&j.row)
 			r.revoked(j)
 			return

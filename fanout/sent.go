@@ -149,6 +149,11 @@ func (r *runner) readAgain(ctx context.Context, j *job) error {
 	u, err := r.get(ctx, j.row.RemoteID)
 	if ClassOf(err) == Missing {
 		deleted := slices.ContainsFunc(j.row.Sent, isNone)
+		if j.row.Desired == nil || deleted {
+			if err := r.departed(ctx, j.row); err != nil {
+				return err
+			}
+		}
 		switch {
 		case j.row.Desired == nil:
 			r.gone(&j.row)

@@ -183,8 +183,14 @@ func (s *Store) Witnesses(ctx context.Context, target, identity string, began *t
 		where, args = ` AND seen_at >= ?`, append(args, micros(*began))
 	}
 	err = s.single(ctx, s.read, func(tx *Tx) error {
-		ids, err = tx.texts(`SELECT remote_id FROM accounts WHERE target = ? AND identity_id <> ? AND remote_id <> '' AND applied IS NOT NULL AND drift <> 'missing'`+where+` ORDER BY identity_id LIMIT ?`, append(args, limit)...)
-		return err
+		// Some applications do not show accounts that are switched off.
+		for _, first := range []string{` AND state = 'in_sync'`, ``} {
+			ids, err = tx.texts(`SELECT remote_id FROM accounts WHERE target = ? AND identity_id <> ? AND remote_id <> '' AND applied IS NOT NULL AND drift <> 'missing'`+where+first+` ORDER BY identity_id LIMIT ?`, append(slices.Clone(args), limit)...)
+			if err != nil || len(ids) > 0 {
+				return err
+			}
+		}
+		return nil
 	})
 	return ids, err
 }

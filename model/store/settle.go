@@ -55,6 +55,11 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 				entries = append(entries, changeEntry(target, c, "", o.Row.LastError))
 				removed = removed || c.Removes()
 			}
+			if r := o.Row; r.Desired == nil && r.RemoteID == "" && r.FormerID != "" { // also what was gone by itself
+				if err := tx.noteDeleted(target, r.FormerID, r.Identity, r.Leaver); err != nil {
+					return err
+				}
+			}
 			if o.Failed != nil {
 				entries = append(entries, changeEntry(target, *o.Failed, "failed", o.Row.LastError))
 			}
