@@ -94,7 +94,6 @@ func (d *differ) noRoom(allowed, refused []model.FieldDiff, why []string) (may, 
 		}
 		refused, why = append(refused, f), append(why, fmt.Sprintf("%s has to stay away: the application takes one of these, and the other one stays", f.Path))
 	}
-	slices.SortFunc(refused, func(a, b model.FieldDiff) int { return strings.Compare(a.Path, b.Path) })
 	return may, refused, why
 }
 
