@@ -48,8 +48,9 @@ func (r *runner) backlog(soft, hard context.Context) error {
 	var failure error
 	for soft.Err() == nil {
 		size := r.chunkSize(width)
-		limit := size
+		limit := r.tempo.warm.next(size)
 		if r.standing().probing() {
+			r.tempo.warm.begin(width)
 			chunks.Wait()
 			settled.flush()
 			if !r.probed(hard) {
@@ -78,7 +79,11 @@ func (r *runner) backlog(soft, hard context.Context) error {
 		}
 		settled.expect(len(rows))
 		chunks.Go(func() { r.chunk(soft, hard, rows, marks, width, settled.add) })
-		for settled.open() > size+settleRows && soft.Err() == nil {
+		room := size + settleRows
+		if limit < size {
+			room = limit / 2
+		}
+		for settled.open() > room && soft.Err() == nil {
 			wait(soft, r.progress, r.w.poll())
 		}
 	}

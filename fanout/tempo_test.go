@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -37,5 +38,25 @@ func TestTempoChunk(t *testing.T) {
 	}
 	if got := p.chunk(4); got > 8 {
 		t.Errorf("after eight slow operations: %d", got)
+	}
+}
+
+func TestWarmth(t *testing.T) {
+	t.Parallel()
+	var w warmth
+	if n := w.next(64); n != 64 {
+		t.Errorf("nothing was waited for: %d", n)
+	}
+	w.begin(4)
+	var got []int
+	for range 6 {
+		got = append(got, w.next(64))
+	}
+	if want := []int{4, 8, 16, 32, 64, 64}; !slices.Equal(got, want) {
+		t.Errorf("after a pause: %v, want %v", got, want)
+	}
+	w.begin(0)
+	if n := w.next(3); n != 1 {
+		t.Errorf("chunks without width: %d", n)
 	}
 }
