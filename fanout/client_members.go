@@ -137,6 +137,11 @@ func (c *Client) PatchMembers(ctx context.Context, groupID string, add, remove [
 	case !c.profile.Patch.Supported:
 		return c.replaceGroup(ctx, groupID, func(doc map[string]any) { mergeMembers(doc, add, remove) })
 	}
+	add, err := c.newMembers(ctx, groupID, add)
+	if err != nil {
+		return err
+	}
+	n = len(add) + len(remove)
 	for _, body := range c.memberPatches(add, remove) {
 		_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(groupID), body: body, members: membersIn(body)})
 		if err != nil && n == 1 {
@@ -149,11 +154,32 @@ func (c *Client) PatchMembers(ctx context.Context, groupID string, add, remove [
 	return nil
 }
 
+// newMembers leaves out of those to add who is in the group already, where the
+// application would show them twice.
+func (c *Client) newMembers(ctx context.Context, groupID string, add []string) ([]string, error) {
+	if !c.profile.Patch.RepeatsMembers || !c.profile.MembersReadable || len(add) == 0 {
+		return add, nil
+	}
+	absent := make(map[string]bool, len(add))
+	for _, id := range add {
+		absent[id] = true
+	}
+	for id, err := range c.Members(ctx, groupID) {
+		if err != nil {
+			return nil, err
+		}
+		delete(absent, id)
+	}
+	return slices.DeleteFunc(slices.Clone(add), func(id string) bool { return !absent[id] }), nil
+}
+
 // memberPatches are the bodies that change the members, each within the limits unless
 // it holds one member alone.
 func (c *Client) memberPatches(add, remove []string) []map[string]any {
 	body := patchOp(c.memberOps(add, remove))
 	switch {
+	case len(add)+len(remove) == 0:
+		return nil
 	case len(add)+len(remove) == 1 || c.fits(body):
 		return []map[string]any{body}
 	case len(add) > 0 && len(remove) > 0:

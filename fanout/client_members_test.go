@@ -41,6 +41,11 @@ func TestClientMemberDialect(t *testing.T) {
 		{"PUT of the whole group", func(p *Profile) { p.Patch.Supported = false }, ones, threes, []exchange{
 			{"GET", "/Groups/g", "", 200, nil, `{"id":"g","meta":{},"displayName":"G","externalId":"e","members":[{"value":"2","display":"two"},{"value":"3"},{"value":"5","type":"Group"}]}`},
 			{"PUT", "/Groups/g", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"G","externalId":"e","members":[{"value":"2","display":"two"},{"value":"5","type":"Group"},{"value":"1"}]}`, 204, nil, ""}}, ""},
+		{"who is there is not added again", func(p *Profile) { p.Patch.RepeatsMembers = true }, ones, threes[:1], []exchange{
+			{"GET", "/Groups/g", "", 200, nil, `{"id":"g","members":[{"value":"2"},{"value":"3"}]}`},
+			patch(`{"op":"add","path":"members","value":[{"value":"1"}]},` + drop3)}, ""},
+		{"who is there already", func(p *Profile) { p.Patch.RepeatsMembers = true }, ones, nil, []exchange{
+			{"GET", "/Groups/g", "", 200, nil, `{"id":"g","members":[{"value":"2"},{"value":"1"}]}`}}, ""},
 		{"no PUT of a group whose members are not shown", func(p *Profile) { p.Patch.Supported, p.MembersReadable = false, false }, ones, nil, nil, Unreadable},
 	}
 	for _, tt := range tests {

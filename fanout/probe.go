@@ -134,6 +134,13 @@ func (p *prober) found(field string, value any, because string, args ...any) {
 	p.report.Findings = append(p.report.Findings, ProbeFinding{Field: field, Value: value, Because: fmt.Sprintf(because, args...)})
 }
 
+// revise takes back what was said of a field, for a later trial showed otherwise.
+func (p *prober) revise(field string, value any, because string, args ...any) {
+	delete(p.values, field)
+	p.report.Findings = slices.DeleteFunc(p.report.Findings, func(f ProbeFinding) bool { return f.Field == field })
+	p.found(field, value, because, args...)
+}
+
 func (p *prober) unknown(format string, args ...any) {
 	p.report.Unknown = append(p.report.Unknown, fmt.Sprintf(format, args...))
 }

@@ -59,8 +59,13 @@ func (p *prober) members(ctx context.Context, path string) {
 		return
 	}
 	p.found("members_readable", true, "a member that was added is shown")
-	if b, err := p.patchAt(ctx, path, add); err == nil && (!b.ok() || count(p.memberIDs(ctx, path), p.known.id) != 1) {
-		p.note("adding a member who is there was answered %s", b.words(nil))
+	if b, err := p.patchAt(ctx, path, add); err == nil {
+		switch n := count(p.memberIDs(ctx, path), p.known.id); {
+		case b.ok() && n > 1:
+			p.found("patch.repeats_members", true, "a member who was added again is shown %d times", n)
+		case !b.ok() || n == 0:
+			p.note("adding a member who is there was answered %s", b.words(nil))
+		}
 	}
 	b, err := p.patchAt(ctx, path, map[string]any{"op": "remove", "path": "members[value eq " + quoted(p.known.id) + "]"})
 	if err == nil && b.ok() && !slices.Contains(p.memberIDs(ctx, path), p.known.id) {
@@ -73,14 +78,41 @@ func (p *prober) members(ctx context.Context, path string) {
 			p.note("no known form of PATCH removes a member: %s", b.words(err))
 		}
 	}
-	p.replaceAll(ctx, path, member)
+	p.replaceAll(ctx, path, add)
 }
 
-func (p *prober) replaceAll(ctx context.Context, path string, member []any) {
-	if a, err := p.patchAt(ctx, path, map[string]any{"op": "replace", "path": "members", "value": member}); err == nil {
-		took := a.ok() && slices.Contains(p.memberIDs(ctx, path), p.known.id)
-		p.found("group_replace_all", took, "replacing all members was answered %s", a.words(nil))
+// replaceAll puts a second account in the place of the first: who was in the group must
+// be out of it afterwards.
+func (p *prober) replaceAll(ctx context.Context, path string, add map[string]any) {
+	second := p.second(ctx)
+	if second == "" {
+		p.unknown("group_replace_all: that takes a second account, which could not be made")
+		return
 	}
+	if a, err := p.patchAt(ctx, path, add); err != nil || !a.ok() {
+		return
+	}
+	a, err := p.patchAt(ctx, path, map[string]any{"op": "replace", "path": "members", "value": []any{map[string]any{"value": second}}})
+	if err != nil {
+		return
+	}
+	switch members := p.memberIDs(ctx, path); {
+	case a.ok() && slices.Contains(members, second) && slices.Contains(members, p.known.id):
+		p.found("group_replace_all", false, "replacing all members was answered %s, and who was there before is there still", a.words(nil))
+	default:
+		p.found("group_replace_all", a.ok() && slices.Contains(members, second), "replacing all members was answered %s", a.words(nil))
+	}
+}
+
+// second makes another account; empty where that is not possible.
+func (p *prober) second(ctx context.Context) string {
+	name := p.name("scimhub-second")
+	a, err := p.send(ctx, "POST", "/Users", p.sample(name))
+	if err != nil || !a.ok() || a.id() == "" {
+		return ""
+	}
+	p.made("account", userPath(a.id()), name)
+	return a.id()
 }
 
 func (p *prober) memberIDs(ctx context.Context, path string) []string {

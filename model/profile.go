@@ -111,6 +111,7 @@ type ProfilePatch struct {
 	OpCase           string `json:"op_case" oneof:"lower,capital"`
 	BoolAsString     bool   `json:"bool_as_string"`
 	RemoveMembers    string `json:"remove_members" oneof:"filter,list"` // members[value eq "…"], or path members with a list
+	RepeatsMembers   bool   `json:"repeats_members"`                    // adding a member who is there shows them twice: the hub looks first
 	MaxOps           int    `json:"max_ops" min:"0"`                    // operations in a request; 0: no limit
 	MaxMemberChanges int    `json:"max_member_changes" min:"1"`         // memberships in a request
 	MaxBody          int    `json:"max_body" min:"0"`                   // bytes; 0: no limit

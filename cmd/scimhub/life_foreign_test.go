@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -141,6 +142,7 @@ func (f *foreignServer) handler(target *url.URL) http.Handler {
 			r.Out.Host = target.Host
 		},
 		Transport: &http.Transport{MaxIdleConnsPerHost: 8},
+		ErrorLog:  log.New(io.Discard, "", 0),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -163,11 +165,11 @@ func (f *foreignServer) handler(target *url.URL) http.Handler {
 		answer := httptest.NewRecorder()
 		proxy.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
 		f.note(r, body, answer)
-		switch fault.Kind {
-		case app.KindResetAfter:
+		switch {
+		case fault.Kind == app.KindResetAfter, answer.Code == http.StatusBadGateway: // or the server ended the connection
 			reset(w)
 			return
-		case app.KindTwice:
+		case fault.Kind == app.KindTwice:
 			again := r.Clone(context.WithoutCancel(r.Context()))
 			again.Body = io.NopCloser(bytes.NewReader(body))
 			answer = httptest.NewRecorder()
@@ -219,7 +221,7 @@ func (f *foreignServer) faults(t *testing.T, text string) string {
 // life, others mean that the hub asked for something that cannot be done here.
 func (f *foreignServer) note(r *http.Request, body []byte, answer *httptest.ResponseRecorder) {
 	switch code := answer.Code; {
-	case code < 400, code == http.StatusNotFound, code == http.StatusConflict, code == http.StatusPreconditionFailed:
+	case code < 400, code > 501, code == http.StatusNotFound, code == http.StatusConflict, code == http.StatusPreconditionFailed:
 		return
 	}
 	f.mu.Lock()
