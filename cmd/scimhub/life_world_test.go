@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,12 +51,25 @@ type lifeWorld struct {
 	app     *app.App
 	server  *httptest.Server
 	foreign *foreignServer // in place of the application; nil: there is none
+	config  []byte
 	hub     *instance
+	stop    func()
 	people  []*liver
 	groups  []*livingGroup
+	remove  string // what becomes of groups that nothing grants; empty: they are kept
+
+	removals string // that the target's guard lets through; empty: all
 }
 
-func newLifeWorld(t *testing.T, profile, dialect string, people, groups int) *lifeWorld {
+// floor is how many removals the guard lets through in any case.
+func (w *lifeWorld) floor() int {
+	if w.removals != "" {
+		return 3
+	}
+	return 100_000
+}
+
+func newLifeWorld(t *testing.T, profile, dialect string, people, groups int, more ...func(*lifeWorld)) *lifeWorld {
 	t.Helper()
 	p, err := fanout.ProfileNamed(profile)
 	if err != nil {
@@ -67,31 +81,51 @@ func newLifeWorld(t *testing.T, profile, dialect string, people, groups int) *li
 	}
 	w.server = httptest.NewServer(w.app.Handler())
 	t.Cleanup(w.server.Close)
-	w.begin(dialect, people, groups)
+	w.begin(dialect, people, groups, more...)
 	return w
 }
 
 // begin makes people up and starts the hub.
-func (w *lifeWorld) begin(dialect string, people, groups int) {
+func (w *lifeWorld) begin(dialect string, people, groups int, more ...func(*lifeWorld)) {
 	t := w.t
 	t.Helper()
 	w.populate(people, groups)
-	w.before()
-	i, err := start(t.Context(), instanceOptions{Name: "life.yaml", Config: w.configuration(storetest.Migrated(t, dialect)), Now: w.clock.Now,
-		Log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelError}))})
-	if err != nil {
-		t.Fatal(err)
+	for _, change := range more {
+		change(w)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	w.before()
+	w.config = w.configuration(storetest.Migrated(t, dialect))
+	w.boot()
+	t.Cleanup(func() { w.stop() })
+}
+
+// boot starts the hub.
+func (w *lifeWorld) boot() {
+	w.t.Helper()
+	i, err := start(w.t.Context(), instanceOptions{Name: "life.yaml", Config: w.config, Now: w.clock.Now,
+		Log: slog.New(slog.NewTextHandler(&testLog{t: w.t}, &slog.HandlerOptions{Level: slog.LevelError}))})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- i.run(ctx) }()
-	t.Cleanup(func() {
+	w.hub = i
+	w.stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("the hub ended: %v", err)
+			w.t.Errorf("the hub ended: %v", err)
 		}
-	})
-	w.hub = i
+		w.stop = func() {}
+	}
+}
+
+// restart stops the hub, whatever it is doing, and starts it again.
+func (w *lifeWorld) restart() {
+	w.t.Helper()
+	w.stop()
+	w.clock.leap(time.Minute) // what it held is free
+	w.boot()
 }
 
 // base is the application's SCIM base URL, past all faults that it does not have itself.
@@ -126,9 +160,9 @@ func (w *lifeWorld) configuration(database string) []byte {
 	}
 	target := map[string]any{
 		"url": w.server.URL + app.Prefix, "auth": map[string]any{"bearer": storySecret}, "profile": w.profile.Name,
-		"groups":  map[string]any{"mirror": []any{`displayName sw "proj-"`}},
+		"groups":  map[string]any{"mirror": []any{`displayName sw "proj-"`}, "remove": cmp.Or(w.remove, "keep")},
 		"leaver":  map[string]any{"first": "disable", "then": "delete", "after": "30d"},
-		"guard":   map[string]any{"removals": "100%", "floor": 100000},
+		"guard":   map[string]any{"removals": cmp.Or(w.removals, "100%"), "floor": w.floor()},
 		"drift":   map[string]any{"every": "90d", "changed": "revert", "missing": "recreate", "unknown": "report"},
 		"protect": []any{`userName eq "` + breakGlass + `"`},
 		"rate":    map[string]any{"buckets": w.fasterBuckets()},
