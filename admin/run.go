@@ -24,10 +24,13 @@ import (
 
 // How long a run of one person is waited for; beyond that it goes on by itself.
 const (
-	runWait     = time.Minute
-	runWaitMost = 9 * time.Minute // an answer has to be written within ten
-	runAtOnce   = 8               // targets
+	runWait   = time.Minute
+	runAtOnce = 8 // targets
 )
+
+// RunWaitMost is the longest time for which a run is waited for: an answer has to be
+// written within ten minutes.
+const RunWaitMost = 9 * time.Minute
 
 // Runner runs one person at one target.
 type Runner func(context.Context, fanout.RunAsk) (fanout.RunTarget, error)
@@ -117,8 +120,8 @@ func waitOf(text string) (time.Duration, error) {
 		return runWait, nil
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 || d > runWaitMost {
-		return 0, model.Fail(model.Invalid, "wait must be a duration up to "+runWaitMost.String()+", such as 30s", err)
+	if err != nil || d <= 0 || d > RunWaitMost {
+		return 0, model.Fail(model.Invalid, "wait must be a duration up to "+RunWaitMost.String()+", such as 30s", err)
 	}
 	return d, nil
 }

@@ -18,6 +18,7 @@ import (
 type TargetView struct {
 	Name        string                     `json:"name"`
 	URL         string                     `json:"url"`
+	Profile     string                     `json:"profile"` // or manual
 	Mode        model.Mode                 `json:"mode"`
 	State       string                     `json:"state"` // ok, failing, quarantined, paused, held
 	Accounts    map[model.AccountState]int `json:"accounts"`
@@ -78,7 +79,7 @@ func (a *API) targetViews(ctx context.Context, only string) ([]TargetView, error
 		if only != "" && t.Name != only {
 			continue
 		}
-		v := TargetView{Name: t.Name, URL: t.URL, Mode: t.Mode, Accounts: counts[t.Name]}
+		v := TargetView{Name: t.Name, URL: t.URL, Profile: profileOf(t), Mode: t.Mode, Accounts: counts[t.Name]}
 		if v.Accounts == nil {
 			v.Accounts = map[model.AccountState]int{}
 		}
@@ -120,6 +121,14 @@ func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, det
 		v.Held.Changes = plan.Changes
 	}
 	return nil
+}
+
+// profileOf is how the target is spoken to.
+func profileOf(t model.Target) string {
+	if t.Manual != nil {
+		return "manual"
+	}
+	return cmp.Or(t.Profile, "generic")
 }
 
 func stateOf(st store.TargetState) string {

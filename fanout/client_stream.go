@@ -47,6 +47,8 @@ func (c *Client) open(ctx context.Context, r request) (s *stream, err error) {
 		return nil, err
 	}
 	defer func() { done(err) }()
+	status, trace := 0, traceOf(ctx)
+	defer func() { trace.exchanged(r, nil, status, err) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(c.opts.Timeout, func() { cancel(context.DeadlineExceeded) })
 	defer late.Stop()
@@ -59,6 +61,7 @@ func (c *Client) open(ctx context.Context, r request) (s *stream, err error) {
 		_ = resp.Body.Close()
 		cancel(nil)
 	}
+	status = resp.StatusCode
 	ahead, readErr := io.ReadAll(io.LimitReader(resp.Body, readAhead))
 	got := reply{resp.StatusCode, resp.Header, ahead, secrets}
 	switch {

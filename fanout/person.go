@@ -263,7 +263,7 @@ func (r *runner) describe(v *visit, paused bool, h Health) {
 	case h.quarantined():
 		v.trace.say(StepState, "quarantined since %s (%s): %s", h.QuarantinedAt.UTC().Format(time.RFC3339), h.Reason, h.LastError)
 	case h.Failures > 0:
-		v.trace.say(StepState, "the last %d requests failed: %s", h.Failures, h.LastError)
+		v.trace.say(StepState, "%d in a row have failed of late: %s", h.Failures, h.LastError)
 	}
 }
 
@@ -274,12 +274,12 @@ func (r *runner) connects(ctx context.Context, v *visit, row model.AccountRow) b
 		return true
 	}
 	began := r.w.Now()
-	if err := r.ping(ctx); err != nil {
+	if err := r.ping(withTrace(ctx, nil)); err != nil { // its requests are of no interest
 		v.trace.say(StepConnection, "failed: %s", err.Error())
 		v.end(RunFailed, row.State, "the connection does not work; nothing was tried")
 		return false
 	}
-	v.trace.say(StepConnection, "works: answered in %s", model.Span(r.w.Now().Sub(began)))
+	v.trace.say(StepConnection, "works: answered in %s", r.w.Now().Sub(began).Round(time.Millisecond))
 	return true
 }
 

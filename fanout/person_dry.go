@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/scimhub/scimhub/model"
 )
@@ -161,6 +162,10 @@ func (r *runner) trialPlan(ctx context.Context, v *visit, jobs []*job) error {
 	}
 	v.trace.changes(j.changes, j.held)
 	held := len(HeldChanges(p))
+	later, err := r.kept(ctx, j.row)
+	if err != nil {
+		return err
+	}
 	switch {
 	case len(p.Changes) == 0 && j.row.Desired == nil && j.row.Applied == nil:
 		v.end(RunNothing, j.row.State, "no account is due there, and none of the hub's is there")
@@ -168,6 +173,8 @@ func (r *runner) trialPlan(ctx context.Context, v *visit, jobs []*job) error {
 		v.end(RunInSync, j.row.State, "nothing would change")
 	case held == len(p.Changes):
 		v.end(RunDiffers, j.row.State, "a run would do nothing of it: %s", HeldChanges(p)[0].Held)
+	case later != "":
+		v.end(RunDiffers, j.row.State, "a run would do this, but not now: %s", later)
 	case r.target.Manual != nil:
 		v.end(RunDiffers, j.row.State, "a run would open a task for a person")
 	case held > 0:
@@ -176,4 +183,19 @@ func (r *runner) trialPlan(ctx context.Context, v *visit, jobs []*job) error {
 		v.end(RunDiffers, j.row.State, "a run would do this")
 	}
 	return nil
+}
+
+// kept says why nothing would be written at the target at this moment; empty: it would.
+func (r *runner) kept(ctx context.Context, row model.AccountRow) (string, error) {
+	st, err := r.w.Store.TargetState(ctx, r.target.Name)
+	if err != nil {
+		return "", fmt.Errorf("read target state: %w", err)
+	}
+	switch h := r.standing(); {
+	case st.Paused:
+		return "the target is paused", nil
+	case r.w.Now().Before(h.RetryAt) && !row.Leaver:
+		return "the target is left alone until " + h.RetryAt.UTC().Format(time.RFC3339), nil
+	}
+	return "", nil
 }

@@ -64,6 +64,16 @@ func columns(w io.Writer, head string, rows [][]string) error {
 	return t.Flush()
 }
 
+// shortCell is how much of a long text stands in a listing, in characters; show has all.
+const shortCell = 240
+
+func short(s string) string {
+	if r := []rune(s); len(r) > shortCell {
+		return string(r[:shortCell]) + "…"
+	}
+	return s
+}
+
 func dash(s string) string {
 	if s == "" {
 		return "-"

@@ -48,6 +48,9 @@ no test person.`,
 				}
 				return runDrill(cmd, c, &o, f, args[0])
 			}
+			if wait <= 0 || wait > admin.RunWaitMost {
+				return usageError{fmt.Errorf("--wait must be from 1s to %s, not %s", admin.RunWaitMost, wait)}
+			}
 			ask.Wait = wait.String()
 			var answer admin.RunAnswer
 			if err := c.call(cmd.Context(), "POST", "/identities/"+url.PathEscape(args[0])+"/run", ask, &answer); err != nil {
@@ -109,7 +112,7 @@ func printRun(w io.Writer, a admin.RunAnswer) error {
 	}
 	for _, t := range a.Items {
 		state := ""
-		if t.State != "" {
+		if t.State != "" && string(t.State) != t.Outcome {
 			state = " (" + string(t.State) + ")"
 		}
 		fmt.Fprintf(w, "%s: %s%s\n", t.Target, strings.ReplaceAll(t.Outcome, "_", " "), state)

@@ -85,7 +85,7 @@ func targetShow(c *client) *cobra.Command {
 }
 
 func printTarget(w io.Writer, t admin.TargetView) error {
-	rows := [][]string{{"target", t.Name}, {"url", t.URL}, {"mode", string(t.Mode)}, {"state", t.State}, {"accounts", countsText(t.Accounts)},
+	rows := [][]string{{"target", t.Name}, {"url", dash(t.URL)}, {"profile", t.Profile}, {"mode", string(t.Mode)}, {"state", t.State}, {"accounts", countsText(t.Accounts)},
 		{"pending", strconv.Itoa(t.Pending)}, {"last attempt", moment(t.LastAttempt)}, {"last success", moment(t.LastSuccess)}, {"last drift sweep", moment(t.LastDrift)}}
 	if t.Refused != "" {
 		rows = append(rows, []string{"drift sweep", "nothing was concluded: " + t.Refused})

@@ -35,7 +35,7 @@ func taskList(c *client) *cobra.Command {
 			return "/tasks", []string{"mine", flagged(mine), "overdue", flagged(overdue), "target", target, "for", person, "state", state}
 		},
 		row: func(v hub.TaskView) []string {
-			return []string{v.ID, string(v.Kind), v.Target, dash(v.For), v.Due.Format(time.RFC3339), v.Assigned, taskState(v), v.What}
+			return []string{v.ID, string(v.Kind), v.Target, dash(v.For), v.Due.Format(time.RFC3339), v.Assigned, taskState(v), short(v.What)}
 		},
 	}.command(c)
 	cmd.Flags().BoolVar(&mine, "mine", false, "only what is yours to do")
