@@ -204,19 +204,6 @@ func (p attrPath) setElement(doc map[string]any, v any) {
 	}
 }
 
-// fresh is the whole element to add where none exists yet.
-func (p attrPath) fresh(v any) map[string]any {
-	doc := map[string]any{}
-	q := p
-	q.uri = ""
-	q.set(doc, v)
-	list, _ := doc[p.attr].([]any)
-	if len(list) == 0 {
-		return nil
-	}
-	return list[0].(map[string]any)
-}
-
 func child(doc map[string]any, name string) map[string]any {
 	if v, ok := field(doc, name); ok {
 		if m, ok := v.(map[string]any); ok {

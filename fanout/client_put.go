@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
 )
 
@@ -16,12 +15,16 @@ const putTries = 3 // of reading, merging and writing while somebody else writes
 
 // replaceUser writes the fields with PUT, which replaces everything: the resource is
 // read, changed and written back as it was otherwise, so that what others own stays.
-func (c *Client) replaceUser(ctx context.Context, id string, fields []model.FieldDiff) (*RemoteUser, error) {
+func (c *Client) replaceUser(ctx context.Context, id string, e edit) (*RemoteUser, error) {
 	a, err := c.replace(ctx, "/Users/"+url.PathEscape(id), id, 0, func(doc map[string]any) error {
-		for _, f := range fields {
+		for _, f := range e.fields {
 			p, err := parseAttr(f.Path)
 			if err != nil {
 				return &ClientError{Class: Invalid, Err: err}
+			}
+			if f.After == nil && p.sub != "" && e.stays[elementKey(f.Path)] {
+				p.clear(doc)
+				continue
 			}
 			p.set(doc, copyValue(f.After))
 			if f.After == nil && !c.profile.Put.ClearsMissing {
@@ -35,6 +38,17 @@ func (c *Client) replaceUser(ctx context.Context, id string, fields []model.Fiel
 		return nil, err
 	}
 	return written(a, id)
+}
+
+// clear takes a part out of an element that stays.
+func (p attrPath) clear(doc map[string]any) {
+	if p.uri != "" {
+		doc = child(doc, p.uri)
+	}
+	v, _ := field(doc, p.attr)
+	if el, _ := p.element(v); el != nil {
+		put(el, p.sub, nil)
+	}
 }
 
 // empty says that there is no value, where leaving it out would say nothing.

@@ -51,22 +51,25 @@ func noID(a answer) *ClientError {
 // application changes only accounts that are on.
 func (c *Client) Update(ctx context.Context, id string, before, after model.Account) (*RemoteUser, error) {
 	before, after = c.profile.Canonical(before), c.profile.Canonical(after)
-	fields := differences(before, after)
-	if len(fields) == 0 {
+	e := editOf(before, after)
+	if len(e.fields) == 0 {
 		return nil, nil
 	}
-	if words := c.profile.refuses(before, after, fields); words != "" {
+	if words := c.profile.refuses(before, after, e.fields); words != "" {
 		return nil, &ClientError{Class: Invalid, Detail: words}
 	}
 	if before.Active && !after.Active && c.profile.Disable != disableByActive {
 		u, err := c.SetActive(ctx, id, false)
-		rest := slices.DeleteFunc(fields, func(f model.FieldDiff) bool { return f.Path == "active" })
+		rest := slices.DeleteFunc(e.fields, func(f model.FieldDiff) bool { return f.Path == "active" })
 		if err != nil || len(rest) == 0 || c.profile.Delete != model.DeleteDisables {
 			return u, err // what DELETE took away has no attributes to write
 		}
-		fields = rest
+		e = e.of(rest)
 	}
-	return c.write(ctx, id, fields)
+	if err := c.look(ctx, id, e); err != nil {
+		return nil, err
+	}
+	return c.write(ctx, id, e)
 }
 
 const disableByActive = "active"
@@ -94,7 +97,7 @@ func (c *Client) SetActive(ctx context.Context, id string, active bool) (*Remote
 	case !active && c.profile.Disable == "delete":
 		return nil, c.Delete(ctx, id)
 	}
-	return c.write(ctx, id, []model.FieldDiff{{Path: "active", Before: !active, After: active}})
+	return c.write(ctx, id, edit{fields: []model.FieldDiff{{Path: "active", Before: !active, After: active}}})
 }
 
 // Delete removes the account. An application whose profile forbids it is not asked.
@@ -106,12 +109,12 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-func (c *Client) write(ctx context.Context, id string, fields []model.FieldDiff) (*RemoteUser, error) {
+func (c *Client) write(ctx context.Context, id string, e edit) (*RemoteUser, error) {
 	where := "/Users/" + url.PathEscape(id)
 	if !c.profile.Patch.Supported {
-		return c.replaceUser(ctx, id, fields)
+		return c.replaceUser(ctx, id, e)
 	}
-	bodies, err := c.patches(fields)
+	bodies, err := c.patches(e)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +147,15 @@ func written(a answer, id string) (*RemoteUser, error) {
 }
 
 // patches are the bodies that write the fields, each within the profile's limits.
-func (c *Client) patches(fields []model.FieldDiff) ([]map[string]any, error) {
+func (c *Client) patches(e edit) ([]map[string]any, error) {
 	var out []map[string]any
-	for _, stage := range c.stages(fields) {
+	for _, stage := range c.stages(e) {
 		for len(stage) > 0 {
 			n := len(stage)
-			body, err := c.patch(stage)
+			body, err := c.patch(e.of(stage))
 			for err == nil && !c.fits(body) && n > 1 {
 				n = (n + 1) / 2
-				body, err = c.patch(stage[:n])
+				body, err = c.patch(e.of(stage[:n]))
 			}
 			if err != nil {
 				return nil, err
@@ -160,6 +163,7 @@ func (c *Client) patches(fields []model.FieldDiff) ([]map[string]any, error) {
 			if !c.fits(body) {
 				return nil, &ClientError{Class: Invalid, Detail: fmt.Sprintf("%s alone is larger than the %d bytes that %s takes", stage[0].Path, c.profile.Patch.MaxBody, c.application())}
 			}
+			e.wrote(stage[:n])
 			out, stage = append(out, body), stage[n:]
 		}
 	}
@@ -168,13 +172,14 @@ func (c *Client) patches(fields []model.FieldDiff) ([]map[string]any, error) {
 
 // stages orders the fields into what has to be sent one after the other. One stage
 // holds everything where one request can.
-func (c *Client) stages(fields []model.FieldDiff) [][]model.FieldDiff {
+func (c *Client) stages(e edit) [][]model.FieldDiff {
+	fields := e.fields
 	at := slices.IndexFunc(fields, func(f model.FieldDiff) bool { return f.Path == "active" })
 	onlyOn := at >= 0 && fields[at].After == true && c.profile.UpdateWhenInactive == "no"
 	if at < 0 || len(fields) == 1 {
 		return [][]model.FieldDiff{fields}
 	}
-	if body, err := c.patch(fields); !onlyOn && (err != nil || c.fits(body)) {
+	if body, err := c.patch(e); !onlyOn && (err != nil || c.fits(body)) {
 		return [][]model.FieldDiff{fields}
 	}
 	active, rest := fields[at], slices.Concat(fields[:at], fields[at+1:])
@@ -203,10 +208,10 @@ func (c *Client) fits(body map[string]any) bool {
 
 // patch is a PatchOp with an operation per differing attribute (RFC 7644 §3.5.2), or
 // with one that holds them all where the application reads no paths.
-func (c *Client) patch(fields []model.FieldDiff) (map[string]any, error) {
+func (c *Client) patch(e edit) (map[string]any, error) {
 	var ops []any
-	whole := map[string]any{}
-	for _, f := range fields {
+	whole, elements := map[string]any{}, made{}
+	for _, f := range e.fields {
 		p, err := parseAttr(f.Path)
 		if err != nil {
 			return nil, &ClientError{Class: Invalid, Err: err}
@@ -215,7 +220,13 @@ func (c *Client) patch(fields []model.FieldDiff) (map[string]any, error) {
 			p.set(whole, c.patchValue(f.After))
 			continue
 		}
-		ops = append(ops, c.operation(p, f))
+		if len(p.conds) > 0 && f.Before == nil && f.After != nil && !e.there[elementKey(f.Path)] {
+			if op := c.element(elements, p, f); op != nil {
+				ops = append(ops, op)
+			}
+			continue
+		}
+		ops = append(ops, c.operation(p, f, e))
 	}
 	if len(whole) > 0 {
 		ops = append(ops, map[string]any{"op": c.op("replace"), "value": whole})
@@ -227,20 +238,15 @@ func patchOp(ops []any) map[string]any {
 	return map[string]any{"schemas": []any{scim.URNPatchOp}, "Operations": ops}
 }
 
-// operation says one difference. A value path needs its element to exist, so
-// what was not there is added as a whole element, and what goes away goes whole.
-func (c *Client) operation(p attrPath, f model.FieldDiff) map[string]any {
-	list := p.attr
-	if p.uri != "" {
-		list = p.uri + ":" + p.attr
-	}
+// operation says one difference. An element of a list goes with the last part of it.
+func (c *Client) operation(p attrPath, f model.FieldDiff, e edit) map[string]any {
 	switch {
-	case f.After == nil && len(p.conds) > 0 && (p.sub == "" || strings.EqualFold(p.sub, "value")):
+	case f.After == nil && e.ends[f.Path]:
 		return map[string]any{"op": c.op("remove"), "path": f.Path[:strings.LastIndex(f.Path, "]")+1]}
 	case f.After == nil:
 		return map[string]any{"op": c.op("remove"), "path": f.Path}
 	case f.Before == nil && len(p.conds) > 0:
-		return map[string]any{"op": c.op("add"), "path": list, "value": []any{c.patchValue(p.fresh(copyValue(f.After)))}}
+		return map[string]any{"op": c.op("add"), "path": f.Path, "value": c.patchValue(f.After)}
 	}
 	return map[string]any{"op": c.op("replace"), "path": f.Path, "value": c.patchValue(f.After)}
 }
