@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -147,7 +149,10 @@ func (r *runner) makeGroup(ctx context.Context, g store.TargetGroup) groupOutcom
 	case c.Held != "" && c.Verb == model.CreateGroup && !strings.HasPrefix(c.Held, "mode "):
 		return r.groupHolds(g, c.Held) // what the mode does not make may still be there
 	}
-	g.RemoteID, g.Applied = "", ""
+	g.RemoteID, g.Applied = "", begunAs(g)
+	if o, done := r.madeBefore(ctx, &g, c); done {
+		return o
+	}
 	found, there, err := r.findGroup(ctx, g.Name)
 	if err != nil {
 		return r.groupFailed(g, c, err)
@@ -164,7 +169,7 @@ func (r *runner) makeGroup(ctx context.Context, g store.TargetGroup) groupOutcom
 	if ok, err := r.w.Store.IntendGroup(ctx, g.Target, g.Name); err != nil || !ok {
 		return r.groupFailed(g, c, errors.Join(err, &ClientError{Class: Conflict, Detail: "the group is being made already"}))
 	}
-	before := g.Owned
+	before, begun := g.Owned, g.Applied
 	err = r.timed(string(model.CreateGroup), func() (err error) {
 		found, err = r.conn.CreateGroup(ctx, g.Name)
 		return err
@@ -183,10 +188,39 @@ func (r *runner) makeGroup(ctx context.Context, g store.TargetGroup) groupOutcom
 			err = &ClientError{Class: Garbage, Detail: fmt.Sprintf("look-ups by name find nothing although the application says that group %q exists (%s): it is neither made nor taken over", g.Name, asClientError(err).Detail)}
 		}
 	case class == Server, class == Timeout, class == UnknownOutcome, class == Garbage:
-		before = model.OwnedCreating // it may have been made
+		before, begun = model.OwnedCreating, g.Name // it may have been made
 	}
-	g.Owned = before
+	g.Owned, g.Applied = before, begun
 	return r.groupFailed(g, c, err)
+}
+
+// begunAs is the name under which a group may have been made; empty: it was not.
+func begunAs(g store.TargetGroup) string {
+	if g.Owned != model.OwnedCreating {
+		return ""
+	}
+	return cmp.Or(g.Applied, g.Name)
+}
+
+// madeBefore looks for a group that may have been made under a name which it should not
+// have any more: it is ours and gets its present one. Else nobody has made anything yet.
+func (r *runner) madeBefore(ctx context.Context, g *store.TargetGroup, c model.Change) (o groupOutcome, done bool) {
+	if g.Applied == "" || scim.Fold(g.Applied) == scim.Fold(g.Name) {
+		return o, false
+	}
+	found, there, err := r.findGroup(ctx, g.Applied)
+	if err != nil {
+		return r.groupFailed(*g, c, err), true
+	}
+	if !there {
+		g.Owned, g.Applied = "", ""
+		return o, false
+	}
+	if o = r.foundGroup(ctx, *g, found); o.err == nil {
+		o.Group.State, o.Group.Due, o.Group.NextAttempt = string(model.StatePending), true, r.w.Now()
+		signal(r.wakeGroups)
+	}
+	return o, true
 }
 
 // foundGroup takes what a look-up found into the row. What we may have made is ours.

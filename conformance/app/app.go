@@ -46,6 +46,11 @@ type Options struct {
 	// every domain but unverified.example.
 	Domains []string
 
+	// Wrote, if set, is called after each user that was created or changed, in the very
+	// order in which that happened and before anything else happens to users. It may take
+	// its time: nobody has the answer yet.
+	Wrote func(id string, attrs map[string]any)
+
 	Log    *slog.Logger
 	Now    func() time.Time // nil means time.Now
 	Random func() float64   // in [0, 1); nil means chance
@@ -63,6 +68,7 @@ type App struct {
 	counter  counter
 	buckets  []bucket
 	handler  http.Handler
+	wrote    func(id string, attrs map[string]any)
 }
 
 // New makes an application; the error says which profile or fault is not known.
@@ -100,7 +106,10 @@ func NewWithProfile(profile Profile, o Options) (*App, error) {
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
 	}
-	a := &App{profile: profile, now: o.Now, registry: scim.DefaultRegistry(), fates: newFates(o)}
+	a := &App{profile: profile, now: o.Now, registry: scim.DefaultRegistry(), fates: newFates(o), wrote: o.Wrote}
+	if a.wrote == nil {
+		a.wrote = func(string, map[string]any) {}
+	}
 	if profile.NoGroups {
 		users, _ := a.registry.Type("User")
 		if a.registry, err = scim.NewRegistry(users); err != nil {
@@ -139,7 +148,7 @@ func (a *App) found(owner string) error {
 func (a *App) routes(d scim.Dialect, log *slog.Logger) http.Handler {
 	api := mux.NewRouter().SkipClean(true)
 	server := &scimserver.Handler{
-		Backend:  habits{a.store, a.registry, a.profile, &a.counter, a.fates, a.now},
+		Backend:  habits{a.store, a.registry, a.profile, &a.counter, a.fates, a.now, a.wrote},
 		Registry: a.registry, Auth: a.authenticator(d),
 		BaseURL: scimserver.RequestBase(Prefix), MaxPage: a.profile.PageMax,
 		NoPatch: a.profile.NoPatch, PatchNoContent: a.profile.PatchStatus204,

@@ -20,6 +20,7 @@ type habits struct {
 	counter  *counter
 	fates    *fates
 	now      func() time.Time
+	wrote    func(id string, attrs map[string]any) // see Options
 }
 
 var _ scimserver.Backend = habits{}
@@ -117,6 +118,7 @@ func (h habits) Create(ctx context.Context, t *scim.ResourceType, attrs map[stri
 	if h.profile.Invites {
 		h.fates.invited[res.ID] = true
 	}
+	h.wrote(res.ID, res.Attrs)
 	return res, nil
 }
 
@@ -186,6 +188,7 @@ func (h habits) modifyUser(ctx context.Context, t *scim.ResourceType, id string,
 	if v.off {
 		err = h.switchedOff(ctx, t, before, v.destroy)
 	}
+	h.wrote(id, next.Attrs)
 	return res, err
 }
 

@@ -253,8 +253,8 @@ func (t *Tx) settleGroup(g, have TargetGroup, gone bool) error {
 	return err
 }
 
-// IntendGroup notes that a group is about to be made, so that one found after a crash
-// is known as ours. False: its row is gone, or something is known at the target by now.
+// IntendGroup notes that a group is about to be made under a name, so that one found by
+// it after a crash is known as ours, whatever it should be called by then. False: its row is gone, or something is known at the target by now.
 func (s *Store) IntendGroup(ctx context.Context, target, name string) (ok bool, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		have, found, err := tx.GroupNamed(target, name)
@@ -263,9 +263,9 @@ func (s *Store) IntendGroup(ctx context.Context, target, name string) (ok bool, 
 		}
 		if !found {
 			ok = true
-			return tx.AddGroup(TargetGroup{Target: target, Name: name, Owned: model.OwnedCreating, State: string(model.StatePending)})
+			return tx.AddGroup(TargetGroup{Target: target, Name: name, Applied: name, Owned: model.OwnedCreating, State: string(model.StatePending)})
 		}
-		n, err := tx.exec(`UPDATE target_groups SET owned = ? WHERE target = ? AND name = ? AND (remote_id = '' OR owned = '')`, model.OwnedCreating, target, have.Name)
+		n, err := tx.exec(`UPDATE target_groups SET owned = ?, applied = ? WHERE target = ? AND name = ? AND (remote_id = '' OR owned = '')`, model.OwnedCreating, name, target, have.Name)
 		ok = n == 1
 		return err
 	})

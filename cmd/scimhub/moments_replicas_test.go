@@ -1,0 +1,212 @@
+package main_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
+)
+
+// leaseLasts is longer than a replica keeps a target that it has stopped working on.
+const leaseLasts = 16500 * time.Millisecond
+
+// replicas are hubs that share one PostgreSQL.
+type replicas struct {
+	*moments
+	admin *sql.DB
+	name  string // of their connections
+
+	mu   sync.Mutex
+	hubs []*replica
+}
+
+type replica struct {
+	base, config string
+	hub          *process
+	up           bool // answers
+}
+
+func newReplicas(t *testing.T, count, people int, profiles ...string) *replicas {
+	t.Helper()
+	database := storetest.URL(t, storetest.Postgres)
+	name := fmt.Sprintf("replicas-%d", rand.Uint32())
+	admin, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { admin.Close() })
+	rs := &replicas{moments: newMoments(t, withName(t, database, name), people, profiles...), admin: admin, name: name}
+	text, err := os.ReadFile(rs.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.TrimPrefix(rs.base, "http://")
+	for i := range count {
+		r := &replica{config: filepath.Join(rs.dir, fmt.Sprintf("hub%d.yaml", i))}
+		address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+		r.base = "http://" + address
+		if err := os.WriteFile(r.config, []byte(strings.Replace(string(text), own, address, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rs.hubs = append(rs.hubs, r)
+		rs.startReplica(i)
+	}
+	rs.base = rs.hubs[0].base
+	rs.hr.http = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: rs.dial}}
+	return rs
+}
+
+// dial connects to a replica that answers, as a load balancer would.
+func (rs *replicas) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	rs.mu.Lock()
+	var up []string
+	for _, r := range rs.hubs {
+		if r.up {
+			up = append(up, strings.TrimPrefix(r.base, "http://"))
+		}
+	}
+	rs.mu.Unlock()
+	if len(up) == 0 {
+		return nil, errors.New("no replica answers")
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, up[rand.IntN(len(up))])
+}
+
+func (rs *replicas) setUp(i int, up bool) { rs.mu.Lock(); rs.hubs[i].up = up; rs.mu.Unlock() }
+
+func (rs *replicas) startReplica(i int) {
+	rs.t.Helper()
+	r := rs.hubs[i]
+	env := append(rs.env(), "SCIMHUB_RUNTIME_DIR="+filepath.Join(rs.dir, fmt.Sprint("run", i)))
+	r.hub = launch(rs.t, fmt.Sprint("replica ", i), env, "serve", "--config", r.config)
+	one := &world{t: rs.t, base: r.base}
+	await(rs.t, 60*time.Second, "a replica is ready", func() error {
+		if r.hub.ended() {
+			rs.t.Fatalf("replica %d ended by itself: %s", i, r.hub.err.tail(20))
+		}
+		return one.ready(rs.t.Context())
+	})
+	rs.setUp(i, true)
+}
+
+// kill ends a replica; what it held runs out at once, as time would have it.
+func (rs *replicas) kill(i int) {
+	rs.t.Helper()
+	rs.setUp(i, false)
+	rs.hubs[i].hub.kill()
+	_, err := rs.admin.ExecContext(rs.t.Context(), `UPDATE targets SET leased_until = 0 WHERE holder LIKE '%/' || $1 || '/%'`, fmt.Sprint(rs.hubs[i].hub.cmd.Process.Pid))
+	if err != nil {
+		rs.t.Fatal(err)
+	}
+}
+
+// stopAtWrite suspends the replica that works on an application, while the application
+// holds the answer to a change; -1: there was none for a while.
+func (rs *replicas) stopAtWrite(rng *rand.Rand) int {
+	rs.t.Helper()
+	stopped := make(chan int, 1)
+	a := rs.watched[rng.IntN(len(rs.watched))]
+	tr := &trigger{kill: func() {
+		var holder string
+		_ = rs.admin.QueryRowContext(rs.t.Context(), `SELECT holder FROM targets WHERE name = $1`, a.name).Scan(&holder) // empty: nobody's
+		for i, r := range rs.hubs {
+			if strings.Contains(holder, fmt.Sprintf("/%d/", r.hub.cmd.Process.Pid)) {
+				rs.setUp(i, false)
+				_ = r.hub.cmd.Process.Signal(syscall.SIGSTOP)
+				stopped <- i
+				return
+			}
+		}
+		stopped <- -1
+	}}
+	tr.left.Store(1 + rng.Int64N(10))
+	a.trigger.Store(tr)
+	defer a.trigger.Store(nil)
+	select {
+	case i := <-stopped:
+		return i
+	case <-time.After(5 * time.Second):
+		return -1
+	}
+}
+
+// TestReplicasKilledAndStopped lets three replicas on one PostgreSQL work, kills them in
+// turn, cuts their connections to it, and suspends one for longer than its leases last: when it wakes up it must
+// not go on where it was.
+func TestReplicasKilledAndStopped(t *testing.T) {
+	t.Parallel()
+	rs := newReplicas(t, 3, sized(60, 24, 12), "generic", "aws", "github", "slack")
+	seed := randomSeed(t)
+	rng := rand.New(rand.NewPCG(seed, 23))
+	rs.spoil(momentFaults, momentTwice)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	end := make(chan struct{})
+	finished := rs.live(ctx, seed, end)
+	pauses, killed, cut := max(kills(t, 50, 8)/50, 1), 0, 0
+	for range pauses {
+		rs.runAll(time.Second)
+		asleep := rs.stopAtWrite(rng)
+		if asleep < 0 {
+			t.Log("no replica was stopped: there was nothing to write")
+		}
+		for over := time.Now().Add(leaseLasts); time.Now().Before(over); {
+			if i := rng.IntN(len(rs.hubs)); i != asleep {
+				rs.kill(i)
+				rs.startReplica(i)
+				killed++
+			}
+			rs.runAll(time.Duration(300+rng.IntN(700)) * time.Millisecond)
+			if rng.IntN(3) == 0 {
+				cut += terminate(ctx, t, rs.admin, rs.name)
+			}
+		}
+		if asleep >= 0 {
+			if err := rs.hubs[asleep].hub.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			rs.setUp(asleep, true)
+		}
+	}
+	rs.runAll(time.Second)
+	close(end)
+	if err := finished(); err != nil {
+		t.Fatal(err)
+	}
+	rs.spoil("", "")
+	last := time.Now()
+	await(t, 2*time.Minute, "everything is as acknowledged", rs.asAcknowledged)
+	rs.sound()
+	if err := rs.asAcknowledged(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d replicas stopped, %d killed, %d connections to the database cut; %d changes acknowledged, %d requests repeated; converged after %s",
+		pauses, killed, cut, rs.hr.acknowledged.Load(), rs.hr.repeated.Load(), time.Since(last).Round(time.Millisecond))
+	rs.report()
+}
+
+// runAll lets the replicas work for a while; none must end by itself.
+func (rs *replicas) runAll(d time.Duration) {
+	rs.t.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	<-timer.C
+	for i, r := range rs.hubs {
+		if r.hub.ended() {
+			rs.t.Fatalf("replica %d ended by itself: %s", i, r.hub.err.tail(20))
+		}
+	}
+}
