@@ -34,6 +34,10 @@ func (r *runner) take(j *job, u RemoteUser) error {
 			return nil
 		}
 	}
+	if j.row.Owned != "" { // taken over before, and what it was then was not kept
+		r.shown(&j.row, seen)
+		return nil
+	}
 	if r.target.Adopt == "never" {
 		j.row.RemoteID, j.row.Observed = "", nil
 		return &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %q (%s) exists already and adopt is never", u.UserName, u.ID)}
@@ -144,6 +148,11 @@ func (r *runner) unlinked(ctx context.Context, jobs []*job) {
 	making, err2 := r.making(ctx, jobs)
 	for _, j := range jobs {
 		if j.row.RemoteID == "" || j.err != nil {
+			continue
+		}
+		if words := r.strangely(ctx, j); words != nil {
+			j.fail(model.Change{Verb: model.Adopt, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID}, words)
+			j.row.RemoteID, j.row.Observed = "", nil
 			continue
 		}
 		if err != nil || err2 != nil {

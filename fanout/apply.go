@@ -105,6 +105,11 @@ func (r *runner) wrote(j *job, c model.Change, u *RemoteUser, err error) error {
 	}
 	if u != nil && u.Attrs != nil {
 		if _, shown := field(u.Attrs, "active"); shown && u.Active != applied.Active {
+			if c.Verb == model.Adopt { // it was written to, so it is ours, as it is
+				seen := observe(r.profile, *u, &applied)
+				seen.Groups = nil
+				j.row.Applied, j.row.Observed = &seen, &seen
+			}
 			return &ClientError{Class: Garbage, Detail: "the target confirms the change and shows the account's active unchanged"}
 		}
 	}

@@ -16,7 +16,7 @@ func (r *runner) resolve(soft, hard context.Context, jobs []*job, width int) {
 	var open, again []*job
 	for _, j := range jobs {
 		switch {
-		case j.row.Applied == nil && (j.row.Desired != nil || j.intent) && j.row.State != model.StateUnknown:
+		case j.row.Applied == nil && (j.row.Desired != nil || j.intent || j.row.Owned != "" && j.row.RemoteID != "") && j.row.State != model.StateUnknown:
 			open = append(open, j)
 		case j.row.Applied != nil && j.row.RemoteID != "" && len(j.row.Sent) > 0:
 			again = append(again, j)
@@ -70,6 +70,13 @@ func (r *runner) search(ctx context.Context, j *job) error {
 		}
 		if ClassOf(err) != Missing {
 			return err
+		}
+		if j.row.Desired == nil && !j.intent {
+			if err := r.departed(ctx, j.row); err != nil {
+				return err
+			}
+			r.gone(&j.row)
+			return nil
 		}
 		j.row.RemoteID, j.row.Observed = "", nil
 	}

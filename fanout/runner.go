@@ -49,6 +49,7 @@ type runner struct {
 	doubts  doubts // of writes whose outcome could not be stored any more
 
 	vanishings vanishings
+	familiar   familiarity
 	sweepAfter time.Time // not before; only the drift loop uses it
 
 	visits chan visit // of one person, now

@@ -173,6 +173,9 @@ func (s *sweeping) read(soft, hard context.Context) (refused string, err error) 
 	if err != nil || refused != "" {
 		return refused, err
 	}
+	if err = s.deletedAgain(soft, hard); err != nil {
+		return "", err
+	}
 	if refused, err = s.doubt(soft, hard); err != nil || refused != "" {
 		return refused, err
 	}

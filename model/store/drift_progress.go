@@ -300,6 +300,17 @@ func (s *Store) DeletedAccounts(ctx context.Context, target string, ids []string
 	return out, err
 }
 
+// DeletedLeavers lists the ids of accounts of leavers that were deleted at a target since
+// a moment and are nobody's now, in order, after one.
+func (s *Store) DeletedLeavers(ctx context.Context, target string, since time.Time, after string, limit int) (ids []string, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		ids, err = tx.texts(`SELECT remote_id FROM drift_deleted d WHERE target = ? AND remote_id > ? AND leaver AND at >= ?
+AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.target = d.target AND a.remote_id = d.remote_id) ORDER BY remote_id LIMIT ?`, target, after, micros(since), limit)
+		return err
+	})
+	return ids, err
+}
+
 func (t *Tx) deletedInto(out map[string]Deleted, target string, ids []string) error {
 	rows, err := t.query(`SELECT remote_id, identity_id, leaver FROM drift_deleted WHERE target = ? AND remote_id IN `+list(len(ids)), append([]any{target}, anys(ids)...)...)
 	if err != nil {
