@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -141,7 +142,10 @@ func (r *runner) turnAside(ctx context.Context, j *job, c model.Change, circle [
 	}
 	before := *j.row.Applied
 	after := before
-	after.UserName = passing(r.target.Name, j.row.Identity, c.After.UserName)
+	after.UserName = passing(r.target.Name, j.row.Identity, c.After.UserName, r.profile.Limits["userName"].Len)
+	if r.profile.Rename.Email && slices.ContainsFunc(r.profile.UniqueScope, func(a string) bool { return strings.EqualFold(a, "emails") }) {
+		after.Attrs = r.asideMail(before, j.row.Identity)
+	}
 	step := c
 	step.Verb, step.Before, step.After = model.Update, &before, &after
 	step.Fields, step.Because = differences(before, after), []string{words + ": out of the way for a moment"}
@@ -156,11 +160,55 @@ func (r *runner) turnAside(ctx context.Context, j *job, c model.Change, circle [
 	return r.later(j, words+": has another one for a moment")
 }
 
-// passing is a user name that nobody has, of the form of another one.
-func passing(target, identity, name string) string {
+// asideMail are the attributes of an account with other e-mail addresses, where no two
+// accounts may share one: who swaps user names swaps addresses, too.
+func (r *runner) asideMail(a model.Account, identity string) map[string]any {
+	n := 0
+	other := func(address string) string {
+		n++
+		return passing(r.target.Name, fmt.Sprint(identity, n), address, 0)
+	}
+	out := maps.Clone(a.Attrs)
+	for key, value := range out {
+		path, err := parseAttr(key)
+		if err != nil || path.uri != "" || !strings.EqualFold(path.attr, "emails") {
+			continue
+		}
+		switch v := value.(type) {
+		case string:
+			if path.sub == "" || strings.EqualFold(path.sub, "value") {
+				out[key] = other(v)
+			}
+		case []any:
+			out[key] = otherMail(v, other)
+		}
+	}
+	return out
+}
+
+// otherMail is a list of e-mail addresses with other ones in their places.
+func otherMail(list []any, other func(string) string) []any {
+	out := slices.Clone(list)
+	for i, entry := range out {
+		one, is := entry.(map[string]any)
+		address, isText := one["value"].(string)
+		if !is || !isText {
+			continue
+		}
+		one = maps.Clone(one)
+		one["value"] = other(address)
+		out[i] = one
+	}
+	return out
+}
+
+// passing is a user name that nobody has, of the form of another one where that is no
+// longer than what the application takes; 0 takes any length.
+func passing(target, identity, name string, most int) string {
 	sum := sha256.Sum256([]byte("passing\x00" + target + "\x00" + identity))
 	short := "moving-" + hex.EncodeToString(sum[:4])
-	if _, domain, isAddress := strings.Cut(name, "@"); isAddress {
+	_, domain, isAddress := strings.Cut(name, "@")
+	if isAddress && (most == 0 || len([]rune(short+"@"+domain)) <= most) {
 		return short + "@" + domain
 	}
 	return short

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -95,9 +96,9 @@ func (w *lifeWorld) check(when string, untouched map[string]string) {
 // first one for ever where it cannot rename.
 func (w *lifeWorld) nameAtApp(p *liver) string {
 	if !w.profile.Rename.User || w.profile.Limits["userName"].Fixed {
-		return fmt.Sprintf("p%04d@ex.com", p.n)
+		return cmp.Or(p.asMade, fmt.Sprintf("p%04d@ex.com", p.n))
 	}
-	return p.userName
+	return strings.ToLower(p.userName)
 }
 
 func (w *lifeWorld) checkPerson(p *liver, list []*held, fault func(string, ...any)) {
@@ -175,11 +176,16 @@ func (w *lifeWorld) groupsOf(p *liver) []string {
 		return out
 	}
 	for _, g := range w.groups {
-		if !g.gone && (g.department != "" && g.department == p.department || slices.Contains(p.projects, g)) {
+		if !g.gone && (g.department != "" && g.department == p.department || slices.ContainsFunc(p.projects, g.holds)) {
 			out = append(out, g.name)
 		}
 	}
 	return sortedTexts(out)
+}
+
+// holds reports whether who is in another group is in this one, too.
+func (g *livingGroup) holds(other *livingGroup) bool {
+	return g == other || slices.ContainsFunc(g.inside, func(inner *livingGroup) bool { return !inner.gone && inner.holds(other) })
 }
 
 func sortedTexts(list []string) []string {
@@ -197,6 +203,11 @@ func (w *lifeWorld) checkGroups(have map[string]int, fault func(string, ...any))
 		empty := g.department != "" && !slices.ContainsFunc(w.people, func(p *liver) bool { return p.active && p.department == g.department })
 		if have[g.name] != 1 && !empty && !g.gone {
 			fault("group %q is there %d times", g.name, have[g.name])
+		}
+	}
+	for _, g := range w.groups {
+		if g.gone && w.remove == "delete" && w.profile.DeleteGroup == "hard" && have[g.name] > 0 {
+			fault("group %q is still there", g.name)
 		}
 	}
 	for name, n := range have {

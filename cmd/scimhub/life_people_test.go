@@ -25,6 +25,8 @@ type liver struct {
 	active     bool
 	id         string // at the hub; empty: not known
 	left       int    // how often they left
+	noMail     bool   // HR knows no address
+	asMade     string // the user name under which the application made the account; empty: the usual one
 	invited    bool   // has not accepted the invitation, where the application has invitations
 }
 
@@ -33,7 +35,8 @@ type liver struct {
 type livingGroup struct {
 	name       string
 	department string
-	id         string // of a mirrored one at the hub
+	id         string         // of a mirrored one at the hub
+	inside     []*livingGroup // groups that are members of a mirrored one
 	gone       bool
 }
 
@@ -90,13 +93,17 @@ func (p *liver) doc() map[string]any {
 	if p.manager != nil && p.manager.id != "" {
 		enterprise["manager"] = map[string]any{"value": p.manager.id}
 	}
-	return map[string]any{
+	doc := map[string]any{
 		"schemas":  []any{"urn:ietf:params:scim:schemas:core:2.0:User", lifeEmployees},
 		"userName": p.userName, "externalId": p.externalID(), "displayName": p.givenName + " " + p.familyName,
 		"name": map[string]any{"givenName": p.givenName, "familyName": p.familyName}, "title": p.title, "active": p.active,
 		"emails":      []any{map[string]any{"value": p.userName, "type": "work", "primary": true}},
 		lifeEmployees: enterprise,
 	}
+	if p.noMail {
+		delete(doc, "emails")
+	}
+	return doc
 }
 
 // push tells HR's present word of somebody.
@@ -119,6 +126,9 @@ func (w *lifeWorld) pushGroup(g *livingGroup) {
 		if slices.Contains(p.projects, g) && p.id != "" {
 			members = append(members, map[string]any{"value": p.id})
 		}
+	}
+	for _, inner := range g.inside {
+		members = append(members, map[string]any{"value": inner.id, "type": "Group"})
 	}
 	doc := map[string]any{"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": g.name, "externalId": "G-" + g.name[len(g.name)-2:], "members": members}
 	var got struct{ ID string }

@@ -276,6 +276,11 @@ func (w *lifeWorld) careful() {
 	if stats.Irreversible[app.LostInvited] <= withdrawn {
 		delete(stats.Irreversible, app.LostInvited)
 	}
+	for _, what := range w.lost {
+		if stats.Irreversible[what]--; stats.Irreversible[what] == 0 {
+			delete(stats.Irreversible, what)
+		}
+	}
 	for _, what := range slices.Sorted(maps.Keys(stats.Irreversible)) {
 		w.t.Errorf("irreversible: %s, %d times", what, stats.Irreversible[what])
 	}

@@ -58,15 +58,17 @@ type lifeWorld struct {
 	groups  []*livingGroup
 	remove  string // what becomes of groups that nothing grants; empty: they are kept
 
-	removals string // that the target's guard lets through; empty: all
+	mass     string   // that the source's guard lets through; empty: all
+	stumbles uint64   // how often the hub was stopped and started
+	lost     []string // what people destroyed by hand
 }
 
-// floor is how many removals the guard lets through in any case.
-func (w *lifeWorld) floor() int {
-	if w.removals != "" {
-		return 3
+// guardOf is a guard that lets a share through, or everything.
+func guardOf(what, share string) map[string]any {
+	if share == "" {
+		return map[string]any{what: "100%", "floor": 100_000}
 	}
-	return 100_000
+	return map[string]any{what: share, "floor": 3}
 }
 
 func newLifeWorld(t *testing.T, profile, dialect string, people, groups int, more ...func(*lifeWorld)) *lifeWorld {
@@ -162,7 +164,7 @@ func (w *lifeWorld) configuration(database string) []byte {
 		"url": w.server.URL + app.Prefix, "auth": map[string]any{"bearer": storySecret}, "profile": w.profile.Name,
 		"groups":  map[string]any{"mirror": []any{`displayName sw "proj-"`}, "remove": cmp.Or(w.remove, "keep")},
 		"leaver":  map[string]any{"first": "disable", "then": "delete", "after": "30d"},
-		"guard":   map[string]any{"removals": cmp.Or(w.removals, "100%"), "floor": w.floor()},
+		"guard":   guardOf("removals", ""),
 		"drift":   map[string]any{"every": "90d", "changed": "revert", "missing": "recreate", "unknown": "report"},
 		"protect": []any{`userName eq "` + breakGlass + `"`},
 		"rate":    map[string]any{"buckets": w.fasterBuckets()},
@@ -171,7 +173,7 @@ func (w *lifeWorld) configuration(database string) []byte {
 	doc := map[string]any{
 		"listen": "127.0.0.1:0", "database": database,
 		"admin":   map[string]any{"tokens": []any{map[string]any{"name": "ops", "secret": storySecret, "role": "admin"}}},
-		"sources": map[string]any{"hr": map[string]any{"tokens": []any{map[string]any{"name": "main", "secret": "hr" + storySecret}}, "guard": map[string]any{"leavers": "100%", "floor": 100000}}},
+		"sources": map[string]any{"hr": map[string]any{"tokens": []any{map[string]any{"name": "main", "secret": "hr" + storySecret}}, "guard": guardOf("leavers", w.mass)}},
 		"roles":   roles, "targets": map[string]any{lifeTarget: target},
 	}
 	text, err := yaml.Marshal(doc)
