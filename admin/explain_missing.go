@@ -99,6 +99,10 @@ func (w *absence) reasons() {
 		return
 	}
 	w.stage()
+	switch w.doc.Stage {
+	case model.Prehire, model.Leaver, model.Purged: // no rule is asked
+		return
+	}
 	if w.doc.Blocked {
 		w.add(missingCase, "", "%s could be one of several people: nothing is given before a person has decided who it is", w.doc.Name)
 	}

@@ -28,6 +28,9 @@ func (a *API) syncTarget(r *http.Request, by Caller) (any, error) {
 // driftTarget asks for a drift sweep.
 func (a *API) driftTarget(r *http.Request, by Caller) (any, error) {
 	return a.act(r, by, "drift", func(ctx context.Context, t model.Target) error {
+		if t.Manual != nil {
+			return model.Fail(model.Invalid, "target "+t.Name+" is looked after by hand: nothing can be read there", nil)
+		}
 		return a.Hub.Store.UpdateTargetState(ctx, t.Name, func(st *store.TargetState) { st.DriftWanted = true })
 	})
 }

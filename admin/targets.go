@@ -22,7 +22,9 @@ type TargetView struct {
 	Mode        model.Mode                 `json:"mode"`
 	State       string                     `json:"state"` // ok, failing, quarantined, paused, held
 	Accounts    map[model.AccountState]int `json:"accounts"`
-	Pending     int                        `json:"pending"` // accounts with something to do, now or later
+	Pending     int                        `json:"pending"`                   // accounts with something to do, now or later
+	AwaitPerson int                        `json:"awaiting_person,omitempty"` // of them, until a person closes a task
+	Scheduled   int                        `json:"scheduled,omitempty"`       // switched off, to be deleted at the end of the grace period
 	Held        *HeldView                  `json:"held,omitempty"`
 	LastAttempt *time.Time                 `json:"last_attempt,omitempty"`
 	LastSuccess *time.Time                 `json:"last_success,omitempty"`
@@ -99,9 +101,11 @@ func (a *API) fillTarget(ctx context.Context, t model.Target, v *TargetView, det
 	v.LastAttempt, v.LastSuccess, v.LastDrift, v.RetryAt = st.LastAttempt, st.LastSuccess, st.LastDrift, st.RetryAt
 	v.LastError, v.ErrorClass = st.LastError, st.ErrorClass
 	v.State, v.Refused, v.Doubts = stateOf(st), st.DriftRefused, st.Doubts
-	if v.Pending, err = a.Hub.Store.Due(ctx, t.Name); err != nil {
+	waiting, err := a.Hub.Store.Waiting(ctx, t.Name)
+	if err != nil {
 		return err
 	}
+	v.Pending, v.AwaitPerson, v.Scheduled = waiting.Pending, waiting.People, waiting.Scheduled
 	if v.Errors, err = a.Hub.Store.ErrorCounts(ctx, t.Name); err != nil {
 		return err
 	}

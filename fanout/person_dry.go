@@ -172,7 +172,7 @@ func (r *runner) trialPlan(ctx context.Context, v *visit, jobs []*job) error {
 	case len(p.Changes) == 0:
 		v.end(RunInSync, j.row.State, "nothing would change")
 	case held == len(p.Changes):
-		v.end(RunDiffers, j.row.State, "a run would do nothing of it: %s", HeldChanges(p)[0].Held)
+		v.end(RunHeld, j.row.State, "a run would do nothing of it: %s", HeldChanges(p)[0].Held)
 	case later != "":
 		v.end(RunDiffers, j.row.State, "a run would do this, but not now: %s", later)
 	case r.target.Manual != nil:

@@ -17,6 +17,9 @@ func (r *runner) person(soft, hard context.Context, v *visit, row model.AccountR
 		r.compareOne(hard, v, row)
 		return true
 	}
+	if row.RemoteID != "" && row.Applied != nil && r.target.Manual == nil {
+		v.trace.say(StepMatched, "account %s is the hub's (%s)", row.RemoteID, row.Owned)
+	}
 	var j *job
 	r.chunk(soft, hard, []model.AccountRow{row}, []*claim{mark}, 1, func(done *job) { j = done })
 	if !j.drop && !j.yielded {

@@ -84,9 +84,21 @@ func targetShow(c *client) *cobra.Command {
 	return cmd
 }
 
+// pendingText counts what waits, and for whom.
+func pendingText(t admin.TargetView) string {
+	text := strconv.Itoa(t.Pending)
+	if t.AwaitPerson > 0 {
+		text += fmt.Sprintf(", %d of them for people: scimhub task list --target %s", t.AwaitPerson, t.Name)
+	}
+	if t.Scheduled > 0 {
+		text += fmt.Sprintf("; %d more are switched off and to be deleted later", t.Scheduled)
+	}
+	return text
+}
+
 func printTarget(w io.Writer, t admin.TargetView) error {
 	rows := [][]string{{"target", t.Name}, {"url", dash(t.URL)}, {"profile", t.Profile}, {"mode", string(t.Mode)}, {"state", t.State}, {"accounts", countsText(t.Accounts)},
-		{"pending", strconv.Itoa(t.Pending)}, {"last attempt", moment(t.LastAttempt)}, {"last success", moment(t.LastSuccess)}, {"last drift sweep", moment(t.LastDrift)}}
+		{"pending", pendingText(t)}, {"last attempt", moment(t.LastAttempt)}, {"last success", moment(t.LastSuccess)}, {"last drift sweep", moment(t.LastDrift)}}
 	if t.Refused != "" {
 		rows = append(rows, []string{"drift sweep", "nothing was concluded: " + t.Refused})
 	}
@@ -127,20 +139,24 @@ func targetSync(c *client) *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use: "sync TARGET", Short: "Do what waits at a target now, and watch it", Args: cobra.ExactArgs(1),
+		Long: `Ends the target's back-off, takes up again what had failed, and watches until nothing
+is left to do. What waits for people (task list), for the end of a grace period or for
+a release (target show) is not waited for. Exit code 1 if anything is left when --wait
+is over.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var t admin.TargetView
 			if err := c.call(cmd.Context(), "POST", targetPath(args[0], "sync"), nil, &t); err != nil {
 				return err
 			}
-			t, err := watch(cmd.Context(), c, cmd.ErrOrStderr(), args[0], wait, func(t admin.TargetView) bool { return t.Pending == 0 })
+			t, err := watch(cmd.Context(), c, cmd.ErrOrStderr(), args[0], wait, allDone, waitWords)
 			if err != nil {
 				return err
 			}
 			if err := o.print(cmd.OutOrStdout(), t, func(w io.Writer) error { return printTarget(w, t) }); err != nil {
 				return err
 			}
-			if t.Pending > 0 {
-				return exitCode{exitFailed, model.Fail(model.Unavailable, fmt.Sprintf("%d accounts still wait at %s", t.Pending, t.Name), nil)}
+			if !allDone(t) {
+				return exitCode{exitFailed, model.Fail(model.Unavailable, fmt.Sprintf("%d accounts still wait at %s", t.Pending-t.AwaitPerson, t.Name), nil)}
 			}
 			return nil
 		},
@@ -150,22 +166,34 @@ func targetSync(c *client) *cobra.Command {
 	return cmd
 }
 
-// watch asks for the target until it is as wanted or the time is over, and shows
-// how many accounts still wait.
-func watch(ctx context.Context, c *client, progress io.Writer, name string, wait time.Duration, done func(admin.TargetView) bool) (admin.TargetView, error) {
+// allDone reports whether nothing is left that the hub could do by itself.
+func allDone(t admin.TargetView) bool { return t.Pending == t.AwaitPerson && t.Backlog == 0 }
+
+// waitWords is how far a target is.
+func waitWords(t admin.TargetView) string {
+	words := fmt.Sprintf("%d accounts wait", t.Pending-t.AwaitPerson)
+	if t.AwaitPerson > 0 {
+		words += fmt.Sprintf(", %d more for people", t.AwaitPerson)
+	}
+	return words + progressWords(t.Progress)
+}
+
+// watch asks for the target until it is as wanted or the time is over, and says how far
+// it is, in words of its own where that changes.
+func watch(ctx context.Context, c *client, progress io.Writer, name string, wait time.Duration, done func(admin.TargetView) bool, words func(admin.TargetView) string) (admin.TargetView, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	shown := -1
+	shown := ""
 	for {
 		var t admin.TargetView
 		if err := c.call(ctx, "GET", targetPath(name, ""), nil, &t); err != nil || done(t) {
 			return t, err
 		}
-		if t.Pending != shown {
-			fmt.Fprintf(progress, "%s: %d accounts wait%s\n", name, t.Pending, progressWords(t.Progress))
-			shown = t.Pending
+		if text := words(t); text != shown {
+			fmt.Fprintf(progress, "%s: %s\n", name, text)
+			shown = text
 		}
 		select {
 		case <-ctx.Done():

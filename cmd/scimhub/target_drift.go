@@ -30,7 +30,7 @@ func targetDrift(c *client) *cobra.Command {
 			swept := func(t admin.TargetView) bool {
 				return t.LastDrift != nil && (before.LastDrift == nil || t.LastDrift.After(*before.LastDrift))
 			}
-			after, err := watch(cmd.Context(), c, cmd.ErrOrStderr(), args[0], wait, swept)
+			after, err := watch(cmd.Context(), c, cmd.ErrOrStderr(), args[0], wait, swept, func(admin.TargetView) string { return "is being read" })
 			if err != nil {
 				return err
 			}

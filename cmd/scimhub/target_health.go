@@ -95,7 +95,7 @@ func targetRotate(c *client) *cobra.Command {
 			t, err := watch(cmd.Context(), c, io.Discard, args[0], wait, func(t admin.TargetView) bool {
 				next := nextSlot(t)
 				return next.InUse || (next.Refused != "" && next.TestedAt != nil && (was.TestedAt == nil || next.TestedAt.After(*was.TestedAt)))
-			})
+			}, waitWords)
 			if err != nil {
 				return err
 			}

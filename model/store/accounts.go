@@ -350,7 +350,7 @@ func (s *Store) ErrorCounts(ctx context.Context, target string) (map[string]int,
 		N          int
 	}
 	var lines []line
-	err := s.read.WithContext(ctx).Raw(`SELECT error_class, count(*) AS n FROM accounts WHERE target = ? AND error_class <> '' GROUP BY error_class`, target).Scan(&lines).Error
+	err := s.read.WithContext(ctx).Raw(`SELECT error_class, count(*) AS n FROM accounts WHERE target = ? AND error_class NOT IN ('', ?) GROUP BY error_class`, target, awaitsPerson).Scan(&lines).Error
 	out := map[string]int{}
 	for _, l := range lines {
 		out[l.ErrorClass] = l.N
