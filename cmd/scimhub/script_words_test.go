@@ -33,13 +33,14 @@ import (
 //	withtoken TOKEN CODE METHOD PATH [FILE] the same with another token
 //	awaitscim RE PATH           GET as the HR system until the answer is so
 //	byhand APP CODE METHOD PATH [FILE]      the same at an application itself
+//	faults APP [FAULTS]                     what an application does wrong from now on
 //	[!] holds APP RE, [!] awaitholds APP RE its accounts, one a line: userName active|inactive [groups]
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"app": positive(1, 2, scriptApp), "fill": positive(1, 9, scriptFill), "edit": positive(3, 3, scriptEdit),
 		"serve": positive(0, 9, scriptServe), "sigterm": positive(0, 0, scriptSigterm), "log": scriptLog,
 		"exit": positive(2, 99, scriptExit), "await": positive(3, 99, scriptAwait), "capture": positive(2, 2, scriptCapture),
-		"scim": positive(3, 4, scriptSCIM), "awaitscim": positive(2, 2, scriptAwaitSCIM), "withtoken": positive(4, 5, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
+		"scim": positive(3, 4, scriptSCIM), "awaitscim": positive(2, 2, scriptAwaitSCIM), "withtoken": positive(4, 5, scriptWithToken), "byhand": positive(4, 5, scriptByHand), "faults": positive(1, 2, scriptFaults), "holds": scriptHolds, "awaitholds": scriptAwaitHolds,
 	}
 }
 
@@ -89,6 +90,17 @@ func scriptServe(ts *testscript.TestScript, args []string) {
 	}
 	s.hub = s.start(ts, "hub", append([]string{"serve", "--config", filepath.Join(s.dir, "hub.yaml")}, args...)...)
 	s.ready(ts, s.hub, func() error { return s.hubReady(ts.Getenv("HUB")) })
+}
+
+// scriptFaults replaces the faults of an application.
+func scriptFaults(ts *testscript.TestScript, args []string) {
+	body, err := json.Marshal(map[string]string{"faults": strings.Join(args[1:], ",")})
+	ts.Check(err)
+	code, answer, err := scriptOf(ts).request(http.MethodPost, scriptAppBase(ts, args[0])+"/_app/faults", "", body)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("%d %s", code, answer)
+	}
+	ts.Check(err)
 }
 
 // scriptHub is the hub that the script started last.
