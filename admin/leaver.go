@@ -189,10 +189,12 @@ func (a *API) leaverNumbers(ctx context.Context, since time.Time) (s LeaverSumma
 	return s, nil
 }
 
+func inMillis(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
 func numbersOf(target string, q store.Quantiles, open int) LeaverNumbers {
 	n := LeaverNumbers{Target: target, N: q.N, Open: open}
 	if q.N > 0 {
-		n.P50, n.P95, n.P99 = q.P50.String(), q.P95.String(), q.P99.String()
+		n.P50, n.P95, n.P99 = inMillis(q.P50), inMillis(q.P95), inMillis(q.P99)
 	}
 	return n
 }
