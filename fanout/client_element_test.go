@@ -11,10 +11,14 @@ import (
 func TestClientElements(t *testing.T) {
 	t.Parallel()
 	const street, town = `addresses[type eq "work"].streetAddress`, `addresses[type eq "work"].locality`
-	with := func(attrs map[string]any) model.Account { return model.Account{UserName: "anna", Active: true, Attrs: attrs} }
+	with := func(attrs map[string]any) model.Account {
+		return model.Account{UserName: "anna", Active: true, Attrs: attrs}
+	}
 	both, one, none := with(map[string]any{street: "S", town: "T"}), with(map[string]any{town: "T"}), with(nil)
 	role := with(map[string]any{`roles[value eq "r"].display`: "R"})
-	patch := func(ops string) exchange { return exchange{"PATCH", "/Users/7", patchOpHead + ops + `]}`, 204, nil, ""} }
+	patch := func(ops string) exchange {
+		return exchange{"PATCH", "/Users/7", patchOpHead + ops + `]}`, 204, nil, ""}
+	}
 	read := func(rest string) exchange { return exchange{"GET", "/Users/7", "", 200, nil, `{"id":"7"` + rest + `}`} }
 	for _, tt := range []struct {
 		name          string

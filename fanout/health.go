@@ -25,6 +25,7 @@ import (
 type Health struct {
 	Failures   int // in a row, of kinds that concern the target
 	Same       int // of these, the last of one class
+	Throttled  int // of these, those that said no more than "too many requests"
 	ErrorClass Class
 	LastError  string
 	RetryAt    time.Time // the normal lane waits until then; zero: it runs
@@ -64,13 +65,16 @@ func (h Health) Failed(target string, err *ClientError, now time.Time) Health {
 	if now.Before(h.RetryAt) && (err.Class != Credentials || h.quarantined()) {
 		return h // late answers of requests sent before the pause
 	}
-	if h.Failures == 0 {
+	if h.Failures == h.Throttled {
 		h.FailingSince = now
 	}
 	if h.Same++; err.Class != h.ErrorClass || h.Failures == 0 {
 		h.Same = 1
 	}
 	h.Failures++
+	if err.Class == Throttled {
+		h.Throttled++
+	}
 	h.ErrorClass, h.LastError, h.Probed = err.Class, err.Error(), false
 	h.Window = h.Window.add(err.Class != Throttled, now)
 	if h.quarantined() {
@@ -105,7 +109,7 @@ func (h Health) grave(err *ClientError, now time.Time) string {
 		return "what answers at the address is no SCIM service"
 	case w.Operations >= windowLeast && w.Failed*100 > windowPercent*w.Operations:
 		return fmt.Sprintf("%d of the last %d operations failed", w.Failed, w.Operations)
-	case h.Failures >= failuresToBackOff && now.Sub(h.FailingSince) >= quarantineAfter:
+	case h.Failures-h.Throttled >= failuresToBackOff && now.Sub(h.FailingSince) >= quarantineAfter:
 		return "nothing but failures for " + strings.TrimSuffix(quarantineAfter.String(), "0s")
 	}
 	return ""

@@ -140,15 +140,15 @@ func (b *bucket) answered(ctx context.Context, e *ClientError) error {
 	}
 	b.throttled++
 	pause := store.RateState{PausedFrom: now, PausedUntil: now.Add(min(d, longestPause))}
-	if !pause.PausedUntil.After(b.pause.PausedUntil) {
+	if !ahead(b.pause, now) && !pause.PausedUntil.After(b.pause.PausedUntil) {
 		b.mu.Unlock()
 		return nil
 	}
 	b.pause, b.slots = pause, nil
 	b.mu.Unlock()
 	return b.store.UpdateRate(ctx, b.limit.name, func(st *store.RateState) {
-		if pause.PausedUntil.After(st.PausedUntil) {
-			if !st.PausedUntil.After(now) {
+		if ahead(*st, now) || pause.PausedUntil.After(st.PausedUntil) {
+			if ahead(*st, now) || !st.PausedUntil.After(now) {
 				st.PausedFrom = pause.PausedFrom
 			}
 			st.PausedUntil = pause.PausedUntil

@@ -129,11 +129,19 @@ func (l rateLimit) take(st *store.RateState, want int, urgent bool, now time.Tim
 	return slots, 0
 }
 
-// paused is how long a pause still lasts; urgent requests heed at most leaverPatience of it.
+// paused is how long a pause still lasts; urgent requests heed at most leaverPatience of
+// it. One that begins in the future is that of a clock that was ahead and has been set
+// back: when it ends is not known, and nobody waits for it.
 func paused(st store.RateState, urgent bool, now time.Time) time.Duration {
+	if ahead(st, now) {
+		return 0
+	}
 	until := st.PausedUntil
 	if limit := st.PausedFrom.Add(leaverPatience); urgent && until.After(limit) {
 		until = limit
 	}
 	return max(until.Sub(now), 0)
 }
+
+// ahead reports whether a pause was begun by a clock that has been set back since.
+func ahead(st store.RateState, now time.Time) bool { return st.PausedFrom.After(now.Add(rateSkew)) }
