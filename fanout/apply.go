@@ -48,6 +48,9 @@ func (r *runner) attempt(ctx context.Context, j *job, c model.Change) error {
 		if err := r.conn.Delete(ctx, j.row.RemoteID); err != nil {
 			return err
 		}
+		if err := r.stays(ctx, j); err != nil {
+			return err
+		}
 		r.gone(&j.row)
 		return nil
 	case model.Disable:

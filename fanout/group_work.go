@@ -322,6 +322,9 @@ func (r *runner) deleteGroup(ctx context.Context, g store.TargetGroup, c model.C
 // keepsGroup says why a group is not removed without a person: somebody is in it whom
 // the hub did not put there, or too much was removed of late.
 func (r *runner) keepsGroup(ctx context.Context, g store.TargetGroup, names []string) (string, error) {
+	if !r.profile.MembersReadable {
+		return "nobody can see who else is in it at this application; its deletion waits for approval", nil
+	}
 	strangers, err := r.strangersIn(ctx, g, names)
 	if err != nil {
 		return "", err
@@ -343,9 +346,6 @@ func (r *runner) keepsGroup(ctx context.Context, g store.TargetGroup, names []st
 
 // strangersIn counts the members of a group that are not the hub's doing.
 func (r *runner) strangersIn(ctx context.Context, g store.TargetGroup, names []string) (int, error) {
-	if !r.profile.MembersReadable {
-		return 0, nil
-	}
 	var ids []string
 	err := r.timed("get-group", func() error {
 		for id, err := range r.conn.Members(ctx, g.RemoteID) {

@@ -29,6 +29,11 @@ func GuardedTransport(allowPrivate bool) *http.Transport {
 
 // allowed refuses addresses that a URL of somebody else's must not reach.
 func allowed(a netip.Addr, private bool) error {
+	if v4, ok := translatedAddress(a); ok {
+		if err := allowed(v4, private); err != nil {
+			return err
+		}
+	}
 	switch {
 	case a.IsLinkLocalUnicast(), a.IsLinkLocalMulticast(), a.IsMulticast(), a.IsInterfaceLocalMulticast(), a.IsUnspecified(), metadata(a):
 		return model.Fail(model.Forbidden, "the address "+a.String()+" is link-local or serves a cloud's metadata: it is never asked", nil)
@@ -50,3 +55,21 @@ func metadata(a netip.Addr) bool {
 	}
 	return false
 }
+
+// translatedAddress is the IPv4 address that a gateway would make of one of IPv6: NAT64
+// (RFC 6052, the well-known prefix) and 6to4 (RFC 3056).
+func translatedAddress(a netip.Addr) (netip.Addr, bool) {
+	if !a.Is6() || a.Is4In6() {
+		return netip.Addr{}, false
+	}
+	b := a.As16()
+	switch {
+	case nat64.Contains(a):
+		return netip.AddrFrom4([4]byte(b[12:16])), true
+	case b[0] == 0x20 && b[1] == 0x02:
+		return netip.AddrFrom4([4]byte(b[2:6])), true
+	}
+	return netip.Addr{}, false
+}
+
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")

@@ -21,6 +21,7 @@ func TestWhereGuardedRequestsGo(t *testing.T) {
 		{"127.0.0.1", false, true}, {"::1", false, true}, {"10.1.2.3", false, true}, {"192.168.0.1", false, true}, {"172.16.9.9", false, true},
 		{"fd12::1", false, true}, {"100.64.0.1", false, true},
 		{"169.254.169.254", false, false}, {"fe80::1", false, false}, {"100.100.100.200", false, false}, {"fd00:ec2::254", false, false},
+		{"64:ff9b::a9fe:a9fe", false, false}, {"2002:a9fe:a9fe::1", false, false}, {"64:ff9b::7f00:1", false, true}, {"64:ff9b::5db8:d822", true, true},
 		{"0.0.0.0", false, false}, {"::", false, false}, {"224.0.0.1", false, false}, {"::ffff:169.254.169.254", false, false},
 	} {
 		a := netip.MustParseAddr(c.address).Unmap()

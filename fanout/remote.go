@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/scimhub/scimhub/model"
 )
@@ -41,4 +42,31 @@ func (w *Worker) Remote(name string) (Remote, error) {
 // Protected says which of the target's filters protects an account, if one does.
 func (r Remote) Protected(u RemoteUser) (filter string, protected bool) {
 	return compileProtect(r.Target.Protect).matchDoc(u.ID, u.Attrs)
+}
+
+// Destroys says what switching an account off destroys for good at the application;
+// empty: nothing that is known of.
+func (r Remote) Destroys(u RemoteUser) string {
+	p := r.Profile
+	invited := compilePending(p.Pending)
+	switch {
+	case p.Disable == "delete" && p.Delete == model.DeleteIrreversible:
+		return lossAccount
+	case p.DisablePendingUser == "deletes" && invited == nil:
+		return lossPerhaps
+	case p.DisablePendingUser == "deletes" && invited(u):
+		return lossInvitation
+	}
+	return ""
+}
+
+// OwnsCredential reports whether the hub's own credential belongs to the account.
+func (r Remote) OwnsCredential(u RemoteUser) bool {
+	t := r.Target
+	for _, owner := range []string{inSlot(t.Auth, model.SlotPresent).Owner, inSlot(t.Auth, model.SlotNext).Owner} {
+		if owner != "" && (strings.EqualFold(owner, u.UserName) || owner == u.ID) {
+			return true
+		}
+	}
+	return false
 }

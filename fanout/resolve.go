@@ -68,6 +68,10 @@ func (r *runner) search(ctx context.Context, j *job) error {
 		if err == nil {
 			return r.take(j, u)
 		}
+		if ClassOf(err) != Missing && j.row.Desired == nil && j.row.Owned == model.OwnedAdopted {
+			j.row.Applied = &model.Account{UserName: nameOf(j.row), Active: true} // for all that is known: it is switched off unread
+			return nil
+		}
 		if ClassOf(err) != Missing {
 			return err
 		}

@@ -61,6 +61,9 @@ func (r *runner) restore(ctx context.Context, j *job, c model.Change) (found boo
 		u = &seen
 	}
 	if !r.wouldFind(j.row, *u) {
+		if _, err := r.conn.SetActive(ctx, id, false); err != nil { // as it was: nobody asked for this one
+			return false, fmt.Errorf("account %s had been this person's, is somebody else's and was switched on; it could not be switched off again: %w", id, err)
+		}
 		return false, &ClientError{Class: Conflict, Detail: fmt.Sprintf("account %s had been this person's, was deleted, and is that of %q now that it is switched on again; a person has to look at it", id, u.UserName)}
 	}
 	j.note = "restored: the account that was deleted is there again under its old id"

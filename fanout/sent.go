@@ -167,6 +167,9 @@ func (r *runner) readAgain(ctx context.Context, j *job) error {
 		}
 		return r.vanished(ctx, j, err)
 	}
+	if err != nil && j.row.Desired == nil {
+		return nil // as above: nobody keeps access because a read failed
+	}
 	if err != nil {
 		return err
 	}

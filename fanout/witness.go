@@ -99,3 +99,21 @@ func (r *runner) believeNothing(ctx context.Context) error {
 	}
 	return err
 }
+
+// stays reads the account of a leaver that was just deleted: a confirmation alone is
+// nothing that access is verified gone by. nil: it is gone, or switched off.
+func (r *runner) stays(ctx context.Context, j *job) error {
+	if !isUrgent(ctx) || r.target.Manual != nil || r.inconsistency() > 0 {
+		return nil
+	}
+	u, err := r.get(ctx, j.row.RemoteID)
+	switch {
+	case ClassOf(err) == Missing:
+		return nil
+	case err != nil:
+		return err
+	case u.Active:
+		return &ClientError{Class: Garbage, Detail: "the target has confirmed the deletion, but the account is still there and active"}
+	}
+	return nil
+}

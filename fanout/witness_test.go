@@ -128,7 +128,9 @@ func TestAdoptionThatWasNotConfirmed(t *testing.T) {
 			wish := account("anna", "eng")
 			wish.Attrs["title"] = "After"
 			w.want(model.AccountRow{Identity: "a", Desired: wish})
-			w.until("not confirmed", func(rows map[string]model.AccountRow) bool { return rows["a"].State == model.StateFailed && rows["a"].Attempts > 1 })
+			w.until("not confirmed", func(rows map[string]model.AccountRow) bool {
+				return rows["a"].State == model.StateFailed && rows["a"].Attempts > 1
+			})
 			if !leaves {
 				now.Store(nil)
 				w.due()
@@ -146,4 +148,60 @@ func TestAdoptionThatWasNotConfirmed(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLeaverDeletedInWords: a deletion that was confirmed and not carried out is none.
+func TestLeaverDeletedInWords(t *testing.T) {
+	t.Parallel()
+	w, now := tampered(t, func(t *model.Target) { t.Leaver = model.LeaverPolicy{First: "delete"} })
+	w.start()
+	w.want(model.AccountRow{Identity: "a", Desired: account("anna")}, model.AccountRow{Identity: "b", Desired: account("ben")})
+	w.allIn(model.StateInSync)
+	yes := tamper(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return r.Method == http.MethodDelete
+	})
+	now.Store(&yes)
+	at := w.worker.Now()
+	w.want(model.AccountRow{Identity: "a", Leaver: true, LeaverAt: &at})
+	w.until("not believed", func(rows map[string]model.AccountRow) bool {
+		return rows["a"].State == model.StateFailed && strings.Contains(rows["a"].LastError, "still there and active") && rows["a"].RemoteID != ""
+	})
+	now.Store(nil)
+	w.due()
+	w.until("gone", func(rows map[string]model.AccountRow) bool {
+		return rows["a"].State == model.StateDeleted && w.users()["anna"] == nil
+	})
+}
+
+// TestLeaverUnread: nobody keeps access because the application answers writes alone.
+func TestLeaverUnread(t *testing.T) {
+	t.Parallel()
+	w, now := tampered(t, nil)
+	w.start()
+	w.want(model.AccountRow{Identity: "a", Desired: account("anna")}, model.AccountRow{Identity: "b", Desired: account("ben")})
+	w.allIn(model.StateInSync)
+	mute := tamper(func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
+		switch r.Method {
+		case http.MethodGet:
+			w.WriteHeader(http.StatusInternalServerError)
+		case http.MethodPatch: // carried out, and not heard of
+			honest.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		default:
+			return false
+		}
+		return true
+	})
+	now.Store(&mute)
+	w.want(model.AccountRow{Identity: "a", Desired: retitled(account("anna"), "Boss")})
+	w.until("not heard of", func(rows map[string]model.AccountRow) bool { return len(rows["a"].Sent) > 0 && rows["a"].Attempts > 0 })
+	at := w.worker.Now()
+	w.want(model.AccountRow{Identity: "a", Leaver: true, LeaverAt: &at})
+	w.until("out", func(map[string]model.AccountRow) bool { return w.users()["anna"]["active"] == false })
+	now.Store(nil)
+	w.due()
+	w.until("verified", func(rows map[string]model.AccountRow) bool { return rows["a"].State == model.StateDisabled })
 }

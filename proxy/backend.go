@@ -194,7 +194,9 @@ func (b backend) deed(ctx context.Context, verb string, t *scim.ResourceType, id
 			d.managed = d.managed || row.Owned != ""
 		}
 		userName, _ := r.Attrs["userName"].(string)
-		d.protected, _ = b.remote.Protected(fanout.RemoteUser{ID: id, UserName: userName, Attrs: r.Attrs})
+		u := fanout.RemoteUser{ID: id, UserName: userName, Attrs: r.Attrs}
+		d.protected, _ = b.remote.Protected(u)
+		d.destroys, d.owner = b.remote.Destroys(u), b.remote.OwnsCredential(u)
 	}
 	since := b.proxy.Now().Add(-window(target.Guard))
 	gone, err := b.proxy.Store.Removals(ctx, target.Name, since)
@@ -206,6 +208,13 @@ func (b backend) deed(ctx context.Context, verb string, t *scim.ResourceType, id
 		return d, fmt.Errorf("count accounts: %w", err)
 	}
 	d.removals, d.limit = gone+1, max(target.Guard.Limit(population), 1)
+	if t.Name == "Group" && verb == "delete" { // whoever is in it loses it
+		n, err := b.membersUpTo(ctx, id, d.limit+1)
+		if err != nil {
+			return d, err
+		}
+		d.removals = gone + max(n, 1)
+	}
 	return d, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model/scim"
+	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/scimserver"
 )
 
@@ -86,6 +87,12 @@ func (b backend) modifyGroup(ctx context.Context, t *scim.ResourceType, id strin
 		return before, nil
 	}
 	d, err := b.deed(ctx, "members", t, id, before)
+	if err == nil && len(remove) > 0 {
+		d.verb, d.removals = "part", d.removals-1+len(remove)
+	}
+	if err == nil {
+		d.protected, err = b.protectedMember(ctx, append(slices.Clone(add), remove...))
+	}
 	if err == nil {
 		err = b.permit(d)
 	}
@@ -113,7 +120,70 @@ func (b backend) modifyGroup(ctx context.Context, t *scim.ResourceType, id strin
 	if err := b.done(ctx, "members", t, id, fields, false); err != nil {
 		return scim.Resource{}, err
 	}
+	if err := b.proxy.parted(ctx, b.remote.Target.Name, remove); err != nil {
+		return scim.Resource{}, err
+	}
 	return b.group(ctx, t, id, false)
+}
+
+// parted counts those who were taken out of a group for the target's guard.
+func (p *Proxy) parted(ctx context.Context, target string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return p.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		for _, id := range ids {
+			if err := tx.CountRemoval(target, "proxy "+id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// protectedMost is how many members are put in or taken out at once where accounts are
+// protected: each of them is read.
+const protectedMost = 100
+
+// protectedMember is the filter that protects one of the accounts, if one does: a
+// membership is part of what they may do there.
+func (b backend) protectedMember(ctx context.Context, ids []string) (filter string, err error) {
+	if len(b.remote.Target.Protect) == 0 {
+		return "", nil
+	}
+	if len(ids) > protectedMost {
+		return "", scim.Errorf(http.StatusRequestEntityTooLarge, "", "at most %d members are changed at once here, for some accounts are protected", protectedMost)
+	}
+	for _, id := range ids {
+		doc, err := b.remote.Client.Resource(ctx, "/Users", id)
+		if fanout.ClassOf(err) == fanout.Missing {
+			continue // a group, or nobody
+		}
+		if err != nil {
+			return "", translated(err)
+		}
+		userName, _ := doc["userName"].(string)
+		if filter, hit := b.remote.Protected(fanout.RemoteUser{ID: id, UserName: userName, Attrs: doc}); hit {
+			return filter, nil
+		}
+	}
+	return "", nil
+}
+
+// membersUpTo counts the members of a group, as far as they are shown.
+func (b backend) membersUpTo(ctx context.Context, id string, most int) (n int, err error) {
+	for _, err := range b.remote.Client.Members(ctx, id) {
+		if fanout.ClassOf(err) == fanout.Unreadable {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, translated(err)
+		}
+		if n++; n >= most {
+			break
+		}
+	}
+	return n, nil
 }
 
 // group reads a group; its members only where they are wanted.

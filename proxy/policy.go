@@ -37,16 +37,18 @@ func RightsOf(role string) []string {
 
 // deed is what somebody wants to do.
 type deed struct {
-	verb      string // read, create, update, disable, delete, members
+	verb      string // read, create, update, disable, delete, members (who join), part (who leave, too)
 	kind      string // User, Group
 	managed   bool   // the hub made or adopted it
 	protected string // the filter that protects it
 	removals  int    // at this target in the guard's window, this one included
 	limit     int
+	destroys  string // what switching off destroys for good there; empty: nothing
+	owner     bool   // the hub's own credential ends with the account
 }
 
 // removes reports whether the deed takes access away.
-func (d deed) removes() bool { return d.verb == "disable" || d.verb == "delete" }
+func (d deed) removes() bool { return d.verb == "disable" || d.verb == "delete" || d.verb == "part" }
 
 // permit is the whole policy of the proxy: nil where the caller may do it, else why
 // not, in words. It is pure.
@@ -55,10 +57,13 @@ func (d deed) removes() bool { return d.verb == "disable" || d.verb == "delete" 
 //	---------------------------------------------------------------------------
 //	read                                     read
 //	create, update, members                  write; mode beyond observe; update beyond create-only
-//	disable, delete                          remove; mode enforce, to disable no-delete
+//	disable, delete, part                    remove; mode enforce, but for delete no-delete
 //	any of these to what the hub looks after managed, beside
 //	any of these to a protected account      nobody
 //	delete where it cannot be undone         nobody: a plan, and an approval of it
+//	disable where that destroys the account  nobody: the same
+//	disable, delete of who owns the hub's    nobody: it is rotated first
+//	credential
 //	a removal beyond the target's guard      nobody until the window has passed
 func permit(c Caller, mode model.Mode, irreversible bool, d deed) error {
 	need := MayWrite
@@ -85,6 +90,10 @@ func permit(c Caller, mode model.Mode, irreversible bool, d deed) error {
 		return refused("the hub looks after this %s: change it at its source, or use a token with the right %q", d.kind, MayManaged)
 	case d.verb == "delete" && irreversible:
 		return refused("what is deleted at this application cannot be made anew: it is deleted by a plan that somebody approves, not through the proxy")
+	case d.verb == "disable" && d.destroys != "":
+		return refused("switching the account off would destroy %s: that is done by a plan that somebody approves, not through the proxy", d.destroys)
+	case d.owner && (d.verb == "disable" || d.verb == "delete"):
+		return refused("the account owns the credential that the hub uses here: rotate that first")
 	case d.removes() && d.limit > 0 && d.removals > d.limit:
 		return refused("removal %d of at most %d in the window of the target's guard", d.removals, d.limit)
 	}

@@ -258,6 +258,10 @@ func TestPolicyOfTheProxy(t *testing.T) {
 		{"managed", []string{MayWrite}, model.ModeEnforce, false, deed{verb: "update", managed: true}, "looks after"},
 		{"managed with the right", []string{MayWrite, MayManaged}, model.ModeEnforce, false, deed{verb: "update", managed: true}, ""},
 		{"beyond the guard", Rights(), model.ModeEnforce, false, deed{verb: "delete", removals: 6, limit: 5}, "removal 6"},
+		{"taking members out needs more than write", []string{MayWrite}, model.ModeEnforce, false, deed{verb: "part", removals: 1, limit: 5}, `"remove"`},
+		{"taking out more than the guard lets go", Rights(), model.ModeEnforce, false, deed{verb: "part", removals: 6, limit: 5}, "removal 6"},
+		{"disable that destroys", Rights(), model.ModeEnforce, false, deed{verb: "disable", destroys: "the invitation", removals: 1, limit: 5}, "the invitation"},
+		{"disable of who owns the credential", Rights(), model.ModeEnforce, false, deed{verb: "disable", owner: true, removals: 1, limit: 5}, "rotate"},
 		{"an unknown mode allows nothing", Rights(), "", false, deed{verb: "delete", removals: 1, limit: 5}, ""},
 	} {
 		err := permit(Caller{Name: "x", May: c.may}, c.mode, c.irreversible, c.deed)
@@ -347,5 +351,74 @@ func TestProxyConforms(t *testing.T) {
 		if res.Outcome == conformance.Fail {
 			t.Errorf("%+v", res)
 		}
+	}
+}
+
+// Who is taken out of groups through the proxy counts as a removal, and needs the right to
+// remove; protected accounts stay where they are; who owns the hub's token is not
+// switched off.
+func TestProxyGuardsMembers(t *testing.T) {
+	t.Parallel()
+	w := newWay(t, "generic", func(m *model.Target) {
+		m.Protect = []string{`userName eq "u007@ex.com"`}
+		m.Auth.Owner = "u006@ex.com"
+		m.Guard = model.Guard{Percent: 0, Floor: 3, Window: time.Hour}
+	})
+	var ids []string
+	for n := range 8 {
+		var made struct{ ID string }
+		w.do("POST", "/Users", user(n), &made)
+		ids = append(ids, made.ID)
+	}
+	members := func(list ...string) []any {
+		out := []any{}
+		for _, id := range list {
+			out = append(out, map[string]any{"value": id})
+		}
+		return out
+	}
+	var group struct{ ID string }
+	if code := w.do("POST", "/Groups", map[string]any{"schemas": []any{scim.URNGroup}, "displayName": "team", "members": members(ids[:6]...)}, &group); code != 201 {
+		t.Fatalf("create %d", code)
+	}
+	change := func(op, id string) map[string]any {
+		o := map[string]any{"op": op, "path": "members", "value": members(id)}
+		if op == "remove" {
+			o = map[string]any{"op": op, "path": `members[value eq "` + id + `"]`}
+		}
+		return map[string]any{"schemas": []any{scim.URNPatchOp}, "Operations": []any{o}}
+	}
+	size := func() int {
+		list, _ := w.app.State("http://x").Groups[0]["members"].([]any)
+		return len(list)
+	}
+	path := "/Groups/" + group.ID
+	if code := w.do("PATCH", path, change("add", ids[7]), nil); code != 403 || size() != 6 {
+		t.Errorf("a protected account was put into a group: %d", code)
+	}
+	w.may = []string{MayRead, MayWrite}
+	if code := w.do("PATCH", path, change("remove", ids[0]), nil); code != 403 || size() != 6 {
+		t.Errorf("taken out without the right to remove: %d", code)
+	}
+	w.may = Rights()
+	all := map[string]any{"schemas": []any{scim.URNPatchOp}, "Operations": []any{map[string]any{"op": "remove", "path": "members"}}}
+	if code := w.do("PATCH", path, all, nil); code != 403 || size() != 6 {
+		t.Errorf("a group was emptied beyond the guard: %d, %d left", code, size())
+	}
+	if code := w.do("DELETE", path, nil, nil); code != 403 {
+		t.Errorf("a group of six was deleted beyond the guard: %d", code)
+	}
+	for n := range 4 {
+		want, left := 200, 6-n-1
+		if n == 3 {
+			want, left = 403, 3
+		}
+		if code := w.do("PATCH", path, change("remove", ids[n]), nil); code != want || size() != left {
+			t.Errorf("removal %d: %d, %d left", n+1, code, size())
+		}
+	}
+	off := map[string]any{"schemas": []any{scim.URNPatchOp}, "Operations": []any{map[string]any{"op": "replace", "path": "active", "value": false}}}
+	if code := w.do("PATCH", "/Users/"+ids[6], off, nil); code != 403 {
+		t.Errorf("who owns the hub's token was switched off: %d", code)
 	}
 }

@@ -22,6 +22,7 @@ type lie struct {
 	faults string // the application's own, see app.ParseFaults
 	serve  func(honest http.Handler) http.Handler
 	says   []string // one of these has to be in what the hub shows of the target meanwhile
+	agrees bool     // writes seem to succeed: where members cannot be read nobody can know better
 }
 
 // liar stands before an application and lies when told to.
@@ -265,12 +266,12 @@ func lies(honest *app.App, other http.Handler) []lie {
 		{name: "none of many", serve: total(-1e6)},
 		{name: "repeated pages", serve: repeats},
 		{name: "wait a year", serve: throttles, says: []string{"throttled"}},
-		{name: "writes swallowed", serve: swallows},
+		{name: "writes swallowed", agrees: true, serve: swallows},
 		{name: "filters ignored", serve: unfiltered},
-		{name: "empty objects", serve: answers(200, "application/json", "{}"), says: noAnswer},
-		{name: "empty answers", serve: answers(200, "application/json", ""), says: noAnswer},
-		{name: "null", serve: answers(200, "application/json", "null"), says: noAnswer},
-		{name: "a list for everything", serve: answers(200, "application/json", `{"totalResults":0,"Resources":[]}`), says: noAnswer},
+		{name: "empty objects", agrees: true, serve: answers(200, "application/json", "{}"), says: noAnswer},
+		{name: "empty answers", agrees: true, serve: answers(200, "application/json", ""), says: noAnswer},
+		{name: "null", agrees: true, serve: answers(200, "application/json", "null"), says: noAnswer},
+		{name: "a list for everything", agrees: true, serve: answers(200, "application/json", `{"totalResults":0,"Resources":[]}`), says: noAnswer},
 		{name: "other people's attributes", serve: swapped(honest), says: []string{"other people"}},
 		{name: "no members", serve: retold(func(_ *http.Request, doc map[string]any) { delete(doc, "members") })},
 		{name: "redirects", serve: answers(302, "text/html", ""), says: noAnswer},

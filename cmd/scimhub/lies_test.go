@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -216,7 +217,17 @@ func (w *lyingWorld) hire(there bool) *liver {
 	return p
 }
 
-var lieProfiles = []string{"generic", "aws", "snowflake", "github", "google-cloud-identity", "dropbox", "atlassian", "databricks"} //nolint:gochecknoglobals // read only
+// allLies has every lie told at every application, which takes minutes; else each is
+// told at one.
+var allLies = os.Getenv("SCIMHUB_TEST_LIES") == "all" //nolint:gochecknoglobals // read only
+
+// liarProfiles are applications that differ in what can be read of them.
+func liarProfiles() []string {
+	if allLies {
+		return fanout.ProfileNames()
+	}
+	return []string{"generic", "aws", "snowflake", "dropbox"}
+}
 
 // TestLyingApplication: whatever an application says that is not so, in the middle of
 // work, nothing is taken away, nobody is made twice or taken for somebody else, and the
@@ -224,12 +235,15 @@ var lieProfiles = []string{"generic", "aws", "snowflake", "github", "google-clou
 // left meanwhile is out.
 func TestLyingApplication(t *testing.T) {
 	t.Parallel()
-	for _, profile := range lieProfiles {
+	for n, profile := range liarProfiles() {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
 			w := settledWorld(t, profile)
 			for at := range lies(w.app, w.other.Handler()) {
 				l := lies(w.app, w.other.Handler())[at]
+				if !allLies && at%len(liarProfiles()) != n || l.agrees && !w.profile.MembersReadable {
+					continue
+				}
 				ok := t.Run(l.name, func(t *testing.T) {
 					w.t = t
 					w.underLie(l)
