@@ -272,8 +272,7 @@ func (w *lifeWorld) rest(span time.Duration) {
 	until := w.clock.Now().Add(span)
 	for range 2000 {
 		w.quiet()
-		at, due, err := w.hub.store.NextDue(w.t.Context(), lifeTarget)
-		w.must(err)
+		at, due := w.nextDue()
 		now := w.clock.Now()
 		if !due || at.After(until) {
 			if now.Before(until) {
@@ -322,8 +321,7 @@ func (w *lifeWorld) busy() string {
 	if n > 0 {
 		return fmt.Sprint(n, " marks")
 	}
-	at, due, err := w.hub.store.NextDue(w.t.Context(), lifeTarget)
-	w.must(err)
+	at, due := w.nextDue()
 	st, err := w.hub.store.TargetState(w.t.Context(), lifeTarget)
 	w.must(err)
 	now := w.clock.Now()
@@ -337,6 +335,20 @@ func (w *lifeWorld) busy() string {
 		return "a target that waits"
 	}
 	return ""
+}
+
+// nextDue is when the next account or group is to be worked on.
+func (w *lifeWorld) nextDue() (at time.Time, due bool) {
+	at, due, err := w.hub.store.NextDue(w.t.Context(), lifeTarget)
+	w.must(err)
+	groups, err := w.hub.store.TargetGroups(w.t.Context(), lifeTarget)
+	w.must(err)
+	for _, g := range groups {
+		if g.Due && (!due || g.NextAttempt.Before(at)) {
+			at, due = g.NextAttempt, true
+		}
+	}
+	return at, due
 }
 
 // sweep asks for a drift sweep and waits for it and what follows.
