@@ -241,6 +241,8 @@ func patchOp(ops []any) map[string]any {
 // operation says one difference. An element of a list goes with the last part of it.
 func (c *Client) operation(p attrPath, f model.FieldDiff, e edit) map[string]any {
 	switch {
+	case p.uri != "" && strings.EqualFold(p.sub, "value") && len(p.conds) == 0:
+		return c.reference(p.uri+":"+p.attr, f)
 	case f.After == nil && e.ends[f.Path]:
 		return map[string]any{"op": c.op("remove"), "path": f.Path[:strings.LastIndex(f.Path, "]")+1]}
 	case f.After == nil:
@@ -249,6 +251,16 @@ func (c *Client) operation(p attrPath, f model.FieldDiff, e edit) map[string]any
 		return map[string]any{"op": c.op("add"), "path": f.Path, "value": c.patchValue(f.After)}
 	}
 	return map[string]any{"op": c.op("replace"), "path": f.Path, "value": c.patchValue(f.After)}
+}
+
+// reference says a difference in what holds a value and what the application says of
+// it, such as the manager. It is named whole: some applications read no path that goes
+// into an attribute of an extension.
+func (c *Client) reference(path string, f model.FieldDiff) map[string]any {
+	if f.After == nil {
+		return map[string]any{"op": c.op("remove"), "path": path}
+	}
+	return map[string]any{"op": c.op("replace"), "path": path, "value": map[string]any{"value": c.patchValue(f.After)}}
 }
 
 // op is the name of an operation as the application spells it.

@@ -75,6 +75,7 @@ type prober struct {
 	values  map[string]any // findings by field
 
 	known    knownUser // an account that exists, for filters
+	other    knownUser // a second one that the probe made; empty: none
 	groups   bool      // there is a Group type
 	patches  bool      // PATCH works
 	said     capabilities
@@ -114,6 +115,7 @@ func (p *prober) run(ctx context.Context) error {
 		p.versions(ctx)
 		p.renaming(ctx)
 		p.switching(ctx)
+		p.together(ctx)
 	} else {
 		p.paging(ctx)
 		p.filters(ctx)

@@ -84,7 +84,7 @@ func (p *prober) members(ctx context.Context, path string) {
 // replaceAll puts a second account in the place of the first: who was in the group must
 // be out of it afterwards.
 func (p *prober) replaceAll(ctx context.Context, path string, add map[string]any) {
-	second := p.second(ctx)
+	second := p.other.id
 	if second == "" {
 		p.unknown("group_replace_all: that takes a second account, which could not be made")
 		return
@@ -102,17 +102,6 @@ func (p *prober) replaceAll(ctx context.Context, path string, add map[string]any
 	default:
 		p.found("group_replace_all", a.ok() && slices.Contains(members, second), "replacing all members was answered %s", a.words(nil))
 	}
-}
-
-// second makes another account; empty where that is not possible.
-func (p *prober) second(ctx context.Context) string {
-	name := p.name("scimhub-second")
-	a, err := p.send(ctx, "POST", "/Users", p.sample(name))
-	if err != nil || !a.ok() || a.id() == "" {
-		return ""
-	}
-	p.made("account", userPath(a.id()), name)
-	return a.id()
 }
 
 func (p *prober) memberIDs(ctx context.Context, path string) []string {

@@ -68,6 +68,35 @@ func (p *prober) shows(ctx context.Context, path, want string) bool {
 	return doc != nil && scalarText(plain(shownAt(doc, path))) == want
 }
 
+// lists replaces the e-mail addresses by one of another kind: some applications keep
+// those that the new list does not name. Then accounts are written with PUT.
+func (p *prober) lists(ctx context.Context, put bool) {
+	if !p.patches {
+		return
+	}
+	home := []any{map[string]any{"value": p.known.email, "type": "home"}}
+	a, err := p.patch(ctx, map[string]any{"op": "replace", "path": "emails", "value": home})
+	if err != nil || !a.ok() {
+		return
+	}
+	emails, _ := field(p.read(ctx), "emails")
+	if len(asList(emails)) < 2 {
+		return
+	}
+	if put {
+		if b, err := p.send(ctx, "PUT", userPath(p.known.id), p.sample(p.known.userName)); err == nil && b.ok() {
+			emails, _ = field(p.read(ctx), "emails")
+			put = len(asList(emails)) == 1
+		}
+	}
+	if put {
+		p.revise("patch.supported", false, "replacing the e-mail addresses with PATCH was answered %s and kept those that the new list does not name; PUT does not", a.words(nil))
+		p.patches = false
+		return
+	}
+	p.note("replacing a list with PATCH was answered %s and keeps what the new list does not name", a.words(nil))
+}
+
 // extensions changes and removes an attribute of an extension where one is kept: some
 // applications take the URN in a path for the name of something else, say that all is
 // well, and change nothing. Then accounts are written with PUT, if there is PUT.

@@ -231,6 +231,7 @@ func (p *prober) putting(ctx context.Context) {
 		p.note("a PUT was refused: %s", a.words(nil))
 	}
 	p.extensions(ctx, err == nil && a.ok())
+	p.lists(ctx, err == nil && a.ok())
 }
 
 // versions tries a condition that cannot be met.

@@ -266,7 +266,7 @@ func (f *foreignServer) list(w *lifeWorld, path string) (out []map[string]any) {
 			Resources    []map[string]any
 			TotalResults int
 		}
-		w.must(w.call(f.token, http.MethodGet, fmt.Sprintf("%s%s?startIndex=%d&count=100", f.direct, path, len(out)+1), nil, &page))
+		w.must(w.call(f.token, http.MethodGet, fmt.Sprintf("%s%s?startIndex=%d&count=1000", f.direct, path, len(out)+1), nil, &page))
 		out = append(out, page.Resources...)
 		if len(out) >= page.TotalResults || len(page.Resources) == 0 {
 			return out
