@@ -183,7 +183,7 @@ func (r *runner) visit(soft, hard context.Context, v *visit) {
 				settled = true
 				return err
 			}
-			defer r.claims.release(row.Identity, mark) // where that has not happened
+			defer r.giveBack(row.Identity, mark) // where that has not happened
 			settled = r.person(soft, hard, v, row, mark)
 			return nil
 		})
@@ -303,23 +303,32 @@ func (r *runner) claimOne(soft context.Context, v *visit, deadline time.Time) (r
 		if err == nil && len(rows) > 0 {
 			return rows[0], mark, true, nil
 		}
-		r.claims.release(v.ask.Identity, mark)
+		r.giveBack(v.ask.Identity, mark)
+		v.end(RunNothing, "", "no account is due there any more, and none is known")
 		return row, nil, false, err
 	}
 	for {
 		since := r.claims.announce()
 		rows, err := r.w.Store.AccountsNamed(soft, r.target.Name, []string{v.ask.Identity})
 		rows, marks := r.claims.seize(since, rows, len(rows) > 0 && rows[0].Leaver)
-		switch {
-		case err != nil:
+		if err != nil {
 			return row, nil, false, fmt.Errorf("read the account: %w", err)
-		case len(rows) > 0:
+		}
+		if len(rows) > 0 {
 			return rows[0], marks[0], true, nil
-		case soft.Err() != nil || r.w.Now().After(deadline):
+		}
+		if soft.Err() != nil || r.w.Now().After(deadline) {
 			v.end(RunWaits, "", "the ongoing sync of the target has the account in hand, for longer than was to be waited for")
 			return row, nil, false, nil
 		}
 		v.trace.say(StepState, "the ongoing sync of the target has the account in hand: waiting for it")
 		wait(soft, nil, visitPause)
+	}
+}
+
+// giveBack ends a claim, and tells the urgent lane where that waits for it.
+func (r *runner) giveBack(identity string, mark *claim) {
+	if r.claims.release(identity, mark) {
+		signal(r.wakeUrgent)
 	}
 }

@@ -76,7 +76,7 @@ func (r *runner) look(ctx context.Context, v *visit) {
 		v.end(RunHeld, row.State, "%s", st.Moved.Words)
 		return
 	}
-	if r.idle(row) {
+	if r.idle(ctx, row) {
 		r.compareOne(ctx, v, row)
 		return
 	}

@@ -265,3 +265,58 @@ func TestRunTraceKeepsNoValues(t *testing.T) {
 		}
 	}
 }
+
+// A target that another replica works on is waited for; the lanes get reserved rows back
+// when nobody runs them; and the urgent lane heeds no reservation.
+func TestRunPersonWaitsItsTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, "")
+	if ok, err := w.store.LeaseTarget(t.Context(), "git", "another", 700*time.Millisecond); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.start()
+	res := w.waiting(model.AccountRow{Identity: "id-ann", Desired: account("ann")})
+	got := w.runOne("id-ann", false, res)
+	told(t, got, StepState, "another replica of the hub works at the target")
+	if got.Outcome != RunDone {
+		t.Errorf("run: %+v", got)
+	}
+
+	res = w.waiting(model.AccountRow{Identity: "id-ben", Desired: account("ben")})
+	if row := w.rows()["id-ben"]; row.State != model.StatePending {
+		t.Errorf("reserved, and a lane took it: %s", row.State)
+	}
+	res.Release()
+	w.allIn(model.StateInSync)
+
+	now := time.Now()
+	w.waiting(model.AccountRow{Identity: "id-ben", Leaver: true, LeaverAt: &now})
+	w.until("the leaver is out", func(rows map[string]model.AccountRow) bool { return rows["id-ben"].State == model.StateDisabled })
+}
+
+// Two runs of one person at one time do everything once.
+func TestRunPersonTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, "slow:20ms")
+	w.start()
+	res := w.waiting(model.AccountRow{Identity: "id-ann", Desired: account("ann", "staff")})
+	res.Release()
+	outcomes := make(chan RunTarget, 3)
+	for range 3 {
+		go func() {
+			got, err := w.worker.RunPerson(t.Context(), RunAsk{Target: "git", Identity: "id-ann"})
+			if err != nil {
+				got.Outcome = err.Error()
+			}
+			outcomes <- got
+		}()
+	}
+	for range 3 {
+		if got := <-outcomes; got.Outcome != RunDone && got.Outcome != RunInSync {
+			t.Errorf("run: %+v", got)
+		}
+	}
+	if len(w.users()) != 1 || memberCount(w.groups()["staff"]) != 1 { // users fails where a name is there twice
+		t.Errorf("%d accounts, %d members", len(w.users()), memberCount(w.groups()["staff"]))
+	}
+}

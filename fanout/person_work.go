@@ -13,7 +13,7 @@ import (
 // person works on the claimed row of one person to its end; false: it was decided about
 // anew meanwhile, and is to be read again.
 func (r *runner) person(soft, hard context.Context, v *visit, row model.AccountRow, mark *claim) (settled bool) {
-	if r.idle(row) {
+	if r.idle(hard, row) {
 		r.compareOne(hard, v, row)
 		return true
 	}
@@ -37,7 +37,7 @@ func (r *runner) person(soft, hard context.Context, v *visit, row model.AccountR
 }
 
 // idle reports whether there is nothing to do about a row that is settled.
-func (r *runner) idle(row model.AccountRow) bool {
+func (r *runner) idle(ctx context.Context, row model.AccountRow) bool {
 	switch row.State {
 	case model.StateInSync, model.StateDisabled, model.StateDeleted, model.StateDrifted, model.StateUnknown:
 	default:
@@ -49,7 +49,7 @@ func (r *runner) idle(row model.AccountRow) bool {
 	if row.Applied == nil && row.Desired == nil {
 		return true
 	}
-	rows, _, err := withReferences(context.Background(), r.w.Store, r.target.Name, r.profile, []model.AccountRow{row}, false)
+	rows, _, err := withReferences(ctx, r.w.Store, r.target.Name, r.profile, []model.AccountRow{row}, false)
 	return err == nil && len(Diff(r.inForce(), r.profile, rows, r.w.Now()).Changes) == 0
 }
 
