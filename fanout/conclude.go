@@ -18,13 +18,16 @@ import (
 //	done, account not wanted, there               disabled   at the end of the grace period, if it is then deleted
 //	done, account not wanted, gone or never there deleted    no
 //	account that is not ours                      unknown    no
+//
+// Where the outcome of an earlier request is not known, in_sync, disabled and deleted
+// are due once more when nothing can arrive any longer.
 func (r *runner) conclude(j *job, now time.Time) {
 	row := &j.row
 	if j.err != nil {
 		r.concludeFailure(j, now)
 		return
 	}
-	drift := row.Drift
+	drift, class := row.Drift, Class(row.ErrorClass)
 	row.Attempts, row.LastError, row.ErrorClass, row.Due, row.Drift, row.NextAttempt = 0, "", "", false, "", now
 	held := j.held
 	for _, c := range j.changes {
@@ -57,6 +60,7 @@ func (r *runner) conclude(j *job, now time.Time) {
 			row.Due, row.NextAttempt = true, at
 		}
 	}
+	r.mayArrive(j, class, now)
 }
 
 func (r *runner) concludeFailure(j *job, now time.Time) {

@@ -113,8 +113,14 @@ type process struct {
 // test whatever else happens.
 func launch(t *testing.T, name string, env []string, args ...string) *process {
 	t.Helper()
+	return launchProgram(t, programPath(t), name, env, args...)
+}
+
+// launchProgram is launch for a program of another release.
+func launchProgram(t *testing.T, path, name string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{name: name, out: &lines{}, err: &lines{}, done: make(chan struct{})}
-	p.cmd = exec.Command(programPath(t), args...)
+	p.cmd = exec.Command(path, args...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.err
 	p.cmd.WaitDelay = 5 * time.Second
