@@ -161,6 +161,7 @@ func (w *lifeWorld) otherPeople(strangers map[string]string) {
 	w.people = append(w.people, hired)
 	delete(strangers, "s1@ex.com")
 	w.push(hired)
+	w.push(&liver{n: 7002, userName: breakGlass, givenName: "Break", familyName: "Hired", title: "Engineer", active: true, department: w.departments()[0]}) // whose account stays as it is
 	w.rest(time.Hour)
 	for range max(w.hubSightings(), 2) + 1 {
 		w.sweep()

@@ -67,6 +67,7 @@ func (w *lifeWorld) check(when string, untouched map[string]string) {
 		name := w.nameAtApp(p)
 		known[name] = true
 		w.checkPerson(p, accounts[name], fault)
+		w.checkNick(p, accounts, fault)
 	}
 	for name, list := range accounts {
 		switch {
@@ -135,6 +136,17 @@ func (w *lifeWorld) checkPerson(p *liver, list []*held, fault func(string, ...an
 	}
 	if groups := w.groupsOf(p); !slices.Equal(groups, sortedTexts(h.groups)) {
 		fault("%s: in groups %q, want %q", p.userName, sortedTexts(h.groups), groups)
+	}
+}
+
+// checkNick wants what the hub does not own as it was.
+func (w *lifeWorld) checkNick(p *liver, accounts map[string][]*held, fault func(string, ...any)) {
+	mine := accounts[w.nameAtApp(p)]
+	if !p.active || len(mine) != 1 {
+		return
+	}
+	if nick, _ := mine[0].doc["nickName"].(string); p.nick != nick {
+		fault("%s: nickName, which is none of the hub's, is %q, was %q", p.userName, nick, p.nick)
 	}
 }
 

@@ -25,6 +25,7 @@ type liver struct {
 	active     bool
 	id         string // at the hub; empty: not known
 	left       int    // how often they left
+	nick       string // that somebody gave the account at the application, which is not the hub's
 	noMail     bool   // HR knows no address
 	asMade     string // the user name under which the application made the account; empty: the usual one
 	invited    bool   // has not accepted the invitation, where the application has invitations
@@ -144,20 +145,26 @@ func (w *lifeWorld) pushGroup(g *livingGroup) {
 // accounts of some of the people, strangers, and one that nobody may touch.
 func (w *lifeWorld) before() {
 	w.t.Helper()
-	make := func(userName, external, given, family string) {
+	make := func(userName, external, given, family, nick string) {
 		doc := map[string]any{"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": userName, "externalId": external,
 			"displayName": given + " " + family, "name": map[string]any{"givenName": given, "familyName": family}, "active": true,
 			"emails": []any{map[string]any{"value": userName, "type": "work", "primary": true}}}
+		if nick != "" {
+			doc["nickName"] = nick
+		}
 		w.must(w.byHand("POST", "/Users", doc, nil))
 	}
 	for _, p := range w.people[:len(w.people)/30] {
-		make(p.userName, p.externalID(), p.givenName, "Before")
+		if w.profile.SendUnknown && w.kept("nickName") && w.foreign == nil {
+			p.nick = "Nick"
+		}
+		make(p.userName, p.externalID(), p.givenName, "Before", p.nick)
 		p.invited = false
 	}
 	for i := range 5 {
-		make(fmt.Sprintf("s%d@ex.com", i), fmt.Sprintf("S%d", i), "Stranger", fmt.Sprint(i))
+		make(fmt.Sprintf("s%d@ex.com", i), fmt.Sprintf("S%d", i), "Stranger", fmt.Sprint(i), "")
 	}
-	make(breakGlass, "BG", "Break", "Glass")
+	make(breakGlass, "BG", "Break", "Glass", "")
 	w.accept()
 }
 
