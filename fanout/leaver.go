@@ -221,8 +221,6 @@ func (r *runner) leaverProgress(j *job) *store.LeaverProgress {
 		p.State, p.Verified = model.LeaverVerified, l.verified
 	case ClassOf(j.err) == AwaitsPerson:
 		p.State = model.LeaverTask
-	case ClassOf(j.err) == AwaitsPerson:
-		p.State = model.LeaverTask
 	case j.err != nil:
 		p.State, p.Status = model.LeaverFailed, asClientError(j.err).Status
 	case row.State == model.StateHeld:

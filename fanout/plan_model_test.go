@@ -430,6 +430,10 @@ func checkPlan(t *rapid.T, target model.Target, p Profile, rows []model.AccountR
 			t.Fatalf("%s though only observed", c.Verb)
 		case c.Removes() && c.Held == "" && r.Owned == "" && c.Verb != model.Adopt && !(isForeign(r) && target.Drift.Unknown == "disable"):
 			t.Fatalf("%s of an account that is not ours", c.Verb)
+		case c.Verb == model.Delete && c.Held == "" && target.Leaver.Transfer == "required" && !r.Invited && !transferred(r) && p.Disable != "delete":
+			t.Fatal("deleted, and what the person owned was not handed on")
+		case c.Verb == model.Delete && c.Held == "" && p.Delete == model.DeleteIrreversible && !r.Invited:
+			t.Fatal("deleted for good, and nobody approved it")
 		case c.Held == "" && c.Undo != model.UndoFreely && c.Loses == "":
 			t.Fatalf("%s %s loses nothing", c.Undo, c.Verb)
 		}
@@ -475,6 +479,11 @@ func perform(t *rapid.T, r *runner, app *paper, j *job, show func() string) {
 	for _, c := range j.changes {
 		if c.Group != "" || c.Held != "" {
 			continue
+		}
+		if j.row.RemoteID != "" && app.users[j.row.RemoteID] == nil && j.row.Desired == nil {
+			r.gone(&j.row) // others are there, so that it is believed
+			j.did(c)
+			return
 		}
 		var err error
 		lost := len(app.lost)
