@@ -3,6 +3,8 @@ package proxy
 import (
 	"encoding/json"
 	"errors"
+	"hash/fnv"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -33,7 +35,27 @@ func shown(t *scim.ResourceType, id string, doc map[string]any) scim.Resource {
 			r.Attrs[name] = v
 		}
 	}
+	r.Meta.Version = versionOf(r)
 	return r
+}
+
+// versionOf tells states of a resource apart: the application's own dates may be whole
+// seconds, and many a change fits into one. Members count by the date alone, for there
+// may be any number of them, and they are not always asked for.
+func versionOf(r scim.Resource) int64 {
+	attrs := make(map[string]any, len(r.Attrs))
+	for name, v := range r.Attrs {
+		if name != "members" && name != "groups" {
+			attrs[name] = v
+		}
+	}
+	text, err := json.Marshal(attrs) // sorts the names
+	if err != nil {
+		return r.Meta.LastModified.UnixMicro()
+	}
+	sum := fnv.New64a()
+	_, _ = sum.Write(text) // never fails
+	return (r.Meta.LastModified.UnixMicro() ^ int64(sum.Sum64()&math.MaxInt64)) & math.MaxInt64
 }
 
 // ofKind turns decoded JSON into the kinds of values that resources have; nil for
@@ -85,7 +107,6 @@ func metaOf(v any) (m scim.Meta) {
 			m.LastModified = at
 		}
 	}
-	m.Version = m.LastModified.UnixMicro()
 	return m
 }
 
