@@ -55,7 +55,9 @@ func (r *runner) groupDeparted(ctx context.Context, id string) error {
 	switch {
 	case err != nil:
 		return err
-	case asked && !there:
+	case !asked: // whoever is to be in it is there a moment later
+		return &ClientError{Class: Garbage, Status: 404, Detail: "the target does not find the group, and nothing else is known to be there; nothing is concluded"}
+	case !there:
 		return &ClientError{Class: Garbage, Status: 404, Detail: "the target does not find the group; " + nothingThere}
 	}
 	return nil

@@ -331,12 +331,15 @@ func (w *lyingWorld) underLie(l lie) {
 // account already, while it lies.
 func TestLyingFirstSync(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []string{"generic", "snowflake"} {
+	for n, profile := range []string{"generic", "snowflake"} {
 		a, err := app.New(app.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for at, l := range lies(a, http.NotFoundHandler()) {
+			if !allLies && at%4 != n { // see allLies
+				continue
+			}
 			t.Run(profile+"/"+l.name, func(t *testing.T) {
 				t.Parallel()
 				w := newLyingWorld(t, profile, 55, 50)
@@ -347,8 +350,8 @@ func TestLyingFirstSync(t *testing.T) {
 					before[name] = w.alone(name)
 				}
 				w.begin()
-				if l.name == "another tenant" {
-					t.Skip("the first tenant that is met is the one")
+				if l.name == "another tenant" || l.name == "other people's attributes" {
+					t.Skip("nothing is known yet that it could be told by")
 				}
 				w.lie(l)
 				for _, p := range w.people {
