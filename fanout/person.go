@@ -317,7 +317,7 @@ func (r *runner) claimOne(soft context.Context, v *visit, deadline time.Time) (r
 		if len(rows) > 0 {
 			return rows[0], marks[0], true, nil
 		}
-		if soft.Err() != nil || r.w.Now().After(deadline) {
+		if over := soft.Err() != nil || r.w.Now().After(deadline); over {
 			v.end(RunWaits, "", "the ongoing sync of the target has the account in hand, for longer than was to be waited for")
 			return row, nil, false, nil
 		}
