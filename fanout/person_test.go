@@ -271,16 +271,22 @@ func TestRunTraceKeepsNoValues(t *testing.T) {
 func TestRunPersonWaitsItsTurn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil, "")
-	if ok, err := w.store.LeaseTarget(t.Context(), "git", "another", 700*time.Millisecond); !ok || err != nil {
+	if ok, err := w.store.LeaseTarget(t.Context(), "git", "another", time.Minute); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	w.start()
 	res := w.waiting(model.AccountRow{Identity: "id-ann", Desired: account("ann")})
-	got := w.runOne("id-ann", false, res)
-	told(t, got, StepState, "another replica of the hub works at the target")
-	if got.Outcome != RunDone {
-		t.Errorf("run: %+v", got)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	got, err := w.worker.RunPerson(ctx, RunAsk{Target: "git", Identity: "id-ann", Reserved: res})
+	if err != nil || got.Outcome == RunDone || len(w.users()) != 0 {
+		t.Errorf("run while another replica works: %+v, %v", got, err)
 	}
+	res.Release()
+	if err := w.store.ReleaseTarget(t.Context(), "git", "another"); err != nil {
+		t.Fatal(err)
+	}
+	w.allIn(model.StateInSync)
 
 	res = w.waiting(model.AccountRow{Identity: "id-ben", Desired: account("ben")})
 	if row := w.rows()["id-ben"]; row.State != model.StatePending {
