@@ -117,6 +117,9 @@ func TestPlanConverges(t *testing.T) {
 			return
 		}
 		want, got := p.Canonical(*row.Desired), p.Canonical(*after.Applied)
+		if !p.Has("Group") || (p.PartOnDisable && !want.Active) {
+			want.Groups, got.Groups = nil, nil // there are none, or the application takes them by itself
+		}
 		if d := cmp.Diff(want, got); d != "" && !found {
 			t.Fatalf("differs:\n%s", d)
 		}
