@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -41,7 +40,7 @@ func TestGuardedTransportLooksAtTheAddress(t *testing.T) {
 	t.Cleanup(s.Close)
 	url := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
 	get := func(private bool) error {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -164,12 +164,14 @@ const sleepLook = 20 * time.Millisecond
 func sleep(ctx context.Context, now func() time.Time, d time.Duration) error {
 	d = max(d, 100*time.Microsecond)
 	until := now().Add(d)
-	for end := time.Now().Add(d); ; {
-		left := min(time.Until(end), until.Sub(now()))
+	for waited := time.Duration(0); ; {
+		left := min(d-waited, until.Sub(now()))
 		if left <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(min(left, sleepLook))
+		step := min(left, sleepLook)
+		waited += step
+		timer := time.NewTimer(step)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -18,15 +18,15 @@ func TestReplicasShareALimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newRateLimit(rapid.Float64Range(0.2, 500).Draw(t, "per second"), rapid.IntRange(1, 50).Draw(t, "burst"), 0)
 		var st store.RateState
-		real, back := noon, time.Duration(0)
-		clock := func() time.Time { return real.Add(-back) }
+		truth, back := noon, time.Duration(0)
+		clock := func() time.Time { return truth.Add(-back) }
 		replicas := make([]*bucket, rapid.IntRange(1, 3).Draw(t, "replicas"))
 		for i := range replicas {
 			replicas[i] = newBucket(l, nil, clock)
 		}
 		var used []time.Time
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
-			real = real.Add(time.Duration(rapid.Int64Range(0, int64(2*l.interval)).Draw(t, "passes")))
+			truth = truth.Add(time.Duration(rapid.Int64Range(0, int64(2*l.interval)).Draw(t, "passes")))
 			if rapid.IntRange(0, 20).Draw(t, "set back") == 0 {
 				back += time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "by"))
 			}
@@ -42,7 +42,7 @@ func TestReplicasShareALimit(t *testing.T) {
 				}
 			}
 			if ok {
-				used = append(used, real)
+				used = append(used, truth)
 			}
 			if most := time.Duration(l.burst+len(replicas)*60)*l.interval + time.Duration(len(replicas)+3)*rateAhead + rateSkew; wait > most+back {
 				t.Fatalf("waits for %v, at most %v", wait, most)

@@ -200,8 +200,8 @@ func (p *paper) member(c model.Change, id string) error {
 
 // drawn is one row with the truth about its account.
 type drawn struct {
-	row  model.AccountRow
-	real *paperUser
+	row   model.AccountRow
+	truth *paperUser
 }
 
 var modelPaths = []string{"title", "displayName", "nickName", "externalId", "name.givenName", "name.familyName", `emails[type eq "work"].value`, `emails[type eq "home"].value`, "urn:x:User:dept", "password"}
@@ -271,22 +271,22 @@ func drawRow(t *rapid.T, p Profile, i int) drawn {
 	switch {
 	case applied != nil:
 		row.RemoteID, row.Owned = fmt.Sprint("r", i), rapid.SampledFrom([]string{model.OwnedCreated, model.OwnedAdopted}).Draw(t, "owned")
-		d.real = &paperUser{Account: *cloneAccount(applied)}
+		d.truth = &paperUser{Account: *cloneAccount(applied)}
 		drawSent(t, p, &d)
 	case rapid.IntRange(0, 2).Draw(t, "found") == 0:
 		row.RemoteID = fmt.Sprint("r", i)
 		row.Observed = p.canonical(drawModelAccount(t, "observed"))
 		row.Observed.Groups = nil
-		d.real = &paperUser{Account: *cloneAccount(row.Observed)}
+		d.truth = &paperUser{Account: *cloneAccount(row.Observed)}
 		if pick("creating") {
 			row.Owned, row.Applied = model.OwnedCreated, cloneAccount(row.Observed) // as the look-up takes it
 		} else if row.Desired == nil && pick("foreign") {
 			row.Identity, row.State, row.Leaver, row.Drill = "?"+row.RemoteID, model.StateUnknown, false, false
 		}
 	}
-	if d.real != nil && d.real.Active && p.DisablePendingUser != "disables" {
-		d.real.invited = pick("invited")
-		row.Invited = p.Pending != "" && d.real.invited
+	if d.truth != nil && d.truth.Active && p.DisablePendingUser != "disables" {
+		d.truth.invited = pick("invited")
+		row.Invited = p.Pending != "" && d.truth.invited
 	}
 	if applied != nil && !applied.Active && row.Desired == nil && len(row.Sent) == 0 {
 		row.DisabledAt = rapid.SampledFrom([]*time.Time{nil, new(noon.Add(-48 * time.Hour)), new(noon.Add(-time.Hour))}).Draw(t, "disabled")
@@ -318,9 +318,9 @@ func drawSent(t *rapid.T, p Profile, d *drawn) {
 	}
 	for _, s := range row.Sent {
 		if rapid.Bool().Draw(t, "arrived") {
-			d.real.Active, d.real.Groups = s.Active, slices.Clone(s.Groups)
+			d.truth.Active, d.truth.Groups = s.Active, slices.Clone(s.Groups)
 			if isNone(s) {
-				d.real = nil
+				d.truth = nil
 				return
 			}
 		}
@@ -388,8 +388,8 @@ func TestPlanAtThePaperApplication(t *testing.T) {
 			for i := range rapid.IntRange(1, 4).Draw(t, "rows") {
 				d := drawRow(t, p, i)
 				rows = append(rows, d.row)
-				if d.real != nil {
-					app.users[d.row.RemoteID] = d.real
+				if d.truth != nil {
+					app.users[d.row.RemoteID] = d.truth
 				}
 			}
 			plan := Diff(target, p, rows, noon)
@@ -471,92 +471,4 @@ func carryOut(t *rapid.T, target model.Target, p Profile, app *paper, row model.
 		}
 	}
 	checkOutcome(t, target, p, app, j, show)
-}
-
-// perform is what the worker does with the changes of one account, and the person with
-// what is a person's.
-func perform(t *rapid.T, r *runner, app *paper, j *job, show func() string) {
-	for _, c := range j.changes {
-		if c.Group != "" || c.Held != "" {
-			continue
-		}
-		if j.row.RemoteID != "" && app.users[j.row.RemoteID] == nil && j.row.Desired == nil {
-			r.gone(&j.row) // others are there, so that it is believed
-			j.did(c)
-			return
-		}
-		var err error
-		lost := len(app.lost)
-		if c.ByPerson {
-			if u := app.users[j.row.RemoteID]; u != nil {
-				u.Active = false
-			}
-			err = r.wrote(j, c, nil, nil)
-			j.did(c)
-		} else {
-			err = r.perform(t.Context(), j, c)
-		}
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", c.Verb, err, show())
-		}
-		if len(app.lost) > lost && c.Loses == "" {
-			t.Fatalf("%s lost an account and did not say so\n%s", c.Verb, show())
-		}
-	}
-	for _, c := range j.changes {
-		if c.Group == "" || c.Held != "" || j.row.RemoteID == "" {
-			continue
-		}
-		if err := app.member(c, j.row.RemoteID); err != nil && ClassOf(err) != Missing {
-			t.Fatalf("%s %s: %v\n%s", c.Verb, c.Group, err, show())
-		}
-		r.settleMember(member{j, c})
-	}
-}
-
-// checkOutcome compares what the hub believes, what there is and what is wanted.
-func checkOutcome(t *rapid.T, target model.Target, p Profile, app *paper, j *job, show func() string) {
-	row := j.row
-	real := app.users[row.RemoteID]
-	free := !slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Held != "" })
-	switch {
-	case isForeign(row), row.Applied == nil && real == nil:
-	case real == nil && slices.ContainsFunc(j.before, isNone): // deleted before
-	case row.Applied == nil && row.Owned == "" && row.Observed != nil: // found, and not taken
-	case row.Applied == nil && free && row.Desired != nil, row.Applied != nil && real == nil:
-		t.Fatalf("applied %v, there is %v\n%s", row.Applied, real, show())
-	case row.Applied != nil:
-		have, want := p.Canonical(real.Account), p.Canonical(*row.Applied)
-		if row.Desired == nil && len(j.before) > 0 { // not read again
-			if real.Active && !possiblyActive(row.Applied, row.Sent).Active {
-				t.Fatalf("it is active, and nobody knows\n%s", show())
-			}
-			want.Active = have.Active
-		}
-		if len(row.Sent) > 0 || row.Desired == nil && p.PartOnDisable {
-			have.Groups, want.Groups = nil, nil // not certain
-		}
-		if d := cmp.Diff(want, have); d != "" {
-			t.Fatalf("the hub believes what is not so (-believed +there):\n%s\n%s", d, show())
-		}
-	}
-	if !free || isForeign(row) {
-		return
-	}
-	if row.Desired != nil {
-		have, want := p.Canonical(real.Account), p.Canonical(*row.Desired)
-		if row.Owned == model.OwnedAdopted && slices.ContainsFunc(j.changes, func(c model.Change) bool { return c.Verb == model.Adopt }) {
-			have.Groups = want.Groups // others' memberships stay
-		}
-		if !p.Has("Group") || !want.Active && p.PartOnDisable {
-			have.Groups, want.Groups = nil, nil
-		}
-		if d := cmp.Diff(want, have); d != "" {
-			t.Fatalf("not what is wanted (-wanted +there):\n%s\n%s", d, show())
-		}
-		return
-	}
-	if real != nil && row.Owned != "" && (real.Active || target.Leaver.RemoveMemberships && len(real.Groups) > 0) {
-		t.Fatalf("access stays: %+v\n%s", real, show())
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/scimhub/scimhub/model/scim"
@@ -38,7 +39,7 @@ func (a probeAnswer) words(err error) string {
 	if text := detailOf(a.text, a.secrets); text != "" && !a.ok() {
 		return fmt.Sprintf("%d %s", a.status, text)
 	}
-	return fmt.Sprint(a.status)
+	return strconv.Itoa(a.status)
 }
 
 func (a probeAnswer) id() string { return idOf(a.doc) }

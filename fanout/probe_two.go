@@ -86,7 +86,7 @@ func fixedPart(text string, names ...string) string {
 		text = strings.ReplaceAll(text, n, "\x00")
 	}
 	longest := ""
-	for _, part := range strings.Split(text, "\x00") {
+	for part := range strings.SplitSeq(text, "\x00") {
 		if part = strings.Trim(part, " .:,;'\""); len(part) > len(longest) {
 			longest = part
 		}

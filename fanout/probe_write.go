@@ -77,7 +77,7 @@ func (p *prober) makeUser(ctx context.Context) bool {
 	a, err := p.send(ctx, "POST", "/Users", full)
 	var refused []string
 	if err == nil && a.status >= 400 && a.status < 500 && a.status != 409 {
-		a, err, refused = p.withoutRefused(ctx, userName, extras)
+		a, refused, err = p.withoutRefused(ctx, userName, extras)
 	}
 	if err != nil || !a.ok() {
 		p.unknown("writing: an account could not be created: %s", a.words(err))
@@ -106,13 +106,12 @@ func (p *prober) makeUser(ctx context.Context) bool {
 func userPath(id string) string { return "/Users/" + url.PathEscape(id) }
 
 // withoutRefused adds the extras one by one to an account that is taken without them.
-func (p *prober) withoutRefused(ctx context.Context, userName string, extras map[string]any) (probeAnswer, error, []string) {
+func (p *prober) withoutRefused(ctx context.Context, userName string, extras map[string]any) (a probeAnswer, refused []string, err error) {
 	doc := p.sample(userName)
-	a, err := p.send(ctx, "POST", "/Users", doc)
+	a, err = p.send(ctx, "POST", "/Users", doc)
 	if err != nil || !a.ok() || a.id() == "" {
-		return a, err, nil
+		return a, nil, err
 	}
-	var refused []string
 	for _, attr := range slices.Sorted(maps.Keys(extras)) {
 		whole := maps.Clone(doc)
 		whole[attr] = extras[attr]
@@ -130,7 +129,7 @@ func (p *prober) withoutRefused(ctx context.Context, userName string, extras map
 		}
 		doc = whole
 	}
-	return a, nil, refused
+	return a, refused, nil
 }
 
 // readBack compares what was written with what is shown.

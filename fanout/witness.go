@@ -76,28 +76,28 @@ func (r *runner) believeNothing(ctx context.Context) error {
 	if !r.profile.ListTrustworthy { // what it lists may be made up
 		return nil
 	}
-	var any RemoteGroup
+	var shown RemoteGroup
 	err := r.timed("list-groups", func() error {
 		for g, err := range r.conn.ListGroups(ctx) {
 			if err != nil {
 				return err
 			}
 			if g.Name != "" {
-				any = g
+				shown = g
 				return nil
 			}
 		}
 		return nil
 	})
-	if err != nil || any.Name == "" {
+	if err != nil || shown.Name == "" {
 		return nil //nolint:nilerr // then there is nothing to test with
 	}
-	found, there, err := r.findGroup(ctx, any.Name)
-	if ClassOf(err) == Conflict || err == nil && there && found.ID == any.ID {
+	found, there, err := r.findGroup(ctx, shown.Name)
+	if ClassOf(err) == Conflict || err == nil && there && found.ID == shown.ID {
 		return nil
 	}
 	if err == nil {
-		err = &ClientError{Class: Garbage, Detail: fmt.Sprintf("look-ups of groups by name do not find group %q (%s), which is listed: no group is made", any.Name, any.ID)}
+		err = &ClientError{Class: Garbage, Detail: fmt.Sprintf("look-ups of groups by name do not find group %q (%s), which is listed: no group is made", shown.Name, shown.ID)}
 	}
 	return err
 }

@@ -138,8 +138,8 @@ func account(attrs map[string]any) model.Account {
 // parts takes complex values apart: a PATCH that replaces one leaves alone what it does
 // not name (RFC 7644 §3.5.2.3), so what goes away has to be named.
 func parts(attrs map[string]any, path string, v any) {
-	m, complex := v.(map[string]any)
-	if !complex {
+	m, nested := v.(map[string]any)
+	if !nested {
 		attrs[path] = v
 		return
 	}

@@ -57,7 +57,12 @@ func newWay(t *testing.T, profile string, change func(*model.Target)) *way {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the worker ended: %v", err)
+		}
+	})
 	w := &way{t: t, app: a, store: s, may: Rights()}
 	p := &Proxy{Store: s, Log: slog.New(slog.DiscardHandler), Now: time.Now, Remote: worker.Remote,
 		Authenticate: func(r *http.Request, _ string) (Caller, error) {
@@ -333,7 +338,7 @@ func TestProxyPassesOnThatAListBroke(t *testing.T) {
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	var page listAnswer
-	if err == nil && res.StatusCode == 200 && json.Unmarshal(text, &page) == nil {
+	if err == nil && res.StatusCode == http.StatusOK && json.Unmarshal(text, &page) == nil {
 		t.Errorf("a whole list of %d came", len(page.Resources))
 	}
 }

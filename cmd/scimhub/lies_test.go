@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -84,7 +83,7 @@ func (w *lyingWorld) begin() {
 	target["rate"] = map[string]any{"buckets": []any{}}
 	text, err := yaml.Marshal(doc)
 	w.must(err)
-	i, err := start(w.t.Context(), instanceOptions{Name: "lies.yaml", Config: text, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	i, err := start(w.t.Context(), instanceOptions{Name: "lies.yaml", Config: text, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler)})
 	w.must(err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	ended := make(chan error, 1)

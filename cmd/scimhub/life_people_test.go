@@ -145,7 +145,7 @@ func (w *lifeWorld) pushGroup(g *livingGroup) {
 // accounts of some of the people, strangers, and one that nobody may touch.
 func (w *lifeWorld) before() {
 	w.t.Helper()
-	make := func(userName, external, given, family, nick string) {
+	add := func(userName, external, given, family, nick string) {
 		doc := map[string]any{"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": userName, "externalId": external,
 			"displayName": given + " " + family, "name": map[string]any{"givenName": given, "familyName": family}, "active": true,
 			"emails": []any{map[string]any{"value": userName, "type": "work", "primary": true}}}
@@ -158,13 +158,13 @@ func (w *lifeWorld) before() {
 		if w.profile.SendUnknown && w.kept("nickName") && w.foreign == nil {
 			p.nick = "Nick"
 		}
-		make(p.userName, p.externalID(), p.givenName, "Before", p.nick)
+		add(p.userName, p.externalID(), p.givenName, "Before", p.nick)
 		p.invited = false
 	}
 	for i := range 5 {
-		make(fmt.Sprintf("s%d@ex.com", i), fmt.Sprintf("S%d", i), "Stranger", fmt.Sprint(i), "")
+		add(fmt.Sprintf("s%d@ex.com", i), fmt.Sprintf("S%d", i), "Stranger", fmt.Sprint(i), "")
 	}
-	make(breakGlass, "BG", "Break", "Glass", "")
+	add(breakGlass, "BG", "Break", "Glass", "")
 	w.accept()
 }
 

@@ -65,7 +65,8 @@ func (f *probeFlags) run(cmd *cobra.Command, c *client, what string) error {
 			return err
 		}
 	}
-	if e := f.o.print(cmd.OutOrStdout(), report, func(w io.Writer) error { return f.table(w, report) }); e != nil {
+	o := f.o
+	if e := o.print(cmd.OutOrStdout(), report, func(w io.Writer) error { return f.table(w, report) }); e != nil {
 		return e
 	}
 	return err
