@@ -72,6 +72,9 @@ func ProfileOf(t model.Target) (Profile, error) {
 	if err := config.CheckProfile(p.Profile); err != nil {
 		return p, model.Fail(model.Invalid, "target "+t.Name+": "+err.Error(), err)
 	}
+	if p.Disable == "delete" && p.deletes() && t.Leaver.Transfer == "required" {
+		return p, model.Fail(model.Invalid, "target "+t.Name+": leaver.transfer: required cannot be kept where accounts are switched off by deleting them (disable: delete)", nil)
+	}
 	return p, nil
 }
 

@@ -282,3 +282,16 @@ database: "sqlite:hub.db"
 sources:
   hr: {tokens: [{name: main, secret: "${env:HR_TOKEN}"}]}
 `
+
+// What is handed on before anything is deleted cannot be where switching off deletes.
+func TestTransferNeedsAnAccountToHandOn(t *testing.T) {
+	t.Parallel()
+	target := model.Target{Name: "t", Leaver: model.LeaverPolicy{Transfer: "required"}, Overrides: map[string]any{"disable": "delete", "delete": "hard"}}
+	if _, err := ProfileOf(target); model.CodeOf(err) != model.Invalid {
+		t.Errorf("accepted: %v", err)
+	}
+	target.Overrides["delete"] = "disable"
+	if _, err := ProfileOf(target); err != nil {
+		t.Error(err)
+	}
+}
