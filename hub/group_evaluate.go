@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	"github.com/scimhub/scimhub/model"
@@ -44,7 +45,7 @@ func (h *Hub) EvaluateGroups(ctx context.Context) (int, error) {
 		}
 		e := groupEvaluation{tx: tx, snap: snap, touched: targets}
 		for _, m := range marks {
-			if err := e.mark(m); err != nil {
+			if err := e.survive(m); err != nil {
 				return fmt.Errorf("source group %s: %w", m.Group, err)
 			}
 			if err := tx.UnmarkGroup(m); err != nil {
@@ -145,6 +146,16 @@ func (e *groupEvaluation) roles() error {
 		}
 	}
 	return nil
+}
+
+// survive is mark; a panic is an error like any other.
+func (e *groupEvaluation) survive(m store.GroupMark) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return e.mark(m)
 }
 
 // sourceGroup brings what a source group grants in line with what it is now.

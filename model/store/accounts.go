@@ -46,6 +46,7 @@ type accountRow struct {
 	CreatingAt    *int64
 	FormerID      string
 	GoneAt        *int64
+	SeenAt        int64 `gorm:"->"` // of sweeps, which write it alone
 }
 
 func (accountRow) TableName() string { return "accounts" }
