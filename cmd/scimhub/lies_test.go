@@ -240,7 +240,7 @@ func TestLyingApplication(t *testing.T) {
 			w := settledWorld(t, profile)
 			for at := range lies(w.app, w.other.Handler()) {
 				l := lies(w.app, w.other.Handler())[at]
-				if !allLies && at%len(liarProfiles()) != n || l.agrees && !w.profile.MembersReadable {
+				if !allLies && at%len(liarProfiles()) != n || raceDetector && at%3 != 0 || l.agrees && !w.profile.MembersReadable {
 					continue
 				}
 				ok := t.Run(l.name, func(t *testing.T) {

@@ -21,6 +21,9 @@ func TestHardLife(t *testing.T) {
 	t.Parallel()
 	dialects := storetest.Dialects()
 	for n, profile := range []string{"generic", "aws", "atlassian", "github", "slack"} {
+		if raceDetector && n > 1 {
+			continue
+		}
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
 			w := newLifeWorld(t, profile, dialects[n%len(dialects)], 60, 10, func(w *lifeWorld) {
