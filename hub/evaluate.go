@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -78,32 +77,41 @@ func (h *Hub) evaluateMarked(ctx context.Context, snap *Snapshot) (int, error) {
 	if err != nil || len(marks) == 0 {
 		return 0, err
 	}
-	h.groupsBefore(ctx, marks)
-	targets := map[string]bool{}
+	if err := h.decideAll(ctx, snap, marks); err != nil {
+		return len(marks), h.oneByOne(ctx, snap, marks, err)
+	}
+	return len(marks), nil
+}
+
+// decideAll decides about people whose marks were claimed, and stores what follows, in one
+// transaction. Only where a mirrored group was renamed that no target follows yet does it
+// take several: who leaves goes first, whoever else is in the batch comes after the group.
+func (h *Hub) decideAll(ctx context.Context, snap *Snapshot, marks []store.Mark) error {
+	urgent := slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent })
+	if !urgent { // who may be leaving does not wait
+		h.groupsBefore(ctx)
+	}
 	// What was claimed is finished even if the process is asked to stop meanwhile.
 	ctx = context.WithoutCancel(ctx)
-	urgent := slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent })
 	if urgent {
 		ctx = store.Urgently(ctx)
 	}
-	for tries := 0; ; tries++ {
-		err = h.Store.Update(ctx, func(tx *store.Tx) error {
-			clear(targets)
-			if err := h.survive(tx, snap, marks, targets); err != nil || urgent || tries == renamedTries {
-				return err
-			}
-			return renamedMeanwhile(tx)
-		})
-		if !errors.Is(err, errRenamed) {
-			break
+	for tries := 0; len(marks) > 0; tries++ {
+		if tries > 0 {
+			h.groupsBefore(ctx)
 		}
-		h.groupsBefore(ctx, marks)
+		b := &batch{targets: map[string]bool{}, afterGroups: tries < renamedTries}
+		err := h.Store.Update(ctx, func(tx *store.Tx) error {
+			b.again()
+			return h.survive(tx, snap, marks, b)
+		})
+		if err != nil {
+			return err
+		}
+		h.nudgeAll(b.targets)
+		marks = b.waiting
 	}
-	if err != nil {
-		return len(marks), h.oneByOne(ctx, snap, marks, err)
-	}
-	h.nudgeAll(targets)
-	return len(marks), nil
+	return nil
 }
 
 // oneByOne works on the marks of a batch that failed, each in a transaction of
@@ -113,16 +121,10 @@ func (h *Hub) oneByOne(ctx context.Context, snap *Snapshot, marks []store.Mark, 
 	h.Log.Warn("batch failed, evaluating one by one", "error", cause)
 	var last error
 	for _, m := range marks {
-		targets := map[string]bool{}
-		err := h.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-			return h.survive(tx, snap, []store.Mark{m}, targets)
-		})
-		if err != nil {
+		if err := h.decideAll(ctx, snap, []store.Mark{m}); err != nil {
 			h.Metrics.Evaluations.WithLabelValues("error").Inc()
 			last = fmt.Errorf("identity %s: %w", m.Identity, err)
-			continue
 		}
-		h.nudgeAll(targets)
 	}
 	return last
 }
@@ -134,19 +136,19 @@ func (h *Hub) nudgeAll(targets map[string]bool) {
 }
 
 // survive is evaluate; a panic is an error of those it was working on.
-func (h *Hub) survive(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) (err error) {
+func (h *Hub) survive(tx *store.Tx, snap *Snapshot, marks []store.Mark, b *batch) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return h.evaluate(tx, snap, marks, targets)
+	return h.evaluate(tx, snap, marks, b)
 }
 
 // evaluate decides about people and stores what follows. Where a newer
 // configuration is active than the one in force in this process, only leavers are
 // settled who leave under any; and all marks stay for whoever has the newer one.
-func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets map[string]bool) error {
+func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, b *batch) error {
 	// One order for all who lock rows of several people: other batches, settlements.
 	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
 	ids := names(marks, func(m store.Mark) string { return m.Identity })
@@ -160,12 +162,22 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, targets
 	}
 	var entries []store.AuditEntry
 	var others []decided
-	b := &batch{targets: targets}
+	// Asked once people were read: whoever was read with a group's new name waits for it.
+	ahead := false
+	if b.afterGroups && !stale {
+		if ahead, err = tx.RenamesAhead(); err != nil {
+			return err
+		}
+	}
 	for _, m := range marks {
 		k, ok := known[m.Identity]
 		if ok && k.Row.ErasedAt == nil {
 			d := Decide(snap, k, tx.Now)
 			if stale && (d.Stage != model.Leaver || !goneAnyway(k)) {
+				continue
+			}
+			if ahead && d.Stage != model.Leaver {
+				b.waiting = append(b.waiting, m)
 				continue
 			}
 			more, err := h.saveOrErase(tx, snap, d, k, m, b, stale)
@@ -205,6 +217,15 @@ type batch struct {
 	accounts []model.AccountRow
 	grants   []model.Grant
 	done     []store.Mark
+
+	afterGroups bool         // nobody but leavers is decided about before groups have their new names
+	waiting     []store.Mark // who is to be decided about after the groups
+}
+
+// again begins anew: a transaction may be tried more than once.
+func (b *batch) again() {
+	*b = batch{targets: b.targets, afterGroups: b.afterGroups}
+	clear(b.targets)
 }
 
 func (b *batch) write(tx *store.Tx, version int64) error {

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"runtime/debug"
@@ -70,11 +69,8 @@ const groupsAhead = 20
 
 // groupsBefore has the source groups looked at that were marked with some people: were
 // the people decided about before the group they are in has its new name, another group
-// would be made for them. Who may be leaving does not wait.
-func (h *Hub) groupsBefore(ctx context.Context, marks []store.Mark) {
-	if slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent }) {
-		return
-	}
+// would be made for them.
+func (h *Hub) groupsBefore(ctx context.Context) {
 	for range groupsAhead {
 		n, err := h.EvaluateGroups(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -86,21 +82,9 @@ func (h *Hub) groupsBefore(ctx context.Context, marks []store.Mark) {
 	}
 }
 
-// renamedTries is how often a batch is decided anew because a group was renamed.
+// renamedTries is how often people wait for groups that are renamed again and again, or
+// that cannot be worked out, before they are decided about all the same.
 const renamedTries = 3
-
-// errRenamed has people decided about once more, after a group they may be in.
-var errRenamed = errors.New("a mirrored group was renamed meanwhile")
-
-// renamedMeanwhile looks, at the end of a batch, for a source group that was renamed after
-// the groups were looked at: the people of the batch may have been read with its new name.
-func renamedMeanwhile(tx *store.Tx) error {
-	ahead, err := tx.RenamesAhead()
-	if err == nil && ahead {
-		err = errRenamed
-	}
-	return err
-}
 
 // groupEvaluation is one transaction's work.
 type groupEvaluation struct {

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,6 +237,63 @@ func TestGroupsComeBeforePeople(t *testing.T) {
 		}
 		if g := w.groupsAt("git")[0]; !strings.HasPrefix(g, "app-high +") {
 			w.t.Error(g)
+		}
+	})
+}
+
+// Who may be leaving does not wait for a group's new name: they go at once. Whoever stays
+// is not decided about before the group has it, for another would be made under that name.
+func TestUrgentPeopleDoNotOvertakeAGroupsNewName(t *testing.T) {
+	t.Parallel()
+	each(t, mirrors, func(w *world) {
+		u, gone := w.person("ada"), w.person("bob")
+		top := w.team("app-top", u.ID, gone.ID)
+		w.evaluate()
+		w.madeGroups("git")
+		w.patch(w.group, top.ID, `[{"op":"replace","path":"displayName","value":"app-high"}]`)
+		w.patch(w.user, gone.ID, `[{"op":"replace","path":"active","value":false}]`)
+		w.patch(w.user, u.ID, `[{"op":"replace","path":"active","value":false}]`)
+		w.patch(w.user, u.ID, `[{"op":"replace","path":"active","value":true}]`) // back, and marked urgent still
+		if n := w.db.Int(w.t, `SELECT count(*) FROM marks WHERE urgent`); n != 2 {
+			w.t.Fatalf("%d people marked urgent, want 2", n)
+		}
+		if _, err := w.EvaluateBatch(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"app-high + due was app-top mirror:app-high", "engineers + role:engineers"}, w.groupsAt("git")); diff != "" {
+			w.t.Errorf("groups of the target:\n%s", diff)
+		}
+		if account := w.state(w.identityOf(u.ID)).accounts["git"]; account.Desired == nil || !slices.Equal(account.Desired.Groups, []string{"app-high", "engineers"}) {
+			w.t.Errorf("who is back is to be %+v", account.Desired)
+		}
+		if s := w.state(w.identityOf(gone.ID)); s.row.Stage != model.Leaver || s.accounts["git"].Desired != nil {
+			w.t.Errorf("who has left is %s and to be %+v", s.row.Stage, s.accounts["git"].Desired)
+		}
+		if left := w.marked(); len(left) > 0 {
+			w.t.Errorf("still marked: %q", left)
+		}
+	})
+}
+
+// People do not wait for ever for groups that cannot be worked out; leavers not at all.
+func TestPeopleDoNotWaitForGroupsForEver(t *testing.T) {
+	t.Parallel()
+	each(t, mirrors, func(w *world) {
+		u, gone := w.person("ada"), w.person("bob")
+		top := w.team("app-top", u.ID, gone.ID)
+		w.evaluate()
+		w.madeGroups("git")
+		w.patch(w.group, top.ID, `[{"op":"replace","path":"displayName","value":"app-high"}]`)
+		w.patch(w.user, gone.ID, `[{"op":"replace","path":"active","value":false}]`)
+		w.db.Exec(w.t, `UPDATE target_groups SET former = 'no list' WHERE target = 'git'`)
+		if _, err := w.EvaluateBatch(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+		if s := w.state(w.identityOf(gone.ID)); s.row.Stage != model.Leaver {
+			w.t.Errorf("who has left is %s", s.row.Stage)
+		}
+		if account := w.state(w.identityOf(u.ID)).accounts["git"]; account.Desired == nil || !slices.Contains(account.Desired.Groups, "app-high") {
+			w.t.Errorf("who stays is to be %+v", account.Desired)
 		}
 	})
 }
