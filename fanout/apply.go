@@ -14,6 +14,9 @@ import (
 // into the row.
 func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 	err := r.timed(string(c.Verb), func() error { return r.attempt(ctx, j, c) })
+	if ClassOf(err) == Conflict && renamed(c) && j.row.Applied != nil {
+		err = r.nameTaken(ctx, j, c, err)
+	}
 	switch {
 	case err == nil:
 		if j.note != "" {
@@ -21,8 +24,6 @@ func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
 		}
 		j.did(c)
 		return nil
-	case ClassOf(err) == Conflict && renamed(c) && j.row.Applied != nil:
-		return r.nameTaken(ctx, j, c, err)
 	case c.Verb == model.Create && ClassOf(err) == Conflict && j.row.RemoteID == "":
 		return r.collided(ctx, j, err)
 	case ClassOf(err) == Missing && j.row.Desired == nil && (c.Verb == model.Disable || c.Verb == model.Delete):

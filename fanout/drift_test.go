@@ -300,7 +300,7 @@ func TestSweepShowsHealth(t *testing.T) {
 	w.start()
 	w.wantMany(1)
 	w.allIn(model.StateInSync)
-	if err := w.app.SetFaults("down"); err != nil {
+	if err := w.app.SetFaults("garbage"); err != nil {
 		t.Fatal(err)
 	}
 	err := w.store.UpdateTargetState(t.Context(), w.target.Name, func(st *store.TargetState) { st.DriftWanted = true })

@@ -75,17 +75,23 @@ func waves(jobs []*job) [][]*job {
 }
 
 // nameTaken meets a rename that the target refuses. It finds out who has the name and
-// whether they are about to give it up.
+// whether they are about to give it up. A name that is free by now is taken at once: no
+// error means that the change is made.
 func (r *runner) nameTaken(ctx context.Context, j *job, c model.Change, refusal error) error {
 	circle := []string{j.row.Identity}
 	name, mine := c.After.UserName, scim.Fold(c.Before.UserName)
 	for range renameHops {
 		row, words := r.holderOf(ctx, name)
 		switch {
-		case words != "" && len(circle) == 1:
-			if words == nobody {
+		case words == nobody && len(circle) == 1: // given up since then, unless look-ups do not show who has it
+			err := r.timed(string(c.Verb), func() error { return r.attempt(ctx, j, c) })
+			if ClassOf(err) == Conflict {
 				return refusal
 			}
+			return err
+		case words != "" && slices.Contains(circle[1:], row.Identity): // moved on while we looked
+			return r.later(j, fmt.Sprintf("waits until the user name %q is free", c.After.UserName))
+		case words != "" && len(circle) == 1:
 			return &ClientError{Class: Conflict, Status: asClientError(refusal).Status, Detail: words}
 		case words == nobody: // the last of the line is free to move
 			return r.later(j, fmt.Sprintf("waits until identity %s gives up the user name %q", circle[1], c.After.UserName))
@@ -105,8 +111,8 @@ func (r *runner) nameTaken(ctx context.Context, j *job, c model.Change, refusal 
 // nobody says that a user name is free.
 const nobody = "nobody has it"
 
-// holderOf is the row of the account that has a user name and is about to get another
-// one; else words say why not.
+// holderOf is the row of the account that has a user name, as far as the hub knows it.
+// Where that one is not about to get another name, words say why.
 func (r *runner) holderOf(ctx context.Context, name string) (row model.AccountRow, words string) {
 	u, found, err := r.filter(ctx, "lookup", "userName", name)
 	if err != nil || !found {
@@ -117,10 +123,12 @@ func (r *runner) holderOf(ctx context.Context, name string) (row model.AccountRo
 	switch {
 	case err != nil || len(rows) == 0:
 		return row, fmt.Sprintf("the user name %q is that of account %s, which is nobody's the hub knows", name, u.ID)
+	case rows[0].State == model.StateInSync && !rows[0].Due && rows[0].Applied != nil && scim.Fold(rows[0].Applied.UserName) != scim.Fold(name):
+		return rows[0], nobody // given up since the look-up
 	case rows[0].Desired == nil || scim.Fold(r.profile.Canonical(*rows[0].Desired).UserName) == scim.Fold(name):
-		return row, fmt.Sprintf("the user name %q is that of identity %s", name, rows[0].Identity)
+		return rows[0], fmt.Sprintf("the user name %q is that of identity %s", name, rows[0].Identity)
 	case rows[0].State == model.StateHeld || !rows[0].Due:
-		return row, fmt.Sprintf("the user name %q is that of identity %s, whose own change waits for a person", name, rows[0].Identity)
+		return rows[0], fmt.Sprintf("the user name %q is that of identity %s, whose own change waits for a person", name, rows[0].Identity)
 	}
 	return rows[0], ""
 }

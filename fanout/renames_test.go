@@ -2,12 +2,15 @@ package fanout
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scimhub/scimhub/conformance/app"
 	"github.com/scimhub/scimhub/model"
 )
 
@@ -185,5 +188,47 @@ func TestWorkerRenameTaken(t *testing.T) {
 	rows := w.until("refused", func(rows map[string]model.AccountRow) bool { return state(rows, "id-a", model.StateFailed) })
 	if r := rows["id-a"]; !strings.Contains(r.LastError, `the user name "b" is that of identity id-b`) || r.ErrorClass != string(Conflict) {
 		t.Errorf("%s: %s", r.ErrorClass, r.LastError)
+	}
+}
+
+// A name that becomes free between the refusal and the look at who has it is taken at
+// once: there is nobody to wait for.
+func TestWorkerRenameFreed(t *testing.T) {
+	t.Parallel()
+	a, err := app.New(app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w *world
+	var once sync.Once
+	var stranger string
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPatch || !strings.Contains(readBody(r), `"b"`) || stranger == "" {
+			a.Handler().ServeHTTP(rw, r)
+			return
+		}
+		a.Handler().ServeHTTP(rw, r)
+		once.Do(func() {
+			w.byHand("PATCH", "/Users/"+stranger, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"userName","value":"z"}]}`)
+		})
+	})
+	w = worldWith(t, a, handler, nil)
+	w.byHand("POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"b"}`)
+	w.want(model.AccountRow{Identity: "id-a", Desired: account("a")})
+	w.start()
+	w.allIn(model.StateInSync)
+	w.stop()
+	stranger = w.users()["b"]["id"].(string)
+	w.want(model.AccountRow{Identity: "id-a", Desired: renamedTo("a", "b")})
+	w.start()
+	w.until("it has the name", func(rows map[string]model.AccountRow) bool {
+		r := rows["id-a"]
+		if r.Attempts > 0 {
+			t.Fatalf("%s: %s", r.ErrorClass, r.LastError)
+		}
+		return r.State == model.StateInSync && r.Applied.UserName == "b"
+	})
+	if n := w.app.Stats().DuplicatesRefused; n != 1 {
+		t.Errorf("%d refusals", n)
 	}
 }

@@ -65,9 +65,9 @@ func TestOtherTenant(t *testing.T) {
 	if n := len(other.State(server.URL).Users); n != 0 {
 		t.Errorf("%d accounts made at the other tenant", n)
 	}
-	if !strings.Contains(w.audit(), "looks like another tenant") {
-		t.Error("not in the audit trail")
-	}
+	w.until("it is in the audit trail", func(map[string]model.AccountRow) bool {
+		return strings.Contains(w.audit(), "looks like another tenant")
+	})
 	err = w.store.Update(t.Context(), func(tx *store.Tx) error {
 		if _, ok, err := tx.TenantReleased("git", "something else"); ok || err != nil {
 			t.Errorf("another digest: %v, %v", ok, err)
