@@ -145,7 +145,7 @@ func TestGroupPiecesFit(t *testing.T) {
 // Members are sent in as few requests as the application takes, and never more at once.
 func TestGroupAtItsLimits(t *testing.T) {
 	t.Parallel()
-	const members = 450
+	const members = 250
 	for profile, most := range map[string]int{"aws": 100, "generic": 500} {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()

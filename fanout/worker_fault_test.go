@@ -21,7 +21,7 @@ func TestWorkerThroughFaults(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil, faults)
 			w.start()
-			w.wantMany(40, "eng")
+			w.wantMany(24, "eng")
 			w.until("some attempts", func(rows map[string]model.AccountRow) bool {
 				n := 0
 				for _, r := range rows {
@@ -29,16 +29,16 @@ func TestWorkerThroughFaults(t *testing.T) {
 						n++
 					}
 				}
-				return n >= 20
+				return n >= 12
 			})
 			if err := w.app.SetFaults(""); err != nil {
 				t.Fatal(err)
 			}
 			w.allIn(model.StateInSync)
-			if users := w.users(); len(users) != 40 {
+			if users := w.users(); len(users) != 24 {
 				t.Errorf("%d users", len(users))
 			}
-			if n := memberCount(w.groups()["eng"]); n != 40 {
+			if n := memberCount(w.groups()["eng"]); n != 24 {
 				t.Errorf("%d members", n)
 			}
 		})
