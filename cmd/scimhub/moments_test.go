@@ -22,7 +22,7 @@ func kills(t *testing.T, normal, small int) int {
 	t.Helper()
 	text := os.Getenv("SCIMHUB_KILLS")
 	if text == "" {
-		return sized(normal, normal, small)
+		return sized(5*normal, normal, small)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -49,7 +49,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	defer cancel()
 	end := make(chan struct{})
 	finished := m.live(ctx, seed, end)
-	n, hurt := kills(t, 50, 8), 0
+	n, hurt := kills(t, 10, 3), 0
 	for range n {
 		if rng.IntN(2) == 0 {
 			hurt += m.killAtWrite(rng)
