@@ -97,8 +97,8 @@ func (h *Hub) decideAll(ctx context.Context, snap *Snapshot, marks []store.Mark)
 		ctx = store.Urgently(ctx)
 	}
 	for tries := 0; len(marks) > 0; tries++ {
-		if tries > 0 {
-			h.groupsBefore(ctx)
+		if tries > 0 && !h.groupsBefore(ctx) {
+			tries = renamedTries
 		}
 		b := &batch{targets: map[string]bool{}, afterGroups: tries < renamedTries}
 		err := h.Store.Update(ctx, func(tx *store.Tx) error {

@@ -69,22 +69,23 @@ const groupsAhead = 20
 
 // groupsBefore has the source groups looked at that were marked with some people: were
 // the people decided about before the group they are in has its new name, another group
-// would be made for them.
-func (h *Hub) groupsBefore(ctx context.Context) {
+// would be made for them. False: they cannot be worked out.
+func (h *Hub) groupsBefore(ctx context.Context) bool {
 	for range groupsAhead {
 		n, err := h.EvaluateGroups(ctx)
 		if err != nil && ctx.Err() == nil {
 			h.Log.Error("groups of targets cannot be worked out", "error", err)
 		}
 		if err != nil || n == 0 {
-			return
+			return err == nil
 		}
 	}
+	return true
 }
 
-// renamedTries is how often people wait for groups that are renamed again and again, or
-// that cannot be worked out, before they are decided about all the same.
-const renamedTries = 3
+// renamedTries is how often people wait for groups that are renamed again and again before
+// they are decided about all the same. For what cannot be worked out nobody waits.
+const renamedTries = 20
 
 // groupEvaluation is one transaction's work.
 type groupEvaluation struct {
