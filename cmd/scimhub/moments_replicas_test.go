@@ -142,7 +142,7 @@ func (rs *replicas) kill(i int) {
 	_, err := rs.admin.ExecContext(rs.t.Context(), `UPDATE targets SET leased_until = 0 WHERE holder LIKE '%/' || $1 || '/%'`, fmt.Sprint(rs.hubs[i].hub.cmd.Process.Pid))
 	if err == nil {
 		_, err = rs.admin.ExecContext(rs.t.Context(), `UPDATE marks SET leased_until = 0`) // they name no holder; two may decide about one person
-		for tries := 0; err != nil && tries < 20; tries++ { // others lock marks in another order
+		for tries := 0; err != nil && tries < 20; tries++ {                                // others lock marks in another order
 			_, err = rs.admin.ExecContext(rs.t.Context(), `UPDATE marks SET leased_until = 0`)
 		}
 	}
