@@ -102,12 +102,17 @@ func (c *Client) RenameGroup(ctx context.Context, id, name string) error {
 	if err := c.groupName(name); err != nil {
 		return err
 	}
+	return c.setGroup(ctx, id, "displayName", name)
+}
+
+// setGroup writes one attribute of a group in the way the application takes changes.
+func (c *Client) setGroup(ctx context.Context, id, attr, value string) error {
 	if !c.profile.Patch.Supported {
-		return c.replaceGroup(ctx, id, func(doc map[string]any) { put(doc, "displayName", name) })
+		return c.replaceGroup(ctx, id, func(doc map[string]any) { put(doc, attr, value) })
 	}
-	op := map[string]any{"op": c.op("replace"), "path": "displayName", "value": name}
+	op := map[string]any{"op": c.op("replace"), "path": attr, "value": value}
 	if c.profile.Patch.WithoutPath == "required" {
-		op = map[string]any{"op": c.op("replace"), "value": map[string]any{"displayName": name}}
+		op = map[string]any{"op": c.op("replace"), "value": map[string]any{attr: value}}
 	}
 	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(id), body: patchOp([]any{op})})
 	return err

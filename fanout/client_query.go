@@ -129,13 +129,5 @@ func (c *Client) Resource(ctx context.Context, endpoint, id string) (map[string]
 
 // SetGroupExternalID writes the identifier that a group's client gave it.
 func (c *Client) SetGroupExternalID(ctx context.Context, id, externalID string) error {
-	if !c.profile.Patch.Supported {
-		return c.replaceGroup(ctx, id, func(doc map[string]any) { put(doc, "externalId", externalID) })
-	}
-	op := map[string]any{"op": c.op("replace"), "path": "externalId", "value": externalID}
-	if c.profile.Patch.WithoutPath == "required" {
-		op = map[string]any{"op": c.op("replace"), "value": map[string]any{"externalId": externalID}}
-	}
-	_, err := c.do(ctx, request{method: http.MethodPatch, path: "/Groups/" + url.PathEscape(id), body: patchOp([]any{op})})
-	return err
+	return c.setGroup(ctx, id, "externalId", externalID)
 }
