@@ -105,7 +105,7 @@ func PreviewGuard(ctx context.Context, s *store.Store, t model.Target, now time.
 	if facts.Asked, err = s.AskedRemovals(ctx, t.Name); err != nil {
 		return p, fmt.Errorf("count tasks: %w", err)
 	}
-	since := now.Add(-window(t.Guard))
+	since := now.Add(-t.Guard.Span())
 	if facts.AlreadyRemoved, err = s.Removals(ctx, t.Name, since); err != nil {
 		return p, fmt.Errorf("count removals: %w", err)
 	}

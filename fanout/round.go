@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
@@ -157,7 +156,7 @@ func (r *runner) guarded(ctx context.Context, p model.Plan, rows []*job) (model.
 
 // count reads population and removals; what is under way counts as removed.
 func (r *runner) count(ctx context.Context, f *GuardFacts) error {
-	since := r.w.Now().Add(-window(r.target.Guard))
+	since := r.w.Now().Add(-r.target.Guard.Span())
 	gone, err := r.w.Store.Removals(ctx, r.target.Name, since)
 	if err != nil {
 		return fmt.Errorf("count removals: %w", err)
@@ -175,11 +174,4 @@ func (r *runner) count(ctx context.Context, f *GuardFacts) error {
 		}
 	}
 	return nil
-}
-
-func window(g model.Guard) time.Duration {
-	if g.Window <= 0 {
-		return time.Hour
-	}
-	return g.Window
 }

@@ -66,7 +66,7 @@ func (r *runner) unbelieved(ctx context.Context, row model.AccountRow) (why stri
 	} else if !there && len(others) > 0 {
 		return "others that the hub knows are not found either", nil
 	}
-	if limit := max(1, r.target.Guard.Limit(known)); !r.vanishings.admit(r.w.Now(), window(r.target.Guard), limit) {
+	if limit := max(1, r.target.Guard.Limit(known)); !r.vanishings.admit(r.w.Now(), r.target.Guard.Span(), limit) {
 		return fmt.Sprintf("%d of %d accounts have gone in a short time already", limit, known), nil
 	}
 	return "", nil

@@ -135,6 +135,14 @@ func (g Guard) Limit(population int) int {
 	return max(g.Floor, int(g.Percent*float64(population)/100))
 }
 
+// Span is how far back removals count: Window, an hour where it is not set.
+func (g Guard) Span() time.Duration {
+	if g.Window <= 0 {
+		return time.Hour
+	}
+	return g.Window
+}
+
 // Rate limits calls to a target.
 type Rate struct {
 	PerSecond   float64 // 0: no limit

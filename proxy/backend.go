@@ -198,7 +198,7 @@ func (b backend) deed(ctx context.Context, verb string, t *scim.ResourceType, id
 		d.protected, _ = b.remote.Protected(u)
 		d.destroys, d.owner = b.remote.Destroys(u), b.remote.OwnsCredential(u)
 	}
-	since := b.proxy.Now().Add(-window(target.Guard))
+	since := b.proxy.Now().Add(-target.Guard.Span())
 	gone, err := b.proxy.Store.Removals(ctx, target.Name, since)
 	if err != nil {
 		return d, fmt.Errorf("count removals: %w", err)
@@ -216,13 +216,6 @@ func (b backend) deed(ctx context.Context, verb string, t *scim.ResourceType, id
 		d.removals = gone + max(n, 1)
 	}
 	return d, nil
-}
-
-func window(g model.Guard) time.Duration {
-	if g.Window <= 0 {
-		return time.Hour
-	}
-	return g.Window
 }
 
 // done audits what was carried out, and counts what took access away.

@@ -63,7 +63,7 @@ func (b backend) stream(t *scim.ResourceType, q scim.Query, docs iter.Seq2[map[s
 // by itself.
 func (b backend) source(ctx context.Context, t *scim.ResourceType, q scim.Query, total *int) (docs iter.Seq2[map[string]any, error], counted bool) {
 	skip := ""
-	if t.Name == "Group" && !q.Fields.Wants("members") && !mentions(q.Filter, "members") {
+	if t.Name == "Group" && !q.Fields.Wants("members") && q.Filter == nil { // a filter may look at members
 		skip = "members"
 	}
 	ask := fanout.Query{Endpoint: t.Endpoint, Start: 1, Most: -1, Skip: skip}
@@ -132,6 +132,3 @@ func equality(f scim.Filter) (attr, value string, ok bool) {
 	}
 	return "", "", false
 }
-
-// mentions reports whether a filter may look at an attribute; it errs towards yes.
-func mentions(f scim.Filter, _ string) bool { return f != nil }
