@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model"
