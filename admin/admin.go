@@ -55,61 +55,56 @@ type Version struct {
 	Schema  int    `json:"schema"`
 }
 
-// The roles of operators, and the sets of them that a route is open to.
-const (
-	RoleAdmin    = "admin"
-	RoleOperator = "operator"
-	RoleApprover = "approver"
-	RoleAuditor  = "auditor"
-)
-
-var (
-	readers   = []string{RoleAdmin, RoleOperator, RoleApprover, RoleAuditor}
-	operators = []string{RoleAdmin, RoleOperator}
-	approvers = []string{RoleAdmin, RoleApprover}
-	admins    = []string{RoleAdmin}
-)
-
 type route struct {
 	method, path string
-	allow        []string
+	right        right
 	serve        func(*http.Request, Caller) (any, error)
+	about        about
+}
+
+// about is what the description of the API says of a route.
+type about struct {
+	sum   string   // what it is for, one sentence without a full stop
+	in    any      // a value of the type of the body; nil: it takes none
+	out   any      // a value of the type of the answer
+	query []string // names of the parameters it takes
 }
 
 // routes is the whole API; who may do what stands beside each address and nowhere else.
 func (a *API) routes() []route {
 	return slices.Concat(a.coreRoutes(), a.linkRoutes(), a.requestRoutes(), a.conflictRoutes(), a.findingRoutes(),
 		a.versionRoutes(), a.historyRoutes(), a.importRoutes(), a.lifecycleRoutes(), a.policyRoutes(),
-		a.taskRoutes(), a.leaverRoutes(), a.driftRoutes(), a.groupRoutes(), a.runRoutes(), a.probeRoutes(), a.healthRoutes())
+		a.taskRoutes(), a.leaverRoutes(), a.driftRoutes(), a.groupRoutes(), a.runRoutes(), a.probeRoutes(), a.healthRoutes(),
+		a.reviewRoutes(), a.notifyRoutes(), a.evidenceRoutes(), a.overviewRoutes(), a.signInRoutes())
 }
 
 func (a *API) coreRoutes() []route {
 	return []route{
-		{"GET", "/version", readers, a.version},
-		{"GET", "/config", readers, a.activeConfig},
-		{"POST", "/config", admins, a.applyConfig},
-		{"POST", "/plan", operators, a.plan},
-		{"GET", "/sources", readers, a.sources},
-		{"GET", "/sources/{source}", readers, a.source},
-		{"GET", "/targets", readers, a.targets},
-		{"GET", "/targets/{target}", readers, a.target},
-		{"GET", "/targets/{target}/accounts", readers, a.accounts},
-		{"POST", "/targets/{target}/sync", operators, a.syncTarget},
-		{"GET", "/targets/{target}/drift", readers, a.lastSweep},
-		{"POST", "/targets/{target}/drift", operators, a.driftTarget},
-		{"POST", "/targets/{target}/pause", operators, a.pauseTarget},
-		{"POST", "/targets/{target}/resume", operators, a.resumeTarget},
-		{"POST", "/targets/{target}/release", approvers, a.releaseTarget},
-		{"GET", "/identities", readers, a.identities},
-		{"GET", "/identities/{person}", readers, a.identity},
-		{"GET", "/identities/{person}/explain", readers, a.explain},
-		{"GET", "/identities/{person}/timeline", readers, a.timeline},
-		{"GET", "/tokens", readers, a.listTokens},
-		{"POST", "/tokens", admins, a.createToken},
-		{"POST", "/tokens/{token}/rotate", admins, a.rotateToken},
-		{"POST", "/tokens/{token}/revoke", admins, a.revokeToken},
-		{"GET", "/audit", readers, a.audit},
-		{"GET", "/audit/verify", readers, a.verifyAudit},
+		{"GET", "/version", rightRead, a.version, about{}},
+		{"GET", "/config", rightRead, a.activeConfig, about{}},
+		{"POST", "/config", rightAdminister, a.applyConfig, about{}},
+		{"POST", "/plan", rightOperate, a.plan, about{}},
+		{"GET", "/sources", rightRead, a.sources, about{}},
+		{"GET", "/sources/{source}", rightRead, a.source, about{}},
+		{"GET", "/targets", rightRead, a.targets, about{}},
+		{"GET", "/targets/{target}", rightRead, a.target, about{}},
+		{"GET", "/targets/{target}/accounts", rightRead, a.accounts, about{}},
+		{"POST", "/targets/{target}/sync", rightOperate, a.syncTarget, about{}},
+		{"GET", "/targets/{target}/drift", rightRead, a.lastSweep, about{}},
+		{"POST", "/targets/{target}/drift", rightOperate, a.driftTarget, about{}},
+		{"POST", "/targets/{target}/pause", rightOperate, a.pauseTarget, about{}},
+		{"POST", "/targets/{target}/resume", rightOperate, a.resumeTarget, about{}},
+		{"POST", "/targets/{target}/release", rightDecide, a.releaseTarget, about{}},
+		{"GET", "/identities", rightRead, a.identities, about{}},
+		{"GET", "/identities/{person}", rightRead, a.identity, about{}},
+		{"GET", "/identities/{person}/explain", rightRead, a.explain, about{}},
+		{"GET", "/identities/{person}/timeline", rightRead, a.timeline, about{}},
+		{"GET", "/tokens", rightRead, a.listTokens, about{}},
+		{"POST", "/tokens", rightAdminister, a.createToken, about{}},
+		{"POST", "/tokens/{token}/rotate", rightAdminister, a.rotateToken, about{}},
+		{"POST", "/tokens/{token}/revoke", rightAdminister, a.revokeToken, about{}},
+		{"GET", "/audit", rightRead, a.audit, about{}},
+		{"GET", "/audit/verify", rightRead, a.verifyAudit, about{}},
 	}
 }
 
@@ -155,9 +150,9 @@ func readable(r *http.Request) (*http.Request, error) {
 
 func (a *API) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, err := a.Tokens.caller(r)
-		if err == nil && !slices.Contains(rt.allow, caller.Role) {
-			err = model.Fail(model.Forbidden, "the role "+caller.Role+" may not do this", nil)
+		caller, err := a.callerOf(r)
+		if err == nil {
+			err = caller.May(rt.right)
 		}
 		if err != nil {
 			level := slog.LevelWarn

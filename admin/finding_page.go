@@ -11,7 +11,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -109,8 +108,8 @@ func (a *API) findingsHTML(w http.ResponseWriter, r *http.Request, p *pages) {
 
 func (a *API) findingsView(r *http.Request) (v findingsView, err error) {
 	caller, err := a.Tokens.caller(withBearer(r))
-	if err == nil && !slices.Contains(readers, caller.Role) {
-		err = model.Fail(model.Forbidden, "the role "+caller.Role+" may not see this", nil)
+	if err == nil {
+		err = caller.May(rightRead)
 	}
 	if err != nil {
 		a.refused(r, route{path: findingsPage}, caller, err)

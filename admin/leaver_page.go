@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -57,8 +56,8 @@ func (a *API) leaversHTML(w http.ResponseWriter, r *http.Request, p *pages) {
 
 func (a *API) leaversView(r *http.Request) (v leaversView, err error) {
 	caller, err := a.Tokens.caller(withBearer(r))
-	if err == nil && !slices.Contains(readers, caller.Role) {
-		err = model.Fail(model.Forbidden, "the role "+caller.Role+" may not see this", nil)
+	if err == nil {
+		err = caller.May(rightRead)
 	}
 	if err != nil {
 		a.refused(r, route{path: leaversPage}, caller, err)

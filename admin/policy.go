@@ -13,8 +13,8 @@ import (
 // policyRoutes are those about the policy as such.
 func (a *API) policyRoutes() []route {
 	return []route{
-		{"GET", "/policy/casbin", readers, a.casbinPolicy},
-		{"GET", "/policy/people", readers, a.policyPeople},
+		{"GET", "/policy/casbin", rightRead, a.casbinPolicy, about{}},
+		{"GET", "/policy/people", rightRead, a.policyPeople, about{}},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -51,7 +50,7 @@ type DeputyView struct {
 
 // who is the caller as the hub's rules about requests know them.
 func (c Caller) who() hub.Who {
-	return hub.Who{Name: c.Name, Person: c.Person, Operator: slices.Contains(operators, c.Role), Override: c.Role == RoleAdmin}
+	return hub.Who{Name: c.Name, Person: c.Person, Operator: c.May(rightOperate) == nil, Override: c.Role == RoleAdmin}
 }
 
 // seesAll reports whether the caller sees what does not concern them.

@@ -3,11 +3,11 @@ package admin
 // conflictRoutes are those about conflicts and the exceptions to them.
 func (a *API) conflictRoutes() []route {
 	return []route{
-		{"GET", "/conflicts", readers, a.conflicts},
-		{"GET", "/exceptions", readers, a.exceptions},
-		{"POST", "/exceptions", approvers, a.addException},
-		{"GET", "/exceptions/{exception}", readers, a.exception},
-		{"POST", "/exceptions/{exception}/revoke", approvers, a.revokeException},
-		{"DELETE", "/exceptions/{exception}", approvers, a.revokeException},
+		{"GET", "/conflicts", rightRead, a.conflicts, about{}},
+		{"GET", "/exceptions", rightRead, a.exceptions, about{}},
+		{"POST", "/exceptions", rightDecide, a.addException, about{}},
+		{"GET", "/exceptions/{exception}", rightRead, a.exception, about{}},
+		{"POST", "/exceptions/{exception}/revoke", rightDecide, a.revokeException, about{}},
+		{"DELETE", "/exceptions/{exception}", rightDecide, a.revokeException, about{}},
 	}
 }

@@ -3,6 +3,6 @@ package admin
 // driftRoutes are those about what sweeps found.
 func (a *API) driftRoutes() []route {
 	return []route{
-		{"GET", "/drift", readers, a.driftOverview},
+		{"GET", "/drift", rightRead, a.driftOverview, about{}},
 	}
 }

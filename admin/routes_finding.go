@@ -3,7 +3,7 @@ package admin
 // findingRoutes are those about what is wrong with the facts.
 func (a *API) findingRoutes() []route {
 	return []route{
-		{"GET", "/findings", readers, a.findings},
-		{"GET", "/findings/summary", readers, a.findingSummary},
+		{"GET", "/findings", rightRead, a.findings, about{}},
+		{"GET", "/findings/summary", rightRead, a.findingSummary, about{}},
 	}
 }

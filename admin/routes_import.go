@@ -8,8 +8,8 @@ import (
 // importRoutes are those about imports.
 func (a *API) importRoutes() []route {
 	return []route{
-		{"POST", importPath, []string{RoleAdmin, RoleOperator, RoleApprover}, a.importRows},
-		{"GET", "/sources/{source}/imports", readers, a.imports},
+		{"POST", importPath, rightImport, a.importRows, about{}},
+		{"GET", "/sources/{source}/imports", rightRead, a.imports, about{}},
 	}
 }
 

@@ -3,6 +3,6 @@ package admin
 // runRoutes are those about runs of one person.
 func (a *API) runRoutes() []route {
 	return []route{
-		{"POST", "/identities/{person}/run", operators, a.runPerson},
+		{"POST", "/identities/{person}/run", rightOperate, a.runPerson, about{}},
 	}
 }

@@ -18,7 +18,7 @@ import (
 var migrations embed.FS
 
 // SchemaVersion is the newest schema this program knows.
-const SchemaVersion = 20
+const SchemaVersion = 26
 
 type migration struct {
 	version int

@@ -1,0 +1,4 @@
+package admin
+
+// reviewRoutes are those about access reviews.
+func (a *API) reviewRoutes() []route { return nil }

@@ -1,0 +1,4 @@
+package admin
+
+// signInRoutes are those about sessions and API tokens.
+func (a *API) signInRoutes() []route { return nil }

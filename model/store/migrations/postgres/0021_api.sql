@@ -1,0 +1,2 @@
+-- Idempotency keys, api tokens
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Events to be told, deliveries
+SELECT 1;

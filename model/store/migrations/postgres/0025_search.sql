@@ -1,0 +1,2 @@
+-- People and evidence
+SELECT 1;

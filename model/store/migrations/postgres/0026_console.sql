@@ -1,0 +1,2 @@
+-- What pages count
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Sessions and what signing in needs
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Campaigns, items, decisions
+SELECT 1;
