@@ -16,6 +16,9 @@ type Caller struct {
 	Name   string
 	Role   string
 	Person string // userName or id of whom it acts for; empty: nobody
+
+	Scope   []string // what the credential is limited to, whatever the role may; empty: no limit
+	Session string   // id of the session that they came in with; empty: an API token
 }
 
 // Token is one static API token. Only its hash is kept.
