@@ -49,6 +49,13 @@ func layers() map[string]layer {
 		},
 		"conformance": {may: []string{"model/scim", "scimserver/..."}},
 		"policy":      {may: models},
+		// Where connections to what somebody else has named may lead.
+		"outbound": {may: []string{"model"}},
+		"notify": {
+			// It tells what others have written, and decides nothing about people.
+			may:     append([]string{"model/store", "outbound"}, models...),
+			inTests: []string{"model/store/..."},
+		},
 		"fanout": {
 			may:     append([]string{"policy", "model/store"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
@@ -63,7 +70,7 @@ func layers() map[string]layer {
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
 		"admin": {
-			may:     append([]string{"hub", "fanout", "policy", "model/store", "model/rows"}, models...),
+			may:     append([]string{"hub", "fanout", "policy", "notify", "model/store", "model/rows"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
 		"cmd": {may: []string{"..."}},
@@ -81,6 +88,8 @@ func homes() map[string][]string {
 		"github.com/elimity-com/scim":     {"model/scim"},
 		"github.com/go-jose/":             {"scimserver"},
 		"github.com/spf13/cobra":          {"cmd"},
+		"github.com/wneessen/go-mail":     {"notify"},
+		"github.com/emersion/":            {}, // tests only
 		"net/http/httptest":               {}, // tests only
 		"github.com/google/go-cmp":        {}, // tests only
 		"pgregory.net/rapid":              {"model/store/storetest"},

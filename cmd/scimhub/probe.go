@@ -16,6 +16,7 @@ import (
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/outbound"
 )
 
 // probeFlags are the flags of target probe.
@@ -109,7 +110,7 @@ func (i *instance) probe(ctx context.Context, t model.Target, ask admin.ProbeReq
 	if !guarded {
 		return probeHere(ctx, t, ask, nil, i.store.Now)
 	}
-	transport := fanout.GuardedTransport(i.hub.Snapshot().Doc.Outbound.AllowPrivate)
+	transport := outbound.Transport(i.hub.Snapshot().Doc.Outbound.AllowPrivate)
 	defer transport.CloseIdleConnections()
 	return probeHere(ctx, t, ask, transport, i.store.Now)
 }

@@ -1,4 +1,4 @@
-package fanout
+package outbound
 
 import (
 	"net/http"
@@ -34,7 +34,7 @@ func TestWhereGuardedRequestsGo(t *testing.T) {
 }
 
 // A name that resolves to loopback is judged by where it leads.
-func TestGuardedTransportLooksAtTheAddress(t *testing.T) {
+func TestTransportLooksAtTheAddress(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(s.Close)
@@ -44,7 +44,7 @@ func TestGuardedTransportLooksAtTheAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		transport := GuardedTransport(private)
+		transport := Transport(private)
 		defer transport.CloseIdleConnections()
 		res, err := transport.RoundTrip(req)
 		if err == nil {

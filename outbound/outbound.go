@@ -1,4 +1,6 @@
-package fanout
+// Package outbound connects to addresses that somebody else has named: it decides where such
+// a connection may lead, and refuses to know what is said over it.
+package outbound
 
 import (
 	"fmt"
@@ -11,20 +13,24 @@ import (
 	"github.com/scimhub/scimhub/model"
 )
 
-// GuardedTransport connects only to where somebody's URL may lead: never to
+// Transport connects only to where somebody's URL may lead: never to
 // link-local and metadata addresses; to loopback and private ones only where
 // allowPrivate. The address is looked at when the connection is made, after names
 // were resolved, so that no name can lead around it. It uses no proxy.
-func GuardedTransport(allowPrivate bool) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+func Transport(allowPrivate bool) *http.Transport {
+	return &http.Transport{DialContext: Dialer(allowPrivate).DialContext, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
+		MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second}
+}
+
+// Dialer is what Transport connects with.
+func Dialer(allowPrivate bool) *net.Dialer {
+	return &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return fmt.Errorf("address %q: %w", address, err)
 		}
 		return allowed(ap.Addr().Unmap(), allowPrivate)
 	}}
-	return &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second}
 }
 
 // allowed refuses addresses that a URL of somebody else's must not reach.
