@@ -152,6 +152,11 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, b *batc
 	// One order for all who lock rows of several people: other batches, settlements.
 	marks = slices.SortedFunc(slices.Values(marks), func(a, b store.Mark) int { return strings.Compare(a.Identity, b.Identity) })
 	ids := names(marks, func(m store.Mark) string { return m.Identity })
+	// Claims end while a process stands still or a database is slow, and others decide about
+	// the same people. Whoever comes second reads what the first one stored, and newer facts.
+	if err := tx.HoldIdentities(ids...); err != nil {
+		return err
+	}
 	known, err := gather(tx, snap, ids)
 	if err != nil {
 		return err

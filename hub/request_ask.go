@@ -158,7 +158,7 @@ func keysOf(q config.Request) []string {
 
 // personCase locks a person and reads what a request of theirs is decided by.
 func personCase(tx *store.Tx, snap *Snapshot, id string) (env requestEnv, err error) {
-	if err := tx.LockIdentity(id); err != nil {
+	if err := tx.HoldIdentities(id); err != nil {
 		return env, err
 	}
 	known, err := gather(tx, snap, []string{id})

@@ -194,6 +194,7 @@ func TestReplicasKilledAndStopped(t *testing.T) {
 	}
 	t.Parallel()
 	rs := newReplicas(t, 3, sized(60, 24, 12), "generic", "aws", "github", "slack")
+	defer rs.found()
 	seed := randomSeed(t)
 	rng := rand.New(rand.NewPCG(seed, 23))
 	rs.spoil(momentFaults, momentTwice)

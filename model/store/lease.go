@@ -14,9 +14,10 @@ import (
 // because another replica has that lease now: what this one knows of the target is old.
 var ErrLeaseLost = errors.New("another replica has the lease of the target")
 
-// idleUnderLease is how long a transaction under a lease may stand still before the
-// server ends it. It is shorter than any lease, so that a replica which was stopped in
-// the middle of one and wakes up cannot commit it after another has begun.
+// idleUnderLease is how long a transaction under a lease, or one that decides about
+// people, may stand still before the server ends it. It is shorter than any lease or
+// claim, so that a replica which was stopped in the middle of one and wakes up cannot
+// commit it after another has begun, and keeps nobody waiting.
 const idleUnderLease = "8s"
 
 type leaseKey struct{}
@@ -48,6 +49,17 @@ func (t *Tx) fence() error {
 		return model.Fail(model.Conflict, "another replica of the hub works on target "+c.target+" now; nothing was stored", ErrLeaseLost)
 	}
 	return err
+}
+
+// endIdle has the server end the transaction once it stands still.
+func (t *Tx) endIdle() error {
+	if !t.pg {
+		return nil
+	}
+	if _, err := t.exec(`SELECT set_config('idle_in_transaction_session_timeout', ?, true)`, idleUnderLease); err != nil {
+		return fmt.Errorf("bound a transaction: %w", err)
+	}
+	return nil
 }
 
 // leaseLock is the advisory lock of the lease of one target.

@@ -37,7 +37,11 @@ func (s *Store) MarkTimed(ctx context.Context, limit int) (int, error) {
 	}
 	err = s.Update(Urgently(ctx), func(tx *Tx) error {
 		ids = nil
-		if err := tx.db.Raw(`SELECT id FROM identities WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, micros(tx.Now), limit).Scan(&ids).Error; err != nil {
+		skip := "" // who is being decided about is found the next time, if at all
+		if tx.pg {
+			skip = " FOR NO KEY UPDATE SKIP LOCKED"
+		}
+		if err := tx.db.Raw(`SELECT id FROM identities WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`+skip, micros(tx.Now), limit).Scan(&ids).Error; err != nil {
 			return err
 		}
 		for start := 0; start < len(ids); start += 500 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -82,14 +83,24 @@ func decodeRequest(doc string) (r model.Request, err error) {
 	return r, nil
 }
 
-// LockIdentity keeps others from deciding about a person until the transaction ends.
-// On SQLite there is one writer anyway.
-func (t *Tx) LockIdentity(id string) error {
+// HoldIdentities keeps others from deciding about people until the transaction ends, and
+// waits for those who do. What is read of them afterwards is what the last one left, and
+// as new as any other can know it. A transaction that stands still after that is ended
+// by the server soon. On SQLite there is one writer anyway.
+func (t *Tx) HoldIdentities(ids ...string) error {
 	if !t.pg {
 		return nil
 	}
-	_, err := t.exec(`SELECT 1 FROM identities WHERE id = ? FOR NO KEY UPDATE`, id)
-	return err
+	if err := t.endIdle(); err != nil {
+		return err
+	}
+	sorted := slices.Compact(slices.Sorted(slices.Values(ids))) // in one order for all
+	for chunk := range slices.Chunk(sorted, idChunk) {
+		if _, err := t.exec(`SELECT 1 FROM identities WHERE id IN `+list(len(chunk))+` ORDER BY id FOR NO KEY UPDATE`, anys(chunk)...); err != nil {
+			return fmt.Errorf("hold people: %w", err)
+		}
+	}
+	return nil
 }
 
 // openRequests reads the requests of which something may still become, by creation.

@@ -73,6 +73,9 @@ JOIN resources r ON r.id = m.group_id WHERE r.kind = 'Group' AND r.display <> o.
 // from them until the transaction ends. It waits for others who have them: what comes
 // of a group is known before the people in it are decided about.
 func (t *Tx) TakeGroupMarks(limit int) ([]GroupMark, error) {
+	if err := t.endIdle(); err != nil {
+		return nil, err
+	}
 	lock := ""
 	if t.pg {
 		lock = " FOR UPDATE"
