@@ -81,6 +81,7 @@ func (a *API) routes() []route {
 func (a *API) coreRoutes() []route {
 	return []route{
 		{"GET", "/version", rightRead, a.version, about{}},
+		{"GET", "/pulse", rightSeeOwn, a.pulse, about{sum: "How far the hub has come", out: Pulse{}}},
 		{"GET", "/config", rightRead, a.activeConfig, about{}},
 		{"POST", "/config", rightAdminister, a.applyConfig, about{}},
 		{"POST", "/plan", rightOperate, a.plan, about{}},
@@ -152,7 +153,7 @@ func (a *API) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := a.callerOf(r)
 		if err == nil {
-			err = caller.May(rt.right)
+			err = rt.allowed(caller, r)
 		}
 		if err != nil {
 			level := slog.LevelWarn

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/model"
+)
+
+// How pages that are open hear of changes.
+const (
+	livePoll  = time.Second      // between two looks at the hub, however many pages are open
+	liveBeat  = 20 * time.Second // so often a quiet connection says that it is there
+	liveMost  = 500              // connections
+	liveWrite = 10 * time.Second // for one message to be taken
+)
+
+// live tells pages that are open that something has changed, as server-sent events; a
+// page then asks for itself again. While no page is open it asks for nothing.
+type live struct {
+	console *Console
+	ctx     context.Context //nolint:containedctx // of the process: connections end with it
+
+	mu   sync.Mutex
+	subs map[chan int64]bool
+	seq  int64
+	stop context.CancelFunc // of the poll; nil: none runs
+}
+
+func newLive(ctx context.Context, c *Console) *live {
+	return &live{console: c, ctx: ctx, subs: map[chan int64]bool{}}
+}
+
+// join begins to listen; false: there are too many already.
+func (l *live) join() (chan int64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.subs) >= liveMost {
+		return nil, false
+	}
+	ch := make(chan int64, 1)
+	l.subs[ch] = true
+	if l.stop == nil {
+		ctx, cancel := context.WithCancel(l.ctx)
+		l.stop = cancel
+		go l.poll(ctx)
+	}
+	return ch, true
+}
+
+func (l *live) leave(ch chan int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.subs, ch)
+	if len(l.subs) == 0 && l.stop != nil {
+		l.stop()
+		l.stop = nil
+	}
+}
+
+func (l *live) poll(ctx context.Context) {
+	tick := time.NewTicker(livePoll)
+	defer tick.Stop()
+	for {
+		if seq, err := l.pulse(ctx); err == nil {
+			l.tell(seq)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// pulse asks the API how far the hub has come.
+func (l *live) pulse(ctx context.Context) (int64, error) {
+	r := (&http.Request{URL: &url.URL{Path: "/"}, Host: "console", RemoteAddr: "127.0.0.1:0"}).WithContext(ctx)
+	v := &Visit{Caller: admin.Caller{Name: "console", Role: admin.RoleAuditor}, console: l.console, request: r, Form: url.Values{}}
+	var p admin.Pulse
+	err := v.Get(&p, "/pulse")
+	return p.Seq, err
+}
+
+func (l *live) tell(seq int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq == l.seq {
+		return
+	}
+	l.seq = seq
+	for ch := range l.subs {
+		select { // who has not read the last one is told once of both
+		case <-ch:
+		default:
+		}
+		ch <- seq
+	}
+}
+
+// ServeHTTP is one page that listens.
+func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, err := l.console.visit(r); err != nil {
+		http.Error(w, wordsOf(err), statusOf(err))
+		return
+	}
+	ch, ok := l.join()
+	if !ok {
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, wordsOf(model.Fail(model.Unavailable, "too many pages listen already", nil)), http.StatusServiceUnavailable)
+		return
+	}
+	defer l.leave(ch)
+	w.Header().Set("Content-Type", "text/event-stream")
+	control := http.NewResponseController(w)
+	beat := time.NewTicker(liveBeat)
+	defer beat.Stop()
+	text := "retry: 3000\n\n"
+	for {
+		_ = control.SetWriteDeadline(time.Now().Add(liveWrite)) //nolint:forbidigo // a connection knows no clock but the wall's
+		if _, err := fmt.Fprint(w, text); err != nil || control.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-l.ctx.Done():
+			return
+		case seq := <-ch:
+			text = fmt.Sprintf("event: changed\nid: %d\ndata: %d\n\n", seq, seq)
+		case <-beat.C:
+			if _, err := l.console.visit(r); err != nil { // signed out meanwhile
+				return
+			}
+			text = ": still here\n\n"
+		}
+	}
+}

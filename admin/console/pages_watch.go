@@ -1,0 +1,4 @@
+package console
+
+// watchPages are those of what is watched: leavers, drift, findings.
+func (c *Console) watchPages() []page { return nil }

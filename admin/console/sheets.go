@@ -1,0 +1,97 @@
+package console
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"path"
+	"time"
+)
+
+//go:embed templates assets
+var files embed.FS
+
+// sheets are the templates and files of the console.
+type sheets struct {
+	byName map[string]*template.Template
+	assets map[string]asset
+}
+
+type asset struct {
+	kind, tag string
+	body      []byte
+}
+
+// loadSheets reads the templates of all pages, each with the layout and the parts
+// that pages share.
+func loadSheets(pages []page, now func() time.Time) (*sheets, error) {
+	s := &sheets{byName: map[string]*template.Template{}, assets: map[string]asset{}}
+	base, err := template.New("layout.html").Funcs(functions(now)).ParseFS(files, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"problem"}
+	for _, p := range pages {
+		names = append(names, p.sheet)
+	}
+	for _, name := range names {
+		if s.byName[name] != nil {
+			continue
+		}
+		t, err := base.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if s.byName[name], err = t.ParseFS(files, "templates/"+name+".html"); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.loadAssets()
+}
+
+func (s *sheets) loadAssets() error {
+	entries, err := files.ReadDir("assets")
+	if err != nil {
+		return err
+	}
+	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	for _, e := range entries {
+		body, err := files.ReadFile("assets/" + e.Name())
+		if err != nil {
+			return err
+		}
+		kind, ok := kinds[path.Ext(e.Name())]
+		if !ok {
+			return fmt.Errorf("assets/%s is of no kind that is served", e.Name())
+		}
+		sum := sha256.Sum256(body)
+		s.assets["/assets/"+e.Name()] = asset{kind, `"` + hex.EncodeToString(sum[:8]) + `"`, body}
+	}
+	return nil
+}
+
+func (s *sheets) render(w io.Writer, name string, f frame) error {
+	return s.byName[name].ExecuteTemplate(w, "layout.html", f)
+}
+
+// ServeHTTP serves the style sheet, the script and the icon.
+func (s *sheets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, ok := s.assets[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("Cache-Control", "public, max-age=0, must-revalidate")
+	h.Set("ETag", a.tag)
+	if r.Header.Get("If-None-Match") == a.tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(a.body)
+}
