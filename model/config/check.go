@@ -36,11 +36,16 @@ func (r *reader) crossCheck(root *node, d *Document) {
 		}
 		refer.approvers(roles, c.Approve, "conflicts", i, "approve")
 	}
+	for _, role := range d.Roles {
+		refer.approvers(roles, []string{role.Owner}, "roles", role.Name, "owner")
+	}
+	refer.checkReviews(d, roles, targets)
 	for path, list := range d.Identity.Authority {
 		for i, name := range list {
 			refer.to("source", sources, name, "identity", "authority", path, i)
 		}
 	}
+	r.checkNotify(d, roles, refer)
 	r.checkDeclared(d, places)
 	r.checkCircles(d, places)
 	r.checkConflicts(d, places)

@@ -43,9 +43,11 @@ type Document struct {
 	Roles     []Role // in the order of the text
 	Conflicts []Conflict
 	Targets   []model.Target // in the order of the text
-	Notify    []Webhook
+	Notify    []Receiver     // in the order of the text
+	SMTP      *SMTP          // nil: no e-mail is sent
 	Audit     Audit
 	Outbound  Outbound
+	Reviews   Reviews
 
 	Warnings []Fault // what works, but not as one may think; sorted
 	faults   []Fault
@@ -144,6 +146,8 @@ type Role struct {
 	HandOver time.Duration // how long it is kept by who no longer matches; 0: not at all
 	// Approval always: the rule alone is not enough, the steps of Request must say yes, too.
 	Approval string // by-request or always
+	Risk     string // low, medium or high; empty: nobody said
+	Owner    string // who answers for it, role:NAME or user:NAME; empty: nobody
 }
 
 // Request says how a role may be asked for.
@@ -199,13 +203,6 @@ type Conflict struct {
 	Approve []string // with approve: who may allow an exception; manager, role:NAME or user:NAME
 }
 
-// Webhook is told of events (Standard Webhooks).
-type Webhook struct {
-	URL    string
-	Secret model.Secret
-	Events []string // empty: all
-}
-
 // Audit is how long the audit chain is kept.
 type Audit struct {
 	Retain     time.Duration // 0: for ever
@@ -224,6 +221,7 @@ type Outbound struct {
 func Parse(name string, src []byte) (*Document, []Fault) {
 	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: "sqlite:scimhub.db", Registry: scim.DefaultRegistry()}
 	d.Identity = defaultIdentity()
+	d.Reviews = defaultReviews()
 	d.Audit.Checkpoint = time.Hour
 	sum := sha256.Sum256(src)
 	d.digest = hex.EncodeToString(sum[:])
@@ -274,10 +272,16 @@ func (r *reader) document(root *node, d *Document) {
 		"conflicts": func(n *node) {
 			r.each(n, func(v *node) { d.Conflicts = append(d.Conflicts, r.conflict(v)) })
 		},
-		"targets":  func(n *node) { r.named(n, func(s string, v *node) { d.Targets = append(d.Targets, r.target(s, v)) }) },
-		"notify":   func(n *node) { r.inert(n); r.each(n, func(v *node) { d.Notify = append(d.Notify, r.webhook(v)) }) },
+		"targets": func(n *node) { r.named(n, func(s string, v *node) { d.Targets = append(d.Targets, r.target(s, v)) }) },
+		"notify": func(n *node) {
+			unique := r.unique("receiver")
+			r.each(n, func(v *node) { d.Notify = append(d.Notify, r.receiver(v, unique)) })
+			nameReceivers(d.Notify)
+		},
+		"smtp":     func(n *node) { d.SMTP = r.smtp(n) },
 		"audit":    func(n *node) { r.audit(n, &d.Audit) },
 		"outbound": func(n *node) { d.Outbound = r.outbound(n) },
+		"reviews":  func(n *node) { r.reviews(n, &d.Reviews) },
 	})
 }
 

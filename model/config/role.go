@@ -19,6 +19,8 @@ func (r *reader) role(name string, n *node) Role {
 		"request":  func(n *node) { role.Request = r.request(n) },
 		"handover": func(n *node) { role.HandOver = r.positive(n) },
 		"approval": func(n *node) { role.Approval = r.enum(n, "by-request", "always") },
+		"risk":     func(n *node) { role.Risk = r.enum(n, Risks()...) },
+		"owner":    func(n *node) { role.Owner = r.checked(n, checkOwner) },
 	})
 	if role.Approval == "always" && (role.Request == nil || role.When == "") {
 		r.fault(n, "approval: always needs when, the rule, and request, who approves")
