@@ -50,11 +50,11 @@ type DeputyView struct {
 
 // who is the caller as the hub's rules about requests know them.
 func (c Caller) who() hub.Who {
-	return hub.Who{Name: c.Name, Person: c.Person, Operator: c.May(rightOperate) == nil, Override: c.Role == RoleAdmin}
+	return hub.Who{Name: c.Name, Person: c.Person, Operator: c.May(rightOperate) == nil, Override: c.May(rightAdminister) == nil}
 }
 
 // seesAll reports whether the caller sees what does not concern them.
-func (c Caller) seesAll() bool { return c.Role != RolePerson }
+func (c Caller) seesAll() bool { return c.May(rightRead) == nil }
 
 func (a *API) askRequest(r *http.Request, by Caller) (any, error) {
 	var in RequestAsk

@@ -17,7 +17,8 @@ type Caller struct {
 	Role   string
 	Person string // userName or id of whom it acts for; empty: nobody
 
-	Scope   []string // what the credential is limited to, whatever the role may; empty: no limit
+	Scope   []string // rights that the credential is limited to, whatever the role may; nil: no limit
+	Targets []string // the only targets whose addresses it may call; nil: no limit
 	Session string   // id of the session that they came in with; empty: an API token
 }
 
