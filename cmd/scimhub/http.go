@@ -24,7 +24,7 @@ const scimPath = "/scim/v2"
 const maxHeader = 1 << 20
 
 // mount makes the HTTP server: every front of the hub, in one place.
-func (i *instance) mount() {
+func (i *instance) mount() error {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	root.Path(scimPath + `{rest:(?:/.*)?}`).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
 	root.PathPrefix("/scim").HandlerFunc(otherVersion)
@@ -34,14 +34,18 @@ func (i *instance) mount() {
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
 	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
 	root.Path("/readyz").HandlerFunc(i.ready)
-	root.Path("/").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		plain(w, http.StatusOK, "scimhub: SCIM at "+scimPath+", API at /api/v1, metrics at /metrics\n")
-	})
+	open, closePages := context.WithCancel(context.Background())
+	if err := i.mountConsole(open, root); err != nil {
+		closePages()
+		return err
+	}
 	root.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusNotFound, "not found: SCIM is at "+scimPath+", the API at /api/v1\n")
 	})
 	i.server = &http.Server{Handler: i.behindProxies(root), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
+	i.server.RegisterOnShutdown(closePages) // a page that listens would keep a stop waiting
+	return nil
 }
 
 // otherVersion answers for versions of the protocol that are not offered (RFC 7644
@@ -71,12 +75,15 @@ func (i *instance) observe(source, method, resource string, code int, d time.Dur
 
 // scimBase is what meta.location begins with: the public URL of the configuration
 // in force, or, where that is a port the system was to choose, the address it chose.
-func (i *instance) scimBase(*http.Request) string {
+func (i *instance) scimBase(*http.Request) string { return i.publicURL() + scimPath }
+
+// publicURL is where the hub is reached, without a slash at its end.
+func (i *instance) publicURL() string {
 	base := strings.TrimRight(i.hub.Snapshot().Doc.PublicURL, "/")
 	if strings.HasSuffix(base, ":0") {
 		base = i.URL
 	}
-	return base + scimPath
+	return base
 }
 
 // ready says whether requests can be served: the database answers, a configuration

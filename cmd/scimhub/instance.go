@@ -100,7 +100,9 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if err := i.sources.reload(ctx); err != nil {
 		return nil, errors.Join(err, i.close())
 	}
-	i.mount()
+	if err := i.mount(); err != nil {
+		return nil, errors.Join(err, i.close())
+	}
 	return i, nil
 }
 
