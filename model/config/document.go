@@ -63,6 +63,8 @@ type Document struct {
 type Admin struct {
 	Tokens []AdminToken
 	OIDC   *OIDC // nil: not configured
+
+	Session Session
 }
 
 // AdminToken is a static bearer token for the operators' API.
@@ -72,14 +74,6 @@ type AdminToken struct {
 	Role    string     // admin, operator, approver or auditor
 	Expires *time.Time // nil: never
 	Person  string     // userName or id of whom it acts for; empty: nobody
-}
-
-// OIDC is sign-in to the console through an OpenID provider.
-type OIDC struct {
-	Issuer       string
-	ClientID     string
-	ClientSecret model.Secret
-	Roles        map[string][]string // admin role -> groups of the provider
 }
 
 // Source is a system that pushes to the hub.
@@ -223,6 +217,7 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	d.Identity = defaultIdentity()
 	d.Reviews = defaultReviews()
 	d.Audit.Checkpoint = time.Hour
+	d.Admin.Session = defaultSession()
 	sum := sha256.Sum256(src)
 	d.digest = hex.EncodeToString(sum[:])
 	own, files, fault := split(src)

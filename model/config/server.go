@@ -15,9 +15,6 @@ var adminRoles = []string{"admin", "operator", "approver", "auditor"}
 // ask, and decide what that person is asked.
 const personRole = "person"
 
-// events are those of the contract that a webhook can ask for.
-var events = []string{"approval.wanted", "target.quarantined", "plan.held", "leaver.late", "credential.expiring"}
-
 func (r *reader) publicURL(n *node) string {
 	return strings.TrimRight(r.checked(n, func(s string) error {
 		if err := checkURL(s); err != nil {
@@ -56,12 +53,14 @@ func (r *reader) database(n *node) string {
 }
 
 func (r *reader) admin(n *node) (a Admin) {
+	a.Session = defaultSession()
 	r.fields(n, map[string]func(*node){
 		"tokens": func(n *node) {
 			unique := r.unique("token")
 			r.each(n, func(v *node) { a.Tokens = append(a.Tokens, r.adminToken(v, unique)) })
 		},
-		"oidc": func(n *node) { r.inert(n); a.OIDC = r.oidc(n) },
+		"oidc":    func(n *node) { a.OIDC = r.oidc(n) },
+		"session": func(n *node) { r.session(n, &a.Session) },
 	})
 	return a
 }
@@ -98,34 +97,6 @@ func (r *reader) unique(what string) func(*node, string) {
 		}
 		seen[name] = true
 	}
-}
-
-func (r *reader) oidc(n *node) *OIDC {
-	o := &OIDC{Roles: map[string][]string{}}
-	r.need(n, "issuer", "client_id", "client_secret", "roles")
-	r.fields(n, map[string]func(*node){
-		"issuer":        func(n *node) { o.Issuer = r.url(n) },
-		"client_id":     func(n *node) { o.ClientID = r.text(n) },
-		"client_secret": func(n *node) { o.ClientSecret = r.secret(n) },
-		"roles": func(n *node) {
-			known := map[string]func(*node){}
-			for _, role := range adminRoles {
-				known[role] = func(v *node) { o.Roles[role] = r.texts(v) }
-			}
-			r.fields(n, known)
-		},
-	})
-	return o
-}
-
-func (r *reader) webhook(n *node) (w Webhook) {
-	r.need(n, "webhook")
-	r.fields(n, map[string]func(*node){
-		"webhook": func(n *node) { w.URL = r.url(n) },
-		"secret":  func(n *node) { w.Secret = r.secret(n) },
-		"events":  func(n *node) { r.each(n, func(v *node) { w.Events = append(w.Events, r.enum(v, events...)) }) },
-	})
-	return w
 }
 
 func (r *reader) audit(n *node, a *Audit) {
