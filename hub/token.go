@@ -40,15 +40,23 @@ type NewToken struct {
 	May     []string   // of a token of the proxy: what it may do there
 	Name    string     // empty: one is found
 	Expires *time.Time // nil: never
+
+	Role    string   // of a token of the API
+	Scope   []string // of a token of the API: rights it is limited to; nil: all that the role may
+	Targets []string // of a token of the API: the only targets it may call; nil: no limit
+	Person  string   // of a token of the API: whom it acts for, userName or id
 }
 
-// CreateToken makes a bearer token of a source. The secret is not stored: this is
+// CreateToken makes a bearer token of a source, of the proxy or of the API. The secret is not stored: this is
 // the only time it can be seen.
 func (h *Hub) CreateToken(ctx context.Context, by Actor, n NewToken) (k store.Token, secret string, err error) {
 	var names []string
-	if n.Target != "" {
+	switch {
+	case n.Role != "":
+		names, err = h.newAdminToken(ctx, &n)
+	case n.Target != "":
 		n.Source, err = h.tokensOf(n)
-	} else {
+	default:
 		names, err = h.credentialNames(n.Source)
 	}
 	if err != nil {
@@ -58,7 +66,7 @@ func (h *Hub) CreateToken(ctx context.Context, by Actor, n NewToken) (k store.To
 		return k, "", model.Fail(model.Invalid, fmt.Sprintf("%q is not a name: use 1 to 63 of a-z, 0-9, _, . and -, beginning with a letter or digit", n.Name), nil)
 	}
 	if slices.Contains(names, n.Name) {
-		return k, "", model.Fail(model.Conflict, fmt.Sprintf("the configuration gives source %s a credential %s already", n.Source, n.Name), nil)
+		return k, "", model.Fail(model.Conflict, fmt.Sprintf("the configuration gives %s a credential %s already", tokenOwner(n.Source), n.Name), nil)
 	}
 	if n.Name == "" {
 		if n.Name, err = h.freeName(ctx, n.Source, names); err != nil {
@@ -75,7 +83,11 @@ func (h *Hub) CreateToken(ctx context.Context, by Actor, n NewToken) (k store.To
 		if err := inFuture(n.Expires, tx.Now); err != nil {
 			return err
 		}
+		if err := h.inLimit(store.Token{Source: n.Source, ExpiresAt: n.Expires}, tx.Now); err != nil {
+			return err
+		}
 		k.Source, k.Name, k.ExpiresAt, k.CreatedBy, k.May = n.Source, n.Name, n.Expires, by.String(), n.May
+		k.Role, k.Scope, k.Targets, k.Person = n.Role, n.Scope, n.Targets, n.Person
 		k.CreatedAt, k.IssuedAt = tx.Now, tx.Now
 		if err := tx.AddToken(k); err != nil {
 			return err
@@ -176,6 +188,9 @@ func (h *Hub) RotateToken(ctx context.Context, by Actor, id string, r Rotation) 
 				k.PreviousUntil.Format(time.RFC3339)+": rotate again then, or revoke it and create another", nil)
 		}
 		rotate(&k, hash, r, tx.Now)
+		if err := h.inLimit(k, tx.Now); err != nil {
+			return err
+		}
 		if err := inFuture(k.ExpiresAt, tx.Now); err != nil {
 			return err
 		}
@@ -229,9 +244,13 @@ func auditToken(tx *store.Tx, by Actor, action string, k store.Token) error {
 		Name          string     `json:"name"`
 		Expires       *time.Time `json:"expires,omitempty"`
 		PreviousUntil *time.Time `json:"previous_until,omitempty"`
-	}{k.Source, k.Name, k.ExpiresAt, k.PreviousUntil})
+		Role          string     `json:"role,omitempty"`
+		Scope         []string   `json:"scope,omitempty"`
+		Targets       []string   `json:"targets,omitempty"`
+		Person        string     `json:"person,omitempty"`
+	}{k.Source, k.Name, k.ExpiresAt, k.PreviousUntil, k.Role, k.Scope, k.Targets, k.Person})
 	if err != nil {
 		return err
 	}
-	return tx.Audit(store.AuditEntry{Actor: by.String(), Action: action, Object: "token/" + k.ID, Data: data})
+	return tx.Audit(store.AuditEntry{Actor: by.String(), Action: action, Object: "token/" + k.ID, Identity: k.Person, Data: data})
 }

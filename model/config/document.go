@@ -64,7 +64,8 @@ type Admin struct {
 	Tokens []AdminToken
 	OIDC   *OIDC // nil: not configured
 
-	Session Session
+	Session       Session
+	TokenLifetime time.Duration // the longest that a token of the API may be made for; default a year
 }
 
 // AdminToken is a static bearer token for the operators' API.
@@ -217,7 +218,7 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	d.Identity = defaultIdentity()
 	d.Reviews = defaultReviews()
 	d.Audit.Checkpoint = time.Hour
-	d.Admin.Session = defaultSession()
+	d.Admin.Session, d.Admin.TokenLifetime = defaultSession(), defaultTokenLifetime
 	sum := sha256.Sum256(src)
 	d.digest = hex.EncodeToString(sum[:])
 	own, files, fault := split(src)

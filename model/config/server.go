@@ -53,14 +53,15 @@ func (r *reader) database(n *node) string {
 }
 
 func (r *reader) admin(n *node) (a Admin) {
-	a.Session = defaultSession()
+	a.Session, a.TokenLifetime = defaultSession(), defaultTokenLifetime
 	r.fields(n, map[string]func(*node){
 		"tokens": func(n *node) {
 			unique := r.unique("token")
 			r.each(n, func(v *node) { a.Tokens = append(a.Tokens, r.adminToken(v, unique)) })
 		},
-		"oidc":    func(n *node) { a.OIDC = r.oidc(n) },
-		"session": func(n *node) { r.session(n, &a.Session) },
+		"oidc":           func(n *node) { a.OIDC = r.oidc(n) },
+		"session":        func(n *node) { r.session(n, &a.Session) },
+		"token_lifetime": func(n *node) { a.TokenLifetime = r.positive(n) },
 	})
 	return a
 }

@@ -33,6 +33,9 @@ type Session struct {
 	Lifetime time.Duration // at most; default 12 hours
 }
 
+// defaultTokenLifetime is how long a token of the API may be made for.
+const defaultTokenLifetime = 365 * 24 * time.Hour
+
 func defaultSession() Session { return Session{Idle: 30 * time.Minute, Lifetime: 12 * time.Hour} }
 
 // StrongestRole is the first of admin, operator, approver and auditor that one of the

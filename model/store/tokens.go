@@ -27,9 +27,10 @@ type Token struct {
 	LastUsed         *time.Time // the day, UTC; nil: never
 	May              []string   // rights of a token for one target
 
-	Role   string   // of a token of the API
-	Scope  []string // of a token of the API; empty: all that the role may
-	Person string   // of a token of the API: whom it acts for
+	Role    string   // of a token of the API
+	Scope   []string // of a token of the API; nil: all that the role may
+	Targets []string // of a token of the API: the only targets it may call; nil: no limit
+	Person  string   // of a token of the API: whom it acts for
 }
 
 // TargetTokens is the source of tokens for one target, which no source can be called.
@@ -38,7 +39,7 @@ const TargetTokens = "target/"
 // AdminTokens is the source of tokens of the API, which no source can be called.
 const AdminTokens = "admin/"
 
-const tokenColumns = `id, source, name, hash, previous_hash, previous_until, created_at, created_by, issued_at, expires_at, revoked_at, last_used, may, role, scope, person`
+const tokenColumns = `id, source, name, hash, previous_hash, previous_until, created_at, created_by, issued_at, expires_at, revoked_at, last_used, may, role, scope, targets, person`
 
 // Tokens lists the tokens by source, name and age: those of a source, or of all
 // with an empty one, the revoked ones included.
@@ -76,13 +77,16 @@ func (s *Store) tokensWhere(ctx context.Context, where string, args ...any) (out
 func scanToken(scan func(...any) error) (t Token, err error) {
 	var created, issued int64
 	var previous, expires, revoked, used *int64
-	var may, scope string
-	err = scan(&t.ID, &t.Source, &t.Name, &t.Hash, &t.Previous, &previous, &created, &t.CreatedBy, &issued, &expires, &revoked, &used, &may, &t.Role, &scope, &t.Person)
+	var may, scope, targets string
+	err = scan(&t.ID, &t.Source, &t.Name, &t.Hash, &t.Previous, &previous, &created, &t.CreatedBy, &issued, &expires, &revoked, &used, &may, &t.Role, &scope, &targets, &t.Person)
 	if may != "" {
 		t.May = strings.Split(may, ",")
 	}
 	if scope != "" {
 		t.Scope = strings.Split(scope, ",")
+	}
+	if targets != "" {
+		t.Targets = strings.Split(targets, ",")
 	}
 	t.CreatedAt, t.IssuedAt = fromMicros(created), fromMicros(issued)
 	t.PreviousUntil, t.ExpiresAt, t.RevokedAt, t.LastUsed = timePtr(previous), timePtr(expires), timePtr(revoked), timePtr(used)
@@ -91,10 +95,10 @@ func scanToken(scan func(...any) error) (t Token, err error) {
 
 // AddToken stores a new token. model.Conflict if one of that name is in force.
 func (t *Tx) AddToken(k Token) error {
-	_, err := t.exec(`INSERT INTO tokens (`+tokenColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, k.ID, k.Source, k.Name, k.Hash, k.Previous,
-		microsPtr(k.PreviousUntil), micros(k.CreatedAt), k.CreatedBy, micros(k.IssuedAt), microsPtr(k.ExpiresAt), microsPtr(k.RevokedAt), microsPtr(k.LastUsed), strings.Join(k.May, ","), k.Role, strings.Join(k.Scope, ","), k.Person)
+	_, err := t.exec(`INSERT INTO tokens (`+tokenColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, k.ID, k.Source, k.Name, k.Hash, k.Previous,
+		microsPtr(k.PreviousUntil), micros(k.CreatedAt), k.CreatedBy, micros(k.IssuedAt), microsPtr(k.ExpiresAt), microsPtr(k.RevokedAt), microsPtr(k.LastUsed), strings.Join(k.May, ","), k.Role, strings.Join(k.Scope, ","), strings.Join(k.Targets, ","), k.Person)
 	if isUnique(err) {
-		return model.Fail(model.Conflict, "there is a token of "+k.Source+" called "+k.Name+" already", err)
+		return model.Fail(model.Conflict, "there is a token of "+strings.TrimSuffix(k.Source, "/")+" called "+k.Name+" already", err)
 	}
 	return err
 }

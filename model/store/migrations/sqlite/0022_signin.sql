@@ -46,4 +46,5 @@ CREATE INDEX sign_in_states_expires ON sign_in_states (expires_at);
 -- Tokens of the API that were made by command have the source "admin/".
 ALTER TABLE tokens ADD COLUMN role text NOT NULL DEFAULT '';
 ALTER TABLE tokens ADD COLUMN scope text NOT NULL DEFAULT '';   -- words joined by commas
+ALTER TABLE tokens ADD COLUMN targets text NOT NULL DEFAULT ''; -- names joined by commas
 ALTER TABLE tokens ADD COLUMN person text NOT NULL DEFAULT '';  -- whom it acts for
