@@ -5,8 +5,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -44,6 +42,9 @@ type API struct {
 	// TokensChanged puts the stored tokens of sources in force in this process; may
 	// be nil where there are none.
 	TokensChanged func(context.Context) error
+	// BaseURL is where people reach the hub, without a slash at its end; nil: the
+	// public URL of the configuration in force.
+	BaseURL func() string
 	// Refused notes what was refused in the audit trail; may be nil. It must not block.
 	Refused func(hub.APIRefusal)
 }
@@ -68,6 +69,9 @@ type about struct {
 	in    any      // a value of the type of the body; nil: it takes none
 	out   any      // a value of the type of the answer
 	query []string // names of the parameters it takes
+	also  []string // media types that it answers with beside JSON, or in place of it where out is nil
+	takes []string // media types of the body where it is no JSON
+	reads bool     // it changes nothing, whatever its method: an idempotency key is of no use
 }
 
 // routes is the whole API; who may do what stands beside each address and nowhere else.
@@ -111,9 +115,15 @@ func (a *API) coreRoutes() []route {
 
 // Mount adds the routes below the router, which stands at /api/v1.
 func (a *API) Mount(r *mux.Router) {
-	methods := map[string][]string{}
-	for _, rt := range a.routes() {
-		r.Path(rt.path).Methods(rt.method).Handler(a.handler(rt))
+	methods, shown := map[string][]string{}, map[string]route{}
+	routes := a.routes()
+	for _, rt := range routes {
+		if rt.method == http.MethodGet {
+			shown[rt.path] = rt
+		}
+	}
+	for _, rt := range routes {
+		r.Path(rt.path).Methods(rt.method).Handler(a.handler(rt, thingOf(rt, shown)))
 		methods[rt.path] = append(methods[rt.path], rt.method)
 	}
 	for path, list := range methods {
@@ -149,44 +159,6 @@ func readable(r *http.Request) (*http.Request, error) {
 	return mux.SetURLVars(r, vars), nil
 }
 
-func (a *API) handler(rt route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, err := a.callerOf(r)
-		if err == nil {
-			err = rt.allowed(caller, r)
-		}
-		if err != nil {
-			level := slog.LevelWarn
-			if _, slowed := errors.AsType[*slowedError](err); slowed { // those before it were told
-				level = slog.LevelDebug
-			}
-			a.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
-			a.refused(r, rt, caller, err)
-			writeProblem(w, err)
-			return
-		}
-		if r, err = readable(r); err != nil {
-			writeProblem(w, err)
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(w, rt))
-		out, err := rt.serve(r, caller)
-		if err != nil {
-			if model.CodeOf(err) == model.Internal {
-				a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-			}
-			a.refused(r, rt, caller, err)
-			writeProblem(w, err)
-			return
-		}
-		if s, ok := out.(streamed); ok {
-			a.stream(w, r, s)
-			return
-		}
-		writeJSON(w, http.StatusOK, "application/json", out)
-	})
-}
-
 func (a *API) version(*http.Request, Caller) (any, error) { return a.Version, nil }
 
 // page is how every listing looks.
@@ -195,25 +167,16 @@ type page[T any] struct {
 	Next  string `json:"next,omitempty"`
 }
 
+// listing is a page of anything.
+type listing interface{ isListing() }
+
+func (page[T]) isListing() {}
+
 func list[T any](items []T, next string) page[T] {
 	if items == nil {
 		items = []T{}
 	}
 	return page[T]{items, next}
-}
-
-func writeJSON(w http.ResponseWriter, status int, kind string, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "the answer cannot be encoded", http.StatusInternalServerError)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
 }
 
 // now is the time that answers are about.

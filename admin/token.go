@@ -30,6 +30,11 @@ type TokenRequest struct {
 	Name    string   `json:"name,omitempty"`
 	Expires string   `json:"expires,omitempty"`
 	Overlap *string  `json:"overlap,omitempty"` // of a rotation; nil: a day
+
+	Role    string   `json:"role,omitempty"`    // in place of a source: a token of the API, of this role
+	Scope   []string `json:"scope,omitempty"`   // of a token of the API: the rights it is limited to; none: all that the role has
+	Targets []string `json:"targets,omitempty"` // of a token of the API: the only targets it may call; none: no limit
+	Person  string   `json:"person,omitempty"`  // of a token of the API: whom it acts for, userName or id
 }
 
 // TokenView is a token as operators see it. Secret is there only in the answer that
@@ -39,6 +44,10 @@ type TokenView struct {
 	Source        string     `json:"source,omitempty"`
 	Target        string     `json:"target,omitempty"` // of a token of the proxy
 	May           []string   `json:"may,omitempty"`
+	Role          string     `json:"role,omitempty"`    // of a token of the API, as are the next three
+	Scope         []string   `json:"scope,omitempty"`   // rights it is limited to; none: all that the role has
+	Targets       []string   `json:"targets,omitempty"` // the only ones it may call; none: no limit
+	Person        string     `json:"person,omitempty"`  // id of whom it acts for
 	Name          string     `json:"name"`
 	State         string     `json:"state"` // active, rotating (two secrets are valid), expired, revoked, no-source
 	Created       time.Time  `json:"created"`
@@ -65,6 +74,10 @@ func (a *API) tokenView(k store.Token) TokenView {
 	if name, isTarget := strings.CutPrefix(k.Source, store.TargetTokens); isTarget {
 		v.Source, v.Target, v.May = "", name, k.May
 		_, configured = a.Hub.Snapshot().Doc.Target(name)
+	}
+	if k.Source == store.AdminTokens {
+		v.Source, v.Role, v.Scope, v.Targets, v.Person = "", k.Role, k.Scope, k.Targets, k.Person
+		configured = true
 	}
 	switch {
 	case k.RevokedAt != nil:
@@ -103,6 +116,9 @@ func (a *API) createToken(r *http.Request, by Caller) (any, error) {
 	if in.Overlap != nil {
 		return nil, model.Fail(model.Invalid, "overlap: a new token has no secret before it", nil)
 	}
+	if err := mayMake(by, in); err != nil {
+		return nil, err
+	}
 	if in.Target != "" && len(in.May) == 0 {
 		in.May = []string{proxyRights()[0]}
 	}
@@ -111,7 +127,8 @@ func (a *API) createToken(r *http.Request, by Caller) (any, error) {
 			return nil, model.Fail(model.Invalid, fmt.Sprintf("may: %q; a token for a target may %s", right, strings.Join(proxyRights(), ", ")), nil)
 		}
 	}
-	k, secret, err := a.Hub.CreateToken(r.Context(), hub.Actor{Name: by.Name}, hub.NewToken{Source: in.Source, Target: in.Target, May: in.May, Name: in.Name, Expires: expires})
+	k, secret, err := a.Hub.CreateToken(r.Context(), hub.Actor{Name: by.Name}, hub.NewToken{Source: in.Source, Target: in.Target, May: in.May, Name: in.Name, Expires: expires,
+		Role: in.Role, Scope: nilIfNone(in.Scope), Targets: nilIfNone(in.Targets), Person: in.Person})
 	return a.tokenAnswer(r.Context(), k, secret, err)
 }
 
@@ -120,8 +137,11 @@ func (a *API) rotateToken(r *http.Request, by Caller) (any, error) {
 	if err := readJSON(r, &in); err != nil && !errors.Is(err, io.EOF) { // nothing at all is fine
 		return nil, err
 	}
-	if in.Source != "" || in.Name != "" || in.Target != "" || len(in.May) > 0 {
-		return nil, model.Fail(model.Invalid, "source and name of a token cannot be changed", nil)
+	if in.Source != "" || in.Name != "" || in.Target != "" || len(in.May) > 0 || in.Role != "" || len(in.Scope) > 0 || len(in.Targets) > 0 || in.Person != "" {
+		return nil, model.Fail(model.Invalid, "source, name and rights of a token cannot be changed", nil)
+	}
+	if err := a.mayRotate(r.Context(), by, mux.Vars(r)["token"]); err != nil {
+		return nil, err
 	}
 	expires, err := a.moment(in.Expires)
 	if err != nil {

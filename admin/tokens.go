@@ -31,6 +31,7 @@ type Token struct {
 	// Random says that the hub made the token: nobody guesses it, so that who shows
 	// it is let in however many others guess from the same address.
 	Random bool
+	ID     string // of one that was made while the hub runs; empty: of the configuration
 }
 
 // NewToken hashes a token.
@@ -46,11 +47,35 @@ type Tokens struct {
 	// the client has to wait because too many came with wrong ones from its address.
 	Slowly func(r *http.Request, check func() bool) (wait time.Duration)
 
-	list atomic.Pointer[[]Token]
+	// Used, if set, is told the ID of a token that was made while the hub runs, each
+	// time it opens the door. It must return at once.
+	Used func(id string)
+
+	list   atomic.Pointer[[]Token] // of the configuration
+	stored atomic.Pointer[[]Token] // made while the hub runs
 }
 
-// Replace puts another set in force.
+// Replace puts another set in force, but for those that were made while the hub runs.
 func (t *Tokens) Replace(list []Token) { t.list.Store(&list) }
+
+// ReplaceStored puts another set of those in force that were made while the hub runs.
+func (t *Tokens) ReplaceStored(list []Token) { t.stored.Store(&list) }
+
+// InForce are the tokens that open the door now.
+func (t *Tokens) InForce() (out []Token) {
+	now := t.Now()
+	for _, list := range []*[]Token{t.list.Load(), t.stored.Load()} {
+		if list == nil {
+			continue
+		}
+		for _, one := range *list {
+			if one.Expires == nil || now.Before(*one.Expires) {
+				out = append(out, one)
+			}
+		}
+	}
+	return out
+}
 
 // Caller finds out who asks; for fronts of the hub other than the API.
 func (t *Tokens) Caller(r *http.Request) (Caller, error) { return t.caller(r) }
@@ -62,6 +87,9 @@ func (t *Tokens) caller(r *http.Request) (Caller, error) {
 		return Caller{}, model.Fail(model.Unauthorized, "an API token is needed: Authorization: Bearer …", nil)
 	}
 	found, err := t.find(secret)
+	if err == nil && found.ID != "" && t.Used != nil {
+		t.Used(found.ID)
+	}
 	if t.Slowly == nil || found.Random {
 		return found.Caller, err
 	}
@@ -75,7 +103,10 @@ func (t *Tokens) caller(r *http.Request) (Caller, error) {
 func (t *Tokens) find(secret string) (Token, error) {
 	sum := sha256.Sum256([]byte(secret))
 	var found *Token
-	if list := t.list.Load(); list != nil {
+	for _, list := range []*[]Token{t.stored.Load(), t.list.Load()} { // where both have it the configuration counts
+		if list == nil {
+			continue
+		}
 		for i := range *list {
 			if subtle.ConstantTimeCompare(sum[:], (*list)[i].Hash[:]) == 1 {
 				found = &(*list)[i]

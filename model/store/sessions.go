@@ -62,8 +62,12 @@ func (s Session) Alive(now time.Time, idle time.Duration) bool {
 // SessionByHash finds the session of a browser's token, ended or not; ok is false where
 // there is none.
 func (s *Store) SessionByHash(ctx context.Context, hash string) (out Session, ok bool, err error) {
+	return s.sessionWhere(ctx, `s.hash = ?`, hash)
+}
+
+func (s *Store) sessionWhere(ctx context.Context, where, value string) (out Session, ok bool, err error) {
 	err = s.single(ctx, s.read, func(tx *Tx) error {
-		out, err = scanSession(tx.row(selectSessions+`WHERE s.hash = ?`, hash).Scan)
+		out, err = scanSession(tx.row(selectSessions+`WHERE `+where, value).Scan)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -79,10 +83,13 @@ func (s *Store) SessionByHash(ctx context.Context, hash string) (out Session, ok
 type SessionQuery struct {
 	Name   string // whose; empty: everybody's
 	Person string // of which identity; empty: of anybody
-	Ended  bool   // those that are over, too
-	Idle   time.Duration
-	After  string // id of the last one of the page before
-	Limit  int
+	// Issuer and Subject are the account at a provider, where Name is given; both
+	// empty: of those who came another way.
+	Issuer, Subject string
+	Ended           bool // those that are over, too
+	Idle            time.Duration
+	After           string // id of the last one of the page before
+	Limit           int
 }
 
 // Sessions lists sessions, the newest first.
@@ -90,7 +97,7 @@ func (s *Store) Sessions(ctx context.Context, q SessionQuery) (out []Session, ne
 	where, args := `WHERE TRUE`, []any{}
 	add := func(text string, more ...any) { where, args = where+` AND `+text, append(args, more...) }
 	if q.Name != "" {
-		add(`s.name = ?`, q.Name)
+		add(`s.name = ? AND s.issuer = ? AND s.subject = ?`, q.Name, q.Issuer, q.Subject)
 	}
 	if q.Person != "" {
 		add(`s.person = ?`, q.Person)
@@ -198,4 +205,9 @@ func (s *Store) SweepSessions(ctx context.Context, idle, keep time.Duration, lim
 		}
 		return nil
 	})
+}
+
+// SessionByID reads a session, ended or not; ok is false where there is none.
+func (s *Store) SessionByID(ctx context.Context, id string) (out Session, ok bool, err error) {
+	return s.sessionWhere(ctx, `s.id = ?`, id)
 }

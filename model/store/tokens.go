@@ -149,3 +149,12 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte) (k Token, ok bool,
 	}
 	return list[0], true, nil
 }
+
+// TokenByID reads a token; ok is false where there is none.
+func (s *Store) TokenByID(ctx context.Context, id string) (k Token, ok bool, err error) {
+	list, err := s.tokensWhere(ctx, `id = ?`, id)
+	if err != nil || len(list) == 0 {
+		return k, false, err
+	}
+	return list[0], true, nil
+}
