@@ -1,6 +1,11 @@
 package model
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
 
 // CampaignState is where an access review stands.
 type CampaignState string
@@ -138,7 +143,34 @@ type ReviewItem struct {
 	Escalated bool     `json:"escalated,omitempty"`
 	Changed   string   `json:"changed,omitempty"` // what is different since the campaign started
 	Seen      []string `json:"seen,omitempty"`    // identities of reviewers who had it before them
-	Version   int64    `json:"version"`
+	// CheckAt is when it is looked at next whether a revocation is carried out; zero: not.
+	CheckAt time.Time `json:"check_at,omitzero"`
+	Checks  int       `json:"checks,omitempty"`
+	// Sealed is the digest of what was decided, once the campaign is closed: see Seal.
+	Sealed string `json:"sealed,omitempty"`
+	Version int64     `json:"version"`
+}
+
+// Seal is a digest of what the item is about and what was decided, without what became
+// of it since.
+func (i ReviewItem) Seal() string {
+	type sealed struct {
+		ID, Review, Identity, Role, Target, Group string
+		Access                                    string
+		Decision                                  *ReviewDecision
+		Earlier                                   []ReviewDecision
+	}
+	text, err := json.Marshal(sealed{i.ID, i.Review, i.Identity, i.Role, i.Target, i.Group, i.Access.Digest, i.Decision, i.Earlier})
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Live reports whether an evaluation of the person may change the item.
+func (i ReviewItem) Live() bool {
+	return i.State == ItemPending || i.State == ItemDecided || i.State == ItemRevoking
 }
 
 // ReviewAccess is why somebody has something, as it was when the campaign started, or

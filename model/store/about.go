@@ -8,6 +8,7 @@ type About struct {
 	Exceptions map[string][]model.Exception
 	Cases      map[string]*model.Case // open ones; the oldest
 	Namesakes  map[string][]string    // names of others with the same number
+	Exclusions map[string][]model.Exclusion
 }
 
 // About reads it for up to a few hundred identities.
@@ -19,6 +20,9 @@ func (t *Tx) About(ids []string) (a About, err error) {
 		return a, err
 	}
 	if a.Cases, err = t.openCases(ids); err != nil {
+		return a, err
+	}
+	if a.Exclusions, err = t.exclusionsOf(ids); err != nil {
 		return a, err
 	}
 	a.Namesakes, err = t.namesakes(ids)

@@ -59,6 +59,9 @@ func (t *Tx) eraseOne(id string) error {
 	if err := t.eraseTasks(id); err != nil {
 		return err
 	}
+	if err := t.eraseReviews(id); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		text string
 		args []any
