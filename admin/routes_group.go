@@ -2,5 +2,5 @@ package admin
 
 // groupRoutes are those about groups at targets.
 func (a *API) groupRoutes() []route {
-	return []route{{"GET", "/targets/{target}/groups", rightRead, a.targetGroups, about{}}}
+	return append([]route{{"GET", "/targets/{target}/groups", rightRead, a.targetGroups, about{}}}, a.targetRoutes()...)
 }

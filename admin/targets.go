@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,7 +53,11 @@ func (a *API) targets(r *http.Request, _ Caller) (any, error) {
 }
 
 func (a *API) target(r *http.Request, _ Caller) (any, error) {
-	return a.targetView(r.Context(), mux.Vars(r)["target"])
+	v, err := a.targetView(r.Context(), mux.Vars(r)["target"])
+	if v.Held != nil && r.URL.Query().Get("changes") == "false" { // they have an address of their own, page by page
+		v.Held.Changes = nil
+	}
+	return v, err
 }
 
 func (a *API) targetView(ctx context.Context, name string) (TargetView, error) {
@@ -218,7 +223,12 @@ func viewAccount(r model.AccountRow) AccountView {
 	return v
 }
 
-// accounts lists the accounts of a target, all or those that drifted.
+// accountStates are the states that accounts are in.
+var accountStates = []model.AccountState{model.StatePending, model.StateInSync, model.StateFailed, model.StateHeld,
+	model.StateDrifted, model.StateDisabled, model.StateDeleted, model.StateUnknown}
+
+// accounts lists the accounts of a target, all or those that drifted, those in a state,
+// or those whose last attempt failed in one way.
 func (a *API) accounts(r *http.Request, _ Caller) (any, error) {
 	t, err := a.configured(r)
 	if err != nil {
@@ -232,10 +242,15 @@ func (a *API) accounts(r *http.Request, _ Caller) (any, error) {
 		rows, err := a.Hub.Store.Drifted(r.Context(), t.Name, limit)
 		return list(viewAll(rows), ""), err
 	}
-	rows, err := a.Hub.Store.Accounts(r.Context(), t.Name, r.URL.Query().Get("cursor"), limit)
+	q := r.URL.Query()
+	f := store.AccountFilter{State: model.AccountState(q.Get("state")), Class: q.Get("class"), After: q.Get("cursor"), Limit: limit + 1}
+	if f.State != "" && !slices.Contains(accountStates, f.State) {
+		return nil, model.Fail(model.Invalid, "state: accounts are pending, in_sync, failed, held, drifted, disabled, deleted or unknown", nil)
+	}
+	rows, err := a.Hub.Store.AccountPage(r.Context(), t.Name, f)
 	next := ""
-	if len(rows) == limit && limit > 0 {
-		next = rows[limit-1].Identity
+	if len(rows) > limit {
+		rows, next = rows[:limit], rows[limit-1].Identity
 	}
 	return list(viewAll(rows), next), err
 }
