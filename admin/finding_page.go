@@ -163,7 +163,7 @@ func withBearer(r *http.Request) *http.Request {
 	return out
 }
 
-// pageProblem answers a browser, as writeProblem does a program.
+// pageProblem answers a browser, as problemAnswer does a program.
 func (a *API) pageProblem(w http.ResponseWriter, r *http.Request, err error) {
 	code := model.CodeOf(err)
 	status, text := statuses[code], "internal error: the log says more"

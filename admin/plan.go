@@ -144,7 +144,7 @@ func (a *API) applyConfig(r *http.Request, by Caller) (any, error) {
 		return nil, model.Fail(model.Invalid, "config is missing: the text of a configuration", nil)
 	}
 	snap := a.Hub.Snapshot()
-	base := req.Base
+	base := expectedVersion(r, req.Base)
 	if base == 0 && snap != nil {
 		base = snap.Version
 	}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -26,14 +27,23 @@ var statuses = map[model.Code]int{
 	model.Conflict: 409, model.Refused: 409, model.Unavailable: 503, model.Internal: 500,
 }
 
-// writeProblem is the one translation from errors to answers. The text of an
-// internal error stays in the log.
-func writeProblem(w http.ResponseWriter, err error) {
-	p := Problem{Code: model.CodeOf(err), Detail: "internal error: the log says more"}
+// statusError is the cause of an error whose code says less than its status.
+type statusError struct{ status int }
+
+// Error is for the log.
+func (e *statusError) Error() string { return http.StatusText(e.status) }
+
+// problemAnswer is the one translation from errors to answers. The text of an internal
+// error stays in the log.
+func problemAnswer(err error) answer {
+	p, header := Problem{Code: model.CodeOf(err), Detail: "internal error: the log says more"}, http.Header{}
 	p.Status = statuses[p.Code]
 	if e, ok := errors.AsType[*slowedError](err); ok { // RFC 6585 §4
 		p.Status = http.StatusTooManyRequests
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.wait.Seconds()))))
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.wait.Seconds()))))
+	}
+	if e, ok := errors.AsType[*statusError](err); ok {
+		p.Status = e.status
 	}
 	p.Title = http.StatusText(p.Status)
 	if e, ok := errors.AsType[*model.Error](err); ok {
@@ -48,24 +58,32 @@ func writeProblem(w http.ResponseWriter, err error) {
 		p.Faults = rows.Lines()
 	}
 	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="scimhub"`)
+		header.Set("WWW-Authenticate", `Bearer realm="scimhub"`)
 	}
-	writeJSON(w, p.Status, "application/problem+json", p)
+	return p.answer(header)
+}
+
+// answer is the problem as it is sent. What it is made of can always be encoded.
+func (p Problem) answer(header http.Header) answer {
+	body, err := json.Marshal(p)
+	if err != nil {
+		body = []byte("{}")
+	}
+	return answer{status: p.Status, kind: kindProblem, body: body, kept: body, header: header}
 }
 
 // notAllowed says which methods an address takes (RFC 9110 §15.5.6).
 func notAllowed(methods []string) http.Handler {
 	allow := strings.Join(methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", allow)
 		status := http.StatusMethodNotAllowed
-		writeJSON(w, status, "application/problem+json", Problem{Title: http.StatusText(status), Status: status,
-			Detail: "this address does not take that method, but " + allow, Code: model.Invalid})
+		send(w, Problem{Title: http.StatusText(status), Status: status, Detail: "this address does not take that method, but " + allow,
+			Code: model.Invalid}.answer(http.Header{"Allow": {allow}}))
 	})
 }
 
 func problemHandler(code model.Code, text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, model.Fail(code, text, nil))
+		send(w, problemAnswer(model.Fail(code, text, nil)))
 	})
 }

@@ -122,7 +122,7 @@ func (a *API) decide(r *http.Request, by Caller, approve bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := a.Hub.DecideRequest(r.Context(), by.who(), mux.Vars(r)["request"], hub.Verdict{Approve: approve, Reason: in.Reason, Version: in.Version})
+	q, err := a.Hub.DecideRequest(r.Context(), by.who(), mux.Vars(r)["request"], hub.Verdict{Approve: approve, Reason: in.Reason, Version: expectedVersion(r, in.Version)})
 	return a.shownRequest(r, by, q, err)
 }
 

@@ -17,12 +17,9 @@ import (
 // readJSON decodes a request body strictly: unknown fields, fields that are given
 // twice and texts that databases do not hold are refused. An empty body is io.EOF.
 func readJSON(r *http.Request, into any) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := readAll(r)
 	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return model.Fail(model.Invalid, "the request is larger than 8 MiB", err)
-		}
-		return model.Fail(model.Invalid, "the body ended before all of it had come", err)
+		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()

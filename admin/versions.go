@@ -179,7 +179,7 @@ func (a *API) rollBack(r *http.Request, by Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := req.Base
+	base := expectedVersion(r, req.Base)
 	if base == 0 {
 		base = active.Version
 	}

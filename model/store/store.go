@@ -198,6 +198,9 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			if err := fn(tx); err != nil {
 				return err
 			}
+			if err := tx.once(); err != nil {
+				return err
+			}
 			return tx.end()
 		})
 		if !retryable(err) {
