@@ -52,6 +52,11 @@ type action struct {
 type Done struct {
 	To   string // the page to go to; empty: back to where the form was
 	Said string // what was done, in words
+
+	// Sheet, where it is set, is the template of a page that is shown at once with Data,
+	// in place of going to one: of what was asked for and is kept nowhere.
+	Sheet string
+	Data  any
 }
 
 func (c *Console) allPages() []page {

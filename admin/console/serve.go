@@ -123,6 +123,8 @@ func (c *Console) done(a action) http.Handler {
 			c.again(w, r, back, failed{v.Form, wordsOf(err), statusOf(err)})
 		case err != nil:
 			c.problem(w, r, v, err)
+		case d.Sheet != "":
+			c.write(w, r, v, d.Sheet, http.StatusOK, d.Data)
 		default:
 			if d.To == "" {
 				d.To = back
@@ -170,7 +172,9 @@ func local(path string) string {
 func (c *Console) problem(w http.ResponseWriter, r *http.Request, v *Visit, err error) {
 	status := statusOf(err)
 	if status == http.StatusUnauthorized {
-		if r.Method == http.MethodGet && r.Header.Get("X-Live") == "" {
+		if r.Header.Get("Authorization") != "" { // of a program, or a password that was mistyped
+			w.Header().Set("WWW-Authenticate", `Basic realm="scimhub: any user name, an API token as password", charset="UTF-8"`)
+		} else if r.Method == http.MethodGet && r.Header.Get("X-Live") == "" {
 			http.Redirect(w, r, Query("/sign-in", "return", r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
