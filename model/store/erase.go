@@ -10,8 +10,8 @@ import (
 
 // Erase removes what is personal about an identity, and about those that turned out
 // to be it: the merged record, its history, what was said in reasons, events and
-// requests. What stays is that there was somebody, with ids, roles and moments, and
-// accounts that are still at a target by their ids there. Resources of sources are
+// requests. What stays is that there was somebody, with ids, roles, accounts, groups and
+// moments, and accounts that are still at a target by their ids there. Resources of sources are
 // removed by DeleteResource before, the audit trail by EraseAudit. It returns the
 // identities erased; model.Conflict where somebody who comes back is one of them by now.
 func (t *Tx) Erase(id string) (erased []string, err error) {
@@ -32,6 +32,10 @@ func (t *Tx) Erase(id string) (erased []string, err error) {
 		if err := t.eraseOne(one); err != nil {
 			return nil, fmt.Errorf("erase %s: %w", one, err)
 		}
+	}
+	// Answers that are kept for a day may be about anybody.
+	if _, err := t.exec(`UPDATE idempotency SET body = NULL WHERE body IS NOT NULL`); err != nil {
+		return nil, fmt.Errorf("erase answers: %w", err)
 	}
 	return erased, nil
 }
@@ -62,12 +66,15 @@ func (t *Tx) eraseOne(id string) error {
 	if err := t.eraseReviews(id); err != nil {
 		return err
 	}
+	if err := t.eraseAccountHistory(id); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		text string
 		args []any
 	}{
 		{`DELETE FROM identity_history WHERE identity_id = ?`, []any{id}},
-		{`DELETE FROM account_history WHERE identity_id = ?`, []any{id}},
+		{`DELETE FROM search_words WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM findings WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM account_references WHERE identity_id = ?`, []any{id}},
 		{`UPDATE account_references SET named = referred WHERE referred = ?`, []any{id}},
@@ -86,7 +93,7 @@ func (t *Tx) eraseOne(id string) error {
 		{`UPDATE events SET data = '{}' WHERE identity_id = ?`, []any{id}},
 		{`DELETE FROM deliveries WHERE recipient = ? OR notice_id IN (SELECT id FROM notices WHERE identity_id = ?)`, []any{id, id}},
 		{`DELETE FROM notices WHERE identity_id = ?`, []any{id}},
-		{`UPDATE identities SET name = id, key = ?, stage = ?, user_doc = '{}', origin = '{}', findings = '[]', next_at = NULL, over_guard = FALSE, ends_at = NULL, ends_known_at = NULL, manager_id = '', manager_named = '', number = '', history_hash = '', version = version + 1, evaluated_at = ?, erased_at = ? WHERE id = ?`,
+		{`UPDATE identities SET name = id, key = ?, stage = ?, user_doc = '{}', origin = '{}', findings = '[]', next_at = NULL, over_guard = FALSE, ends_at = NULL, ends_known_at = NULL, manager_id = '', manager_named = '', number = '', history_hash = '', search_hash = '', version = version + 1, evaluated_at = ?, erased_at = ? WHERE id = ?`,
 			[]any{identityKey(id), string(model.Purged), now, now, id}},
 	} {
 		if _, err := t.exec(s.text, s.args...); err != nil {

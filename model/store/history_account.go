@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -60,6 +61,11 @@ AND h.at = (SELECT max(l.at) FROM account_history l WHERE l.identity_id = h.iden
 	if err != nil {
 		return nil, err
 	}
+	return scanAccountHistory(rows)
+}
+
+// scanAccountHistory reads rows of accountHistoryColumns, and closes them.
+func scanAccountHistory(rows *sql.Rows) (out []AccountHistory, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var h AccountHistory

@@ -11,6 +11,7 @@ import (
 type later struct {
 	people   map[string]string          // identity -> document
 	accounts map[string]map[string]bool // target -> identities
+	words    map[string][]searchWord    // identity -> what it is found by
 }
 
 // noteLater appends an account to the history at the end of the transaction, as it is
@@ -54,6 +55,9 @@ ON CONFLICT (identity_id, at) DO UPDATE SET doc = excluded.doc`, append(args, no
 				return err
 			}
 		}
+	}
+	if err := t.endSearch(); err != nil {
+		return err
 	}
 	t.later = later{}
 	return nil

@@ -69,6 +69,7 @@ type identityRow struct {
 	ManagerNamed string
 	Number       string
 	HistoryHash  string
+	SearchHash   string // of search_words.go
 }
 
 func (identityRow) TableName() string { return "identities" }
@@ -114,6 +115,7 @@ func (t *Tx) SaveIdentity(i IdentityRow) error {
 	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = (CASE WHEN left_at IS NOT DISTINCT FROM CAST(? AS bigint) THEN over_guard AND CAST(? AS boolean) ELSE CAST(? AS boolean) END), left_planned = ?, ends_at = ?, ends_known_at = ?, findings = ?, number = ?, history_hash = ? WHERE id = ? AND erased_at IS NULL`,
 		i.Name, identityKey(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
 		microsPtr(i.LeftAt), i.LeftSource, microsPtr(i.LeftAt), i.OverGuard, i.OverGuard, i.LeftPlanned, microsPtr(i.EndsAt), microsPtr(i.EndsKnownAt), string(findings), i.Number, i.HistoryHash, i.ID)
+	t.searchLater(i.ID, i.Name, i.User)
 	return err
 }
 

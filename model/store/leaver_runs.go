@@ -164,6 +164,7 @@ type LeaverFilter struct {
 	Kind     string
 	Open     bool      // only those that have not ended
 	Since    time.Time // received not before
+	Until    time.Time // received before
 	After    string    // the cursor of the previous page
 	Limit    int
 }
@@ -182,6 +183,9 @@ func (f LeaverFilter) where() (where string, args []any) {
 	}
 	if !f.Since.IsZero() {
 		add("r.received_at >= ?", micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("r.received_at < ?", micros(f.Until))
 	}
 	return strings.Join(parts, " AND "), args
 }

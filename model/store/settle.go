@@ -78,6 +78,9 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 		if err := tx.saveProgress(target, ordered); err != nil {
 			return err
 		}
+		if err := tx.countHour(target, ordered); err != nil {
+			return err
+		}
 		return tx.Audit(entries...)
 	})
 }

@@ -35,13 +35,14 @@ type Options struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	write *gorm.DB // SQLite: one connection, so that writers queue here and not on the file
-	read  *gorm.DB
-	pg    bool
-	now   func() time.Time
-	deep  deepPages
-	turns turns // of writers of SQLite
-	own   bool  // the clock is the caller's: leases follow it and not the server's
+	write   *gorm.DB // SQLite: one connection, so that writers queue here and not on the file
+	read    *gorm.DB
+	pg      bool
+	now     func() time.Time
+	deep    deepPages
+	turns   turns // of writers of SQLite
+	counted counted
+	own     bool // the clock is the caller's: leases follow it and not the server's
 }
 
 // Tx is one transaction. It carries the clock: Now is the same for all that
