@@ -54,9 +54,10 @@ type groupHeld struct{ words string }
 // Error is what the group waits for.
 func (e *groupHeld) Error() string { return e.words }
 
-// groupID finds a group by name, or makes it, once. Empty: there is none and create is
-// false. A *groupHeld error says that the group waits for a person.
-func (r *runner) groupID(ctx context.Context, name string, create bool) (string, error) {
+// groupID finds a group by name, or makes it, once, for those who are to be in it. Empty:
+// there is none and create is false. A *groupHeld error says that the group waits for a
+// person.
+func (r *runner) groupID(ctx context.Context, name string, members []member, create bool) (string, error) {
 	g, _, err := r.knownGroup(ctx, name)
 	if err != nil || isOurs(g) {
 		return g.RemoteID, err
@@ -78,12 +79,15 @@ func (r *runner) groupID(ctx context.Context, name string, create bool) (string,
 	if known && g.State == string(model.StateHeld) && !g.Due {
 		return "", &groupHeld{g.LastError}
 	}
-	if !known { // whoever is to be in it was decided about first
-		if err := r.w.Store.SaveTargetGroup(ctx, store.TargetGroup{Target: r.target.Name, Name: name, State: string(model.StatePending)}); err != nil {
+	if !known || len(g.Origins) == 0 { // whoever is to be in it was decided about first
+		if err := r.decided(ctx, members); err != nil {
+			return "", err
+		}
+		if err := r.w.Store.EnsureGroup(ctx, r.target.Name, name); err != nil {
 			return "", fmt.Errorf("store group %q: %w", name, err)
 		}
-		if g, _, err = r.knownGroup(ctx, name); err != nil {
-			return "", err
+		if g, _, err = r.knownGroup(ctx, name); err != nil || isOurs(g) { // another got this name meanwhile
+			return g.RemoteID, err
 		}
 	}
 	g.Wanted = true
@@ -183,7 +187,7 @@ func (r *runner) believeAbsent(ctx context.Context) error {
 // lostGroup meets an application that does not know a group or one of its members by
 // id. Where the group is gone it is made anew, or found under another id; else the same
 // id comes back: somebody else is missing.
-func (r *runner) lostGroup(ctx context.Context, name, id string, create bool) (string, error) {
+func (r *runner) lostGroup(ctx context.Context, name, id string, members []member, create bool) (string, error) {
 	found, there, err := r.findGroup(ctx, name)
 	if err != nil {
 		return "", err
@@ -198,7 +202,7 @@ func (r *runner) lostGroup(ctx context.Context, name, id string, create bool) (s
 		return "", err
 	}
 	r.forgetGroup(ctx, name, id)
-	return r.groupID(ctx, name, create)
+	return r.groupID(ctx, name, members, create)
 }
 
 // forgetGroup drops the id of a group that the target no longer knows. What is wanted is

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,11 @@ func TestGroupNamesFollow(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"again", "old", "other"}, row.Applied.Groups); diff != "" {
 		t.Error("the row itself was changed: ", diff)
+	}
+	// What may have been sent counts: it is no other group that the account leaves.
+	sent := model.AccountRow{Desired: &model.Account{Groups: []string{"old"}}, Applied: &model.Account{Groups: []string{"old"}}, Sent: []model.Account{{Groups: []string{"older"}}}}
+	if got := names.follow(sent); !slices.Equal(got.Sent[0].Groups, []string{"old"}) {
+		t.Errorf("sent: %v", got.Sent[0].Groups)
 	}
 	keep := generic
 	keep.Rename.Group = false

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/scimhub/scimhub/conformance/app"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // movedWorld is a group "old" with one member at an application; the worker is stopped.
@@ -77,5 +79,71 @@ func TestGroupRenamedMeanwhile(t *testing.T) {
 	r.memberships(t.Context(), []*job{j}, 1)
 	if n := memberCount(w.groups()["old"]); n != 0 || j.err == nil || len(j.row.Applied.Groups) != 0 {
 		t.Errorf("%d members there, applied %v, %v", n, j.row.Applied.Groups, j.err)
+	}
+}
+
+// So they do where the group has a third name by then.
+func TestGroupRenamedTwiceAfterThePlan(t *testing.T) {
+	t.Parallel()
+	w, r, j, _ := movedWorld(t, false)
+	w.retitle("old", "new")
+	w.retitle("new", "newest")
+	j.change(model.Join, "new")
+	j.change(model.Part, "old")
+	r.memberships(t.Context(), []*job{j}, 1)
+	if n := memberCount(w.groups()["old"]); n != 1 || j.err != nil || !slices.Equal(j.row.Applied.Groups, []string{"new"}) {
+		t.Errorf("%d members there, applied %v, %v", n, j.row.Applied.Groups, j.err)
+	}
+}
+
+// What a replica sent before it lost the lease, under a name that the group had long ago,
+// takes nobody out of it.
+func TestGroupSentByAFormerName(t *testing.T) {
+	t.Parallel()
+	w, _, j, _ := movedWorld(t, false)
+	w.retitle("old", "new")
+	w.retitle("new", "newest")
+	w.want(model.AccountRow{Identity: j.row.Identity, Desired: j.row.Desired}) // decided before the last one
+	row := w.rows()[j.row.Identity]
+	row.Sent = []model.Account{*row.Applied}
+	applied := *row.Applied
+	applied.Groups = row.Desired.Groups
+	row.Applied = &applied
+	if err := w.store.Settle(t.Context(), w.target.Name, []store.Settlement{{Row: row}}); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.allIn(model.StateInSync)
+	w.groupIn("newest", model.StateInSync)
+	if n := memberCount(w.groups()["newest"]); n != 1 {
+		t.Errorf("%d members there", n)
+	}
+}
+
+// A group that nothing grants is not made for somebody who is being decided anew: it may
+// be one that is there already, under a name that it is about to get.
+func TestGroupWaitsForDecisions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, "")
+	w.groupTx(func(tx *store.Tx) error { return tx.Mark(false, "id-user00000") })
+	w.start()
+	w.wantMany(1, "new")
+	w.until("it waits", func(rows map[string]model.AccountRow) bool {
+		return strings.Contains(rows["id-user00000"].LastError, "decided about anew")
+	})
+	if len(w.groups()) != 0 {
+		t.Errorf("groups %v", w.groups())
+	}
+	w.grant("old")
+	w.groupIn("old", model.StateInSync)
+	w.retitle("old", "new")
+	marks, err := w.store.ClaimMarks(t.Context(), 1, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.groupTx(func(tx *store.Tx) error { return tx.UnmarkAll(marks) })
+	w.allIn(model.StateInSync)
+	if groups := groupTitles(w.groups()); !slices.Equal(groups, []string{"new"}) || memberCount(w.groups()["new"]) != 1 {
+		t.Errorf("groups %v", groups)
 	}
 }

@@ -45,17 +45,16 @@ func (n groupNames) of(fold string) string {
 	return n.before[fold]
 }
 
-// movedGroups reports whether an account is to leave some groups and join others: only
-// then one of them may be another under a new name.
+// movedGroups reports whether an account is to leave some groups, in which it is or may
+// be, and join others: only then one of them may be another under a new name.
 func movedGroups(r model.AccountRow) bool {
 	if r.Desired == nil || r.Applied == nil {
 		return false
 	}
-	leaves := func(have []string) bool {
-		return slices.ContainsFunc(have, func(g string) bool { return !slices.Contains(r.Desired.Groups, g) })
+	lacks := func(groups, of []string) bool {
+		return slices.ContainsFunc(of, func(g string) bool { return !slices.Contains(groups, g) })
 	}
-	joins := slices.ContainsFunc(r.Desired.Groups, func(g string) bool { return !slices.Contains(r.Applied.Groups, g) })
-	return joins && (leaves(r.Applied.Groups) || slices.ContainsFunc(r.Sent, func(s model.Account) bool { return leaves(s.Groups) }))
+	return lacks(certainGroups(r.Applied, r.Sent), r.Desired.Groups) && lacks(r.Desired.Groups, possibleGroups(r.Applied, r.Sent))
 }
 
 // follow gives the groups that an account is in the names by which it is to be in them:

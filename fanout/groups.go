@@ -117,7 +117,7 @@ func (r *runner) pieceSize(group string, members []member) int {
 // that one bad object does not stop the others. So it is where some of it did not
 // arrive though the target said so.
 func (r *runner) piece(ctx context.Context, name string, members []member, create, again bool) {
-	id, err := r.groupID(ctx, name, create)
+	id, err := r.groupID(ctx, name, members, create)
 	if err == nil && id == "" {
 		for _, m := range members { // parting from a group that is not there
 			r.settleMember(m)
@@ -140,7 +140,7 @@ func (r *runner) piece(ctx context.Context, name string, members []member, creat
 	}
 	class := ClassOf(err)
 	if class == Missing && again && id != "" {
-		found, err2 := r.lostGroup(ctx, name, id, create)
+		found, err2 := r.lostGroup(ctx, name, id, members, create)
 		if err2 == nil && found != id {
 			r.piece(ctx, name, members, create, false)
 			return

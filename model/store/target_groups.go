@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -160,20 +161,14 @@ func (t *Tx) AddGroup(g TargetGroup) error {
 	return t.db.Create(&r).Error
 }
 
-// SaveTargetGroup stores what is known of a group at the target, and makes the row
-// where there is none. What is wanted of it stays as it is.
-func (s *Store) SaveTargetGroup(ctx context.Context, g TargetGroup) error {
+// EnsureGroup makes the row of a group of which nothing is known by that name, now or
+// formerly. What is known of one stays as it is.
+func (s *Store) EnsureGroup(ctx context.Context, target, name string) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		have, ok, err := tx.GroupNamed(g.Target, g.Name)
-		if err != nil {
+		if _, ok, err := tx.GroupNamed(target, name); err != nil || ok {
 			return err
 		}
-		if !ok {
-			return tx.AddGroup(g)
-		}
-		_, err = tx.exec(`UPDATE target_groups SET applied = ?, remote_id = ?, owned = ?, state = ?, last_error = ?, error_class = ?, attempts = ?, next_at = ?, updated_at = ? WHERE target = ? AND name = ?`,
-			g.Applied, g.RemoteID, g.Owned, g.State, g.LastError, g.ErrorClass, g.Attempts, groupMoment(g.NextAttempt), micros(tx.Now), g.Target, have.Name)
-		return err
+		return tx.AddGroup(TargetGroup{Target: target, Name: name, State: string(model.StatePending)})
 	})
 }
 
@@ -270,6 +265,33 @@ func (s *Store) IntendGroup(ctx context.Context, target, name string) (ok bool, 
 		return err
 	})
 	return ok, err
+}
+
+// groupMarkAge is how long a mark of a source group keeps others waiting: what cannot be
+// worked out for so long keeps nobody.
+const groupMarkAge = time.Minute
+
+// DecidingAnew reports whether what accounts of a target are to be is old, or about to
+// change: the person is marked, or another generation of the row is there than the one
+// given by identity, or a source group was marked just now.
+func (s *Store) DecidingAnew(ctx context.Context, target string, generations map[string]int64) (anew bool, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		err := tx.row(`SELECT EXISTS (SELECT 1 FROM group_marks WHERE marked_at > ?)`, micros(tx.Now.Add(-groupMarkAge))).Scan(&anew)
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(generations)), perStatement) {
+			if err != nil || anew {
+				return err
+			}
+			var args []any
+			for _, id := range ids {
+				args = append(args, id, generations[id])
+			}
+			err = tx.row(`WITH v(id, generation) AS (VALUES `+tuples(`(CAST(? AS text),CAST(? AS bigint))`, len(ids))+`)
+SELECT EXISTS (SELECT 1 FROM v JOIN accounts a ON a.identity_id = v.id AND a.generation <> v.generation WHERE a.target = ?) OR EXISTS (SELECT 1 FROM v JOIN marks m ON m.identity_id = v.id)`,
+				append(args, target)...).Scan(&anew)
+		}
+		return err
+	})
+	return anew, err
 }
 
 // wakeWaiting makes the accounts due that waited for a group under one of its names.

@@ -16,11 +16,15 @@ func TestTargetGroups(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		groups := []store.TargetGroup{
-			{Target: "git", Name: "eng", RemoteID: "g1", Owned: "created", State: "in_sync", NextAttempt: noon()},
+			{Target: "git", Name: "eng", Former: []string{"dev"}, RemoteID: "g1", Owned: "created", State: "in_sync", NextAttempt: noon()},
+			{Target: "git", Name: "new", State: "pending", NextAttempt: time.UnixMicro(0).UTC()},
 			{Target: "git", Name: "ops", State: "failed", LastError: "no", Attempts: 3, NextAttempt: noon().Add(time.Hour)},
 		}
-		for _, g := range []store.TargetGroup{groups[1], {Target: "git", Name: "eng"}, groups[0], {Target: "chat", Name: "all"}} {
-			if err := db.SaveTargetGroup(t.Context(), g); err != nil {
+		for _, g := range []store.TargetGroup{groups[2], groups[0], {Target: "chat", Name: "all"}} {
+			update(t, db, func(tx *store.Tx) error { return tx.AddGroup(g) })
+		}
+		for _, name := range []string{"ENG", "dev", "ops", "new", "New"} { // what is known of one stays as it is
+			if err := db.EnsureGroup(t.Context(), "git", name); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -28,6 +32,37 @@ func TestTargetGroups(t *testing.T) {
 		if diff := cmp.Diff(groups, got, cmpopts.IgnoreFields(store.TargetGroup{}, "Generation", "UpdatedAt")); diff != "" || err != nil {
 			t.Errorf("%v\n%s", err, diff)
 		}
+	})
+}
+
+// What accounts are to be may be old where the person is marked, where the row was
+// decided anew, and right after a source group was marked.
+func TestDecidingAnew(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		update(t, db, func(tx *store.Tx) error {
+			return tx.SetDesiredAll([]model.AccountRow{{Target: "git", Identity: "i1"}, {Target: "git", Identity: "i2"}, {Target: "chat", Identity: "i1"}})
+		})
+		want := func(when string, want bool, generations map[string]int64) {
+			t.Helper()
+			if anew, err := db.DecidingAnew(t.Context(), "git", generations); anew != want || err != nil {
+				t.Errorf("%s: %t, %v", when, anew, err)
+			}
+		}
+		want("as decided", false, map[string]int64{"i1": 1, "i2": 1})
+		update(t, db, func(tx *store.Tx) error { return tx.SetDesired(model.AccountRow{Target: "chat", Identity: "i1"}) })
+		want("decided anew elsewhere", false, map[string]int64{"i1": 1})
+		update(t, db, func(tx *store.Tx) error { return tx.SetDesired(model.AccountRow{Target: "git", Identity: "i1"}) })
+		want("decided anew", true, map[string]int64{"i1": 1, "i2": 1})
+		want("of that generation", false, map[string]int64{"i1": 2})
+		update(t, db, func(tx *store.Tx) error { return tx.Mark(false, "i2") })
+		want("marked", true, map[string]int64{"i1": 2, "i2": 1})
+		want("another is marked", false, map[string]int64{"i1": 2})
+		update(t, db, func(tx *store.Tx) error { return tx.MarkGroups() })
+		db.Exec(t, `UPDATE group_marks SET marked_at = ?`, db.Now().UnixMicro())
+		want("a group is marked", true, map[string]int64{"i1": 2})
+		db.Exec(t, `UPDATE group_marks SET marked_at = ?`, db.Now().Add(-time.Hour).UnixMicro())
+		want("a group has been marked for long", false, map[string]int64{"i1": 2})
 	})
 }
 
