@@ -29,7 +29,7 @@ func movedWorld(t *testing.T, renameOn bool) (*world, *runner, *job, *atomic.Boo
 			w.retitle("old", "new")
 		}
 		a.Handler().ServeHTTP(rw, r)
-	}), nil)
+	}), func(t *model.Target) { t.Rate.Concurrency = 1 }) // one group after the other, by name
 	w.grant("old")
 	w.start()
 	w.wantMany(1, "old")
