@@ -18,6 +18,7 @@ import (
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // maxBody limits a request: a configuration is the largest thing sent.
@@ -84,32 +85,33 @@ func (a *API) routes() []route {
 
 func (a *API) coreRoutes() []route {
 	return []route{
-		{"GET", "/version", rightRead, a.version, about{}},
+		{"GET", "/access", rightSeeOwn, a.access, about{sum: "Who may call what, and what the caller may", out: AccessView{}}},
+		{"GET", "/version", rightRead, a.version, about{sum: "Which program answers", out: Version{}}},
 		{"GET", "/pulse", rightSeeOwn, a.pulse, about{sum: "How far the hub has come", out: Pulse{}}},
-		{"GET", "/config", rightRead, a.activeConfig, about{}},
-		{"POST", "/config", rightAdminister, a.applyConfig, about{}},
-		{"POST", "/plan", rightOperate, a.plan, about{}},
-		{"GET", "/sources", rightRead, a.sources, about{}},
-		{"GET", "/sources/{source}", rightRead, a.source, about{}},
-		{"GET", "/targets", rightRead, a.targets, about{}},
-		{"GET", "/targets/{target}", rightRead, a.target, about{}},
-		{"GET", "/targets/{target}/accounts", rightRead, a.accounts, about{}},
-		{"POST", "/targets/{target}/sync", rightOperate, a.syncTarget, about{}},
-		{"GET", "/targets/{target}/drift", rightRead, a.lastSweep, about{}},
-		{"POST", "/targets/{target}/drift", rightOperate, a.driftTarget, about{}},
-		{"POST", "/targets/{target}/pause", rightOperate, a.pauseTarget, about{}},
-		{"POST", "/targets/{target}/resume", rightOperate, a.resumeTarget, about{}},
-		{"POST", "/targets/{target}/release", rightDecide, a.releaseTarget, about{}},
-		{"GET", "/identities", rightRead, a.identities, about{}},
-		{"GET", "/identities/{person}", rightRead, a.identity, about{}},
-		{"GET", "/identities/{person}/explain", rightRead, a.explain, about{}},
-		{"GET", "/identities/{person}/timeline", rightRead, a.timeline, about{}},
-		{"GET", "/tokens", rightRead, a.listTokens, about{}},
-		{"POST", "/tokens", rightAdminister, a.createToken, about{}},
-		{"POST", "/tokens/{token}/rotate", rightAdminister, a.rotateToken, about{}},
-		{"POST", "/tokens/{token}/revoke", rightAdminister, a.revokeToken, about{}},
-		{"GET", "/audit", rightRead, a.audit, about{}},
-		{"GET", "/audit/verify", rightRead, a.verifyAudit, about{}},
+		{"GET", "/config", rightRead, a.activeConfig, about{sum: "The configuration in force, without secrets", out: ConfigView{}}},
+		{"POST", "/config", rightAdminister, a.applyConfig, about{sum: "Put a configuration in force", in: ApplyRequest{}, out: ApplyAnswer{}}},
+		{"POST", "/plan", rightOperate, a.plan, about{sum: "What would change, under the configuration in force or another one", in: PlanRequest{}, out: PlanAnswer{}, reads: true}},
+		{"GET", "/sources", rightRead, a.sources, about{sum: "The sources, and how they are", out: page[SourceView]{}, query: paged()}},
+		{"GET", "/sources/{source}", rightRead, a.source, about{sum: "One source", out: SourceView{}}},
+		{"GET", "/targets", rightRead, a.targets, about{sum: "The targets, and how they are", out: page[TargetView]{}, query: paged()}},
+		{"GET", "/targets/{target}", rightRead, a.target, about{sum: "One target, with the changes that are held there", out: TargetView{}}},
+		{"GET", "/targets/{target}/accounts", rightRead, a.accounts, about{sum: "The accounts at a target, all or those that drifted", out: page[AccountView]{}, query: paged("drift")}},
+		{"POST", "/targets/{target}/sync", rightOperate, a.syncTarget, about{sum: "Make everything that waits at a target due now", out: TargetView{}}},
+		{"GET", "/targets/{target}/drift", rightRead, a.lastSweep, about{sum: "What the last drift sweep of a target found", out: SweepAnswer{}, query: paged("kind")}},
+		{"POST", "/targets/{target}/drift", rightOperate, a.driftTarget, about{sum: "Ask for a drift sweep", out: TargetView{}}},
+		{"POST", "/targets/{target}/pause", rightOperate, a.pauseTarget, about{sum: "Write nothing more at a target until it is resumed", out: TargetView{}}},
+		{"POST", "/targets/{target}/resume", rightOperate, a.resumeTarget, about{sum: "End a pause, and the quarantine with it", out: TargetView{}}},
+		{"POST", "/targets/{target}/release", rightDecide, a.releaseTarget, about{sum: "Let exactly the held plan of this digest through", in: ReleaseRequest{}, out: ReleaseAnswer{}}},
+		{"GET", "/identities", rightRead, a.identities, about{sum: "People, by user name", out: page[IdentityView]{}, query: paged("q")}},
+		{"GET", "/identities/{person}", rightRead, a.identity, about{sum: "One person: facts, resources, roles and accounts", out: IdentityView{}}},
+		{"GET", "/identities/{person}/explain", rightRead, a.explain, about{sum: "Who has what and why, now or at a moment", out: ExplainAnswer{}, query: []string{"target", "group", "at"}}},
+		{"GET", "/identities/{person}/timeline", rightRead, a.timeline, about{sum: "What happened to a person", out: page[store.TimelineEvent]{}, query: paged()}},
+		{"GET", "/tokens", rightRead, a.listTokens, about{sum: "Tokens that were made while the hub ran", out: page[TokenView]{}, query: paged("source")}},
+		{"POST", "/tokens", rightAdminister, a.createToken, about{sum: "Make a token; the secret is in this answer and nowhere else", in: TokenRequest{}, out: TokenView{}}},
+		{"POST", "/tokens/{token}/rotate", rightAdminister, a.rotateToken, about{sum: "Give a token a new secret, in this answer and nowhere else", in: TokenRequest{}, out: TokenView{}}},
+		{"POST", "/tokens/{token}/revoke", rightAdminister, a.revokeToken, about{sum: "End a token", out: TokenView{}}},
+		{"GET", "/audit", rightRead, a.audit, about{sum: "The audit trail", out: page[store.AuditEntry]{}, query: paged("identity")}},
+		{"GET", "/audit/verify", rightRead, a.verifyAudit, about{sum: "Whether the audit trail holds", out: AuditAnswer{}}},
 	}
 }
 
@@ -171,6 +173,9 @@ type page[T any] struct {
 type listing interface{ isListing() }
 
 func (page[T]) isListing() {}
+
+// paged are the parameters of a listing that is read page by page, and more.
+func paged(more ...string) []string { return append(more, "cursor", "limit") }
 
 func list[T any](items []T, next string) page[T] {
 	if items == nil {

@@ -14,6 +14,7 @@ import (
 const (
 	kindJSON    = "application/json"
 	kindProblem = "application/problem+json"
+	kindCSV     = "text/csv"
 )
 
 // answer is what a request is answered with, before it is sent: so that it can be kept,

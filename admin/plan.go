@@ -125,8 +125,8 @@ func (a *API) targetPlan(ctx context.Context, t model.Target, rows []model.Accou
 // ApplyRequest asks to put a configuration in force.
 type ApplyRequest struct {
 	Config string `json:"config"`
-	Name   string `json:"name"`
-	Base   int64  `json:"base"` // version that the plan was made against; 0: any
+	Name   string `json:"name,omitempty"` // what its faults call it
+	Base   int64  `json:"base,omitempty"` // version that the plan was made against; 0: any
 }
 
 // ApplyAnswer names the version that is in force now.
@@ -162,10 +162,17 @@ func (a *API) applyConfig(r *http.Request, by Caller) (any, error) {
 	return out, nil
 }
 
+// ConfigView is the configuration in force.
+type ConfigView struct {
+	Version int64  `json:"version"`
+	Digest  string `json:"digest"`
+	Text    string `json:"text"` // without secrets
+}
+
 func (a *API) activeConfig(*http.Request, Caller) (any, error) {
 	snap := a.Hub.Snapshot()
 	if snap == nil {
 		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
-	return map[string]any{"version": snap.Version, "digest": snap.Doc.Digest(), "text": string(snap.Doc.Redacted())}, nil
+	return ConfigView{snap.Version, snap.Doc.Digest(), string(snap.Doc.Redacted())}, nil
 }

@@ -13,8 +13,8 @@ import (
 // policyRoutes are those about the policy as such.
 func (a *API) policyRoutes() []route {
 	return []route{
-		{"GET", "/policy/casbin", rightRead, a.casbinPolicy, about{}},
-		{"GET", "/policy/people", rightRead, a.policyPeople, about{}},
+		{"GET", "/policy/casbin", rightRead, a.casbinPolicy, about{sum: "The policy in force for a plain Casbin enforcer", out: CasbinPolicy{}}},
+		{"GET", "/policy/people", rightRead, a.policyPeople, about{sum: "People as subjects of the Casbin export, with their roles", out: page[PolicyPerson]{}, query: paged()}},
 	}
 }
 

@@ -48,6 +48,11 @@ type DeputyView struct {
 	DeputyName string `json:"deputy_name"`
 }
 
+// DeputyEnded names the deputy that ended.
+type DeputyEnded struct {
+	ID string `json:"id"`
+}
+
 // who is the caller as the hub's rules about requests know them.
 func (c Caller) who() hub.Who {
 	return hub.Who{Name: c.Name, Person: c.Person, Operator: c.May(rightOperate) == nil, Override: c.May(rightAdminister) == nil}
@@ -182,9 +187,7 @@ func (a *API) deputies(r *http.Request, by Caller) (any, error) {
 
 func (a *API) endDeputy(r *http.Request, by Caller) (any, error) {
 	id := mux.Vars(r)["deputy"]
-	return struct {
-		ID string `json:"id"`
-	}{id}, a.Hub.EndDeputy(r.Context(), by.who(), id)
+	return DeputyEnded{id}, a.Hub.EndDeputy(r.Context(), by.who(), id)
 }
 
 // dateOf reads a date, a time or a duration from now.

@@ -3,13 +3,15 @@ package admin
 import (
 	"net/http"
 	"time"
+
+	"github.com/scimhub/scimhub/hub"
 )
 
 // importRoutes are those about imports.
 func (a *API) importRoutes() []route {
 	return []route{
-		{"POST", importPath, rightImport, a.importRows, about{}},
-		{"GET", "/sources/{source}/imports", rightRead, a.imports, about{}},
+		{"POST", importPath, rightImport, a.importRows, about{sum: "Rows of people: CSV, or JSON lines, alone or with a map", out: hub.ImportResult{}, query: []string{"partial", "dry_run", "digest", "release", "file", "map_file"}, takes: []string{"text/csv", "application/x-ndjson", "multipart/form-data"}}},
+		{"GET", "/sources/{source}/imports", rightRead, a.imports, about{sum: "The latest imports of a source, at most 100", out: page[ImportView]{}}},
 	}
 }
 

@@ -263,17 +263,23 @@ func viewAll(rows []model.AccountRow) []AccountView {
 	return out
 }
 
-// limitOf reads ?limit=, 1 to 1000; default 100.
+// How many things are on a page where no number is asked for, and at most.
+const (
+	defaultLimit = 100
+	mostOnPage   = 500
+)
+
+// limitOf reads ?limit=, a number from 1; more than 500 are never on a page.
 func limitOf(r *http.Request) (int, error) {
 	text := r.URL.Query().Get("limit")
 	if text == "" {
-		return 100, nil
+		return defaultLimit, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 1000 {
-		return 0, model.Fail(model.Invalid, "limit must be a number from 1 to 1000", nil)
+	if err != nil || n < 1 {
+		return 0, model.Fail(model.Invalid, "limit must be a number from 1 to "+strconv.Itoa(mostOnPage), nil)
 	}
-	return n, nil
+	return min(n, mostOnPage), nil
 }
 
 func (a *API) configured(r *http.Request) (model.Target, error) {
