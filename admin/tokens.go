@@ -3,6 +3,7 @@ package admin
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -82,21 +83,27 @@ func (t *Tokens) Caller(r *http.Request) (Caller, error) { return t.caller(r) }
 
 // caller finds out who asks.
 func (t *Tokens) caller(r *http.Request) (Caller, error) {
+	found, err := t.Shown(r)
+	return found.Caller, err
+}
+
+// Shown is the token that a request shows. It is slow where somebody guesses.
+func (t *Tokens) Shown(r *http.Request) (Token, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return Caller{}, model.Fail(model.Unauthorized, "an API token is needed: Authorization: Bearer …", nil)
+		return Token{}, model.Fail(model.Unauthorized, "an API token is needed: Authorization: Bearer …", nil)
 	}
 	found, err := t.find(secret)
 	if err == nil && found.ID != "" && t.Used != nil {
 		t.Used(found.ID)
 	}
 	if t.Slowly == nil || found.Random {
-		return found.Caller, err
+		return found, err
 	}
 	if wait := t.Slowly(r, func() bool { return err == nil }); wait > 0 {
-		return Caller{}, model.Fail(model.Unavailable, "too many requests with wrong tokens came from this address; come back later", &slowedError{wait})
+		return Token{}, model.Fail(model.Unavailable, "too many requests with wrong tokens came from this address; come back later", &slowedError{wait})
 	}
-	return found.Caller, err
+	return found, err
 }
 
 // find is the owner of a token. All tokens are compared, each in constant time.
@@ -120,6 +127,12 @@ func (t *Tokens) find(secret string) (Token, error) {
 		return Token{}, model.Fail(model.Unauthorized, "the API token "+found.Name+" has expired", nil)
 	}
 	return *found, nil
+}
+
+// Slowed reports whether an error says that too many guesses came from an address.
+func Slowed(err error) bool {
+	_, ok := errors.AsType[*slowedError](err)
+	return ok
 }
 
 // slowedError says how long a client has to wait.
