@@ -232,9 +232,9 @@ func viewReceiver(c config.Receiver, st store.ReceiverState, pending int) Receiv
 	return v
 }
 
-// act is what a link in a message leads to. It shows it to nobody but whom it was sent
+// followLink shows what a link in a message leads to, to nobody but whom it was sent
 // to, and decides nothing.
-func (a *API) act(r *http.Request, by Caller) (any, error) {
+func (a *API) followLink(r *http.Request, by Caller) (any, error) {
 	key, err := a.Hub.Store.ProcessKey(r.Context(), notify.LinkKeyName)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,6 @@ func (a *API) notifyRoutes() []route {
 		{"POST", "/notifications/deliveries/{delivery}/retry", rightOperate, a.retryDelivery, about{sum: "Try a delivery again at once", out: DeliveryView{}}},
 		{"GET", "/notifications/receivers", rightRead, a.receivers, about{sum: "Who is told, and whether they can be reached", out: page[ReceiverView]{}}},
 		{"POST", "/notifications/test", rightOperate, a.testReceiver, about{sum: "Send a test to a receiver; the answer is its delivery, which can be followed", in: NotifyTest{}, out: DeliveryView{}}},
-		{"GET", "/act", rightSeeOwn, a.act, about{sum: "What a link in a message leads to; it is shown to whom it was sent to and decides nothing", out: ActView{}, query: []string{"t"}}},
+		{"GET", "/act", rightSeeOwn, a.followLink, about{sum: "What a link in a message leads to; it is shown to whom it was sent to and decides nothing", out: ActView{}, query: []string{"t"}}},
 	}
 }

@@ -37,18 +37,33 @@ type Link struct {
 // StepOf names the question that a request waits with; empty: none. It stays the same
 // when somebody is reminded, or others are asked as well.
 func StepOf(r model.Request) string {
-	var q *model.Step
-	kind := "review"
+	q, kind := question(r)
+	if q == nil {
+		return ""
+	}
+	return kind + "." + strconv.FormatInt(q.AskedAt.UnixMicro(), 36)
+}
+
+// question is what a request waits for an answer to, with a name; nil: nothing.
+func question(r model.Request) (q *model.Step, kind string) {
 	switch {
 	case r.Review != nil:
-		q = &r.Review.Step
+		q, kind = &r.Review.Step, "review"
 	case r.State == model.RequestPending && r.Step < len(r.Steps):
 		q, kind = &r.Steps[r.Step], strconv.Itoa(r.Step)
 	}
 	if q == nil || q.AskedAt == nil {
-		return ""
+		return nil, ""
 	}
-	return kind + "." + strconv.FormatInt(q.AskedAt.UnixMicro(), 36)
+	return q, kind
+}
+
+// askedAt is when the question was put that a request waits with.
+func askedAt(r model.Request) time.Time {
+	if q, _ := question(r); q != nil {
+		return *q.AskedAt
+	}
+	return time.Time{}
 }
 
 // MakeLink gives the token of a link: what it is for, signed.

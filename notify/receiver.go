@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/mail"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
@@ -94,7 +96,11 @@ func recipients(tx *store.Tx, c config.Receiver, n store.Notice) ([]string, erro
 	for _, to := range c.Email {
 		switch {
 		case asksOf(to, n.Type):
-			keys = append(keys, n.Asked...)
+			asked, err := whoAnswers(tx, n)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, asked...)
 		case strings.HasPrefix(to, "role:"), strings.HasPrefix(to, "user:"):
 			keys = append(keys, to)
 		default:
@@ -104,28 +110,62 @@ func recipients(tx *store.Tx, c config.Receiver, n store.Notice) ([]string, erro
 		}
 	}
 	for _, key := range keys {
-		role, isRole := strings.CutPrefix(key, "role:")
-		name, isUser := strings.CutPrefix(key, "user:")
-		switch {
-		case isRole:
-			holders, err := tx.Holders(role)
-			if err != nil {
-				return nil, fmt.Errorf("holders of %s: %w", role, err)
-			}
-			for id := range holders {
-				out = append(out, id)
-			}
-		case isUser:
-			if row, err := tx.FindIdentity(name); err == nil {
-				out = append(out, row.ID)
-			}
-		default:
-			out = append(out, key)
+		people, err := behind(tx, key)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, people...)
+	}
+	if questions(n.Type) { // nobody is asked about themselves
+		out = slices.DeleteFunc(out, func(who string) bool { return who == n.Identity })
 	}
 	slices.Sort(out)
 	out = slices.Compact(out)
 	return out[:min(len(out), peopleLimit)], nil
+}
+
+// questions reports whether a type of notice asks approvers something.
+func questions(event string) bool {
+	return strings.HasPrefix(event, "approval.") && event != "approval.decided"
+}
+
+// whoAnswers are those whom a notice asks, and who answers in their place now.
+func whoAnswers(tx *store.Tx, n store.Notice) ([]string, error) {
+	if !questions(n.Type) {
+		return n.Asked, nil
+	}
+	deputies, err := tx.DeputiesOf(n.Asked)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(n.Asked)
+	for _, person := range n.Asked {
+		out = append(out, deputies[person]...)
+	}
+	return out, nil
+}
+
+// behind are the people that a key means: role:NAME, user:NAME or an identity.
+func behind(tx *store.Tx, key string) (out []string, err error) {
+	if role, is := strings.CutPrefix(key, "role:"); is {
+		holders, err := tx.Holders(role)
+		if err != nil {
+			return nil, fmt.Errorf("holders of %s: %w", role, err)
+		}
+		return slices.Collect(maps.Keys(holders)), nil
+	}
+	name, is := strings.CutPrefix(key, "user:")
+	if !is {
+		return []string{key}, nil
+	}
+	row, err := tx.FindIdentity(name)
+	switch {
+	case err == nil:
+		return []string{row.ID}, nil
+	case model.CodeOf(err) == model.Internal:
+		return nil, err
+	}
+	return nil, nil // nobody has this name now
 }
 
 // when says from when on a receiver may be told of an event that happened at a moment,

@@ -21,6 +21,7 @@ import (
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/notify"
 	"github.com/scimhub/scimhub/proxy"
 )
 
@@ -46,6 +47,7 @@ type instance struct {
 	admins   *admin.Tokens
 	metrics  *metrics
 	proxied  *proxy.Metrics
+	sender   *notify.Sender
 	local    local
 	forget   func() // takes the announcement away
 	listener net.Listener
@@ -124,6 +126,9 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	}
 	if i.proxied, err = proxy.NewMetrics(registry); err != nil {
 		return fmt.Errorf("metrics: %w", err)
+	}
+	if err := i.wireSender(registry); err != nil {
+		return err
 	}
 	i.metrics = newMetrics(registry, i.store)
 	i.sources = newSourceAccess(i.store, i.metrics)
@@ -219,6 +224,8 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.deviations.Run(work) })
 	workers.Go(func() { i.hub.WatchSources(work) })
 	workers.Go(func() { i.hub.WatchLeavers(work) })
+	workers.Go(func() { i.hub.WatchNotices(work) })
+	workers.Go(func() { i.sender.Run(work) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.serve() }()
 	var err error

@@ -297,3 +297,24 @@ func (s *Store) PruneNotices(ctx context.Context, before time.Time, limit int) (
 	})
 	return more, err
 }
+
+// AbandonDeliveries gives up what is on its way to receivers that are not known any
+// more, and was made before a moment.
+func (s *Store) AbandonDeliveries(ctx context.Context, known []string, before time.Time, why string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		waiting, err := tx.texts(`SELECT DISTINCT receiver FROM deliveries WHERE state = 'pending'`)
+		if err != nil {
+			return err
+		}
+		for _, name := range waiting {
+			if slices.Contains(known, name) {
+				continue
+			}
+			if _, err := tx.exec(`UPDATE deliveries SET state = 'failed', answer = ?, ended_at = ? WHERE state = 'pending' AND receiver = ? AND created_at < ?`,
+				cut(why, answerRunes), micros(tx.Now), name, micros(before)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
