@@ -25,7 +25,8 @@ type sourceAccess struct {
 	*scimserver.Access
 	store   *store.Store
 	metrics *metrics
-	tls     *tlsFiles // for its expiry; nil: plain HTTP
+	tls     *tlsFiles           // for its expiry; nil: plain HTTP
+	made    func([]store.Token) // is told of the tokens read; some are not of sources; may be nil
 
 	mu         sync.Mutex // of what follows; held while credentials are put in force
 	configured scimserver.Credentials
@@ -128,6 +129,9 @@ func (a *sourceAccess) reload(ctx context.Context) error {
 		return err
 	}
 	a.tokens = tokens
+	if a.made != nil {
+		a.made(tokens)
+	}
 	a.showExpiries()
 	return nil
 }
@@ -242,6 +246,10 @@ func (a *sourceAccess) renewed() {
 func (a *sourceAccess) showExpiries() {
 	all := slices.Clone(a.expiries)
 	for _, k := range a.tokens {
+		if k.Source == store.AdminTokens {
+			all = append(all, expiry{"admin", k.Name, k.ExpiresAt})
+			continue
+		}
 		all = append(all, expiry{"source", k.Source + "/" + k.Name, k.ExpiresAt})
 	}
 	if a.tls != nil {

@@ -241,6 +241,9 @@ func (i *instance) followConfig(ctx context.Context) {
 		if err := i.sources.follow(ctx); err != nil && ctx.Err() == nil {
 			i.log.Warn("tokens cannot be read", "error", err)
 		}
+		if err := i.signIn.Flush(ctx); err != nil && ctx.Err() == nil {
+			i.log.Warn("sessions cannot be written", "error", err)
+		}
 		active, ok, err := i.store.ActiveConfig(ctx)
 		if err != nil || !ok || active.Version <= i.hub.Snapshot().Version {
 			continue

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/admin/signin"
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
@@ -48,6 +49,7 @@ type instance struct {
 	metrics  *metrics
 	proxied  *proxy.Metrics
 	sender   *notify.Sender
+	signIn   *signin.SignIn
 	local    local
 	forget   func() // takes the announcement away
 	listener net.Listener
@@ -132,14 +134,15 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	}
 	i.metrics = newMetrics(registry, i.store)
 	i.sources = newSourceAccess(i.store, i.metrics)
-	i.admins.Slowly = i.sources.Slowly
+	i.admins.Slowly, i.admins.Used = i.sources.Slowly, i.sources.note
+	i.sources.made = func(list []store.Token) { i.admins.ReplaceStored(admin.StoredTokens(list)) }
 	i.refusals = hub.NewRefusals(i.store, o.Log)
 	i.keeper = &hub.Keeper{Hub: i.hub}
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker, Expires: i.metrics.targetCredential}
 	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
 	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
-		Nudge: func(t string) { i.worker.Nudge(t) }, Probe: i.probe, Run: i.worker.RunPerson, Reserve: i.worker.Reserve, TokensChanged: i.sources.reload, Refused: i.refusals.AddAPI}
+		Nudge: func(t string) { i.worker.Nudge(t) }, Probe: i.probe, Run: i.worker.RunPerson, Reserve: i.worker.Reserve, TokensChanged: i.sources.reload, BaseURL: i.publicURL, Refused: i.refusals.AddAPI}
 	var lc net.ListenConfig
 	if i.listener = o.Listener; i.listener == nil {
 		i.listener, err = lc.Listen(ctx, "tcp", doc.Listen)

@@ -36,9 +36,15 @@ func (i *instance) proxyCaller(r *http.Request, target string) (proxy.Caller, er
 	if err != nil {
 		return proxy.Caller{}, err
 	}
+	if who.Targets != nil && !slices.Contains(who.Targets, target) {
+		return proxy.Caller{}, model.Fail(model.Forbidden, "the token is for "+strings.Join(who.Targets, ", ")+" alone", nil)
+	}
 	may := proxy.RightsOf(who.Role)
+	if who.Scope != nil && !slices.Contains(who.Scope, "operate") {
+		may = slices.DeleteFunc(slices.Clone(may), func(right string) bool { return right != "read" || !slices.Contains(who.Scope, right) })
+	}
 	if len(may) == 0 {
-		return proxy.Caller{}, model.Fail(model.Forbidden, "the role "+who.Role+" may not use the proxy", nil)
+		return proxy.Caller{}, model.Fail(model.Forbidden, "the role "+who.Role+", or what the token is limited to, may not use the proxy", nil)
 	}
 	return proxy.Caller{Name: who.Name, May: may}, nil
 }

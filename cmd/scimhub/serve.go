@@ -42,6 +42,13 @@ with "scimhub apply --config FILE".`,
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "scimhub serves %s (SCIM at %s/scim/v2, configuration version %d)\n", i.URL, i.URL, i.hub.Snapshot().Version)
+			link, _, err := i.signIn.FirstLink(cmd.Context())
+			if err != nil {
+				return errors.Join(err, i.close())
+			}
+			if link != "" {
+				fmt.Fprintf(cmd.OutOrStdout(), "Nobody can sign in at the console yet: open %s within 15 minutes (it works once; scimhub sign-in prints another)\n", link)
+			}
 			return i.run(cmd.Context())
 		},
 	}

@@ -15,8 +15,8 @@ import (
 func tokenCommand(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
-		Short: "Make, list, rotate and revoke the tokens that sources come in with",
-		Long: `Tokens of sources, beside those of the configuration file. A token is shown once,
+		Short: "Make, list, rotate and revoke the tokens that sources, clients of the proxy and of the API come in with",
+		Long: `Tokens beside those of the configuration file. A token is shown once,
 when it is made; the hub keeps a hash of it. Changes are in force on all replicas
 within a second.`,
 		Args: cobra.NoArgs, RunE: needsSub,
@@ -28,29 +28,53 @@ within a second.`,
 func tokenCreate(c *client) *cobra.Command {
 	var o output
 	var in admin.TokenRequest
+	var targets []string
 	cmd := &cobra.Command{
-		Use: "create SOURCE | --target TARGET", Short: "Make a token and show it, this once", Args: cobra.MaximumNArgs(1),
+		Use: "create SOURCE | --target TARGET | --role ROLE", Short: "Make a token and show it, this once", Args: cobra.MaximumNArgs(1),
 		Long: `Makes a token that a source comes in with, or with --target one that a client of the
 proxy comes in with, good for that one target and for what --may names: read, write,
-remove (switch off and delete), managed (do so to what the hub looks after, too).`,
+remove (switch off and delete), managed (do so to what the hub looks after, too).
+With --role it is one of the API, of the role admin, operator, approver, auditor or
+person, which has an end, and may be limited to some of the role's rights (--scope) and
+to some targets (--target).`,
 		Example: `  scimhub token create hr --expires 180d
+  scimhub token create --role auditor --name siem --expires 90d --scope read
   scimhub token create --target git --may read,write`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (len(args) == 1) == (in.Target != "") {
-				return usageError{errors.New("name a source, or a target with --target")}
-			}
-			if len(args) == 1 {
-				in.Source = args[0]
+			if err := whatFor(&in, args, targets); err != nil {
+				return err
 			}
 			return o.callToken(cmd, c, "/tokens", in)
 		},
 	}
 	o.flag(cmd)
-	cmd.Flags().StringVar(&in.Target, "target", "", "make a token of the proxy for this target")
+	cmd.Flags().StringSliceVar(&targets, "target", nil, "make a token of the proxy for this target; with --role: the only targets it may call")
+	cmd.Flags().StringVar(&in.Role, "role", "", "make a token of the API with this role: admin, operator, approver, auditor or person")
+	cmd.Flags().StringSliceVar(&in.Scope, "scope", nil, "with --role: the rights it is limited to, such as read, decide, ask (default all of the role)")
+	cmd.Flags().StringVar(&in.Person, "person", "", "with --role: whom it acts for, by user name or id")
 	cmd.Flags().StringSliceVar(&in.May, "may", nil, "what a token of the proxy may do: read, write, remove, managed (default read)")
 	cmd.Flags().StringVar(&in.Name, "name", "", "name of the token, for the audit trail (default token, token-2, …)")
-	cmd.Flags().StringVar(&in.Expires, "expires", "", "date, time or duration from now, such as 90d (default never)")
+	cmd.Flags().StringVar(&in.Expires, "expires", "", "date, time or duration from now, such as 90d (default never; with --role one is needed)")
 	return cmd
+}
+
+// whatFor says what a new token is for: one source, one target of the proxy, or the API.
+func whatFor(in *admin.TokenRequest, args, targets []string) error {
+	switch {
+	case in.Role != "" && len(args) == 0:
+		in.Targets = targets
+	case in.Role != "":
+		return usageError{errors.New("a token of the API (--role) is of no source")}
+	case (len(args) == 1) == (len(targets) > 0) || len(targets) > 1:
+		return usageError{errors.New("name a source, one target with --target, or a role of the API with --role")}
+	case len(in.Scope) > 0 || in.Person != "":
+		return usageError{errors.New("--scope and --person are for tokens of the API: give --role, too")}
+	case len(args) == 1:
+		in.Source = args[0]
+	default:
+		in.Target = targets[0]
+	}
+	return nil
 }
 
 func tokenRotate(c *client) *cobra.Command {
@@ -110,6 +134,16 @@ func (o *output) callToken(cmd *cobra.Command, c *client, path string, in any) e
 
 // tokenFor says whom a token lets in where.
 func tokenFor(v admin.TokenView) string {
+	if v.Role != "" {
+		text := "API as " + v.Role
+		if len(v.Scope) > 0 {
+			text += " (" + strings.Join(v.Scope, ", ") + ")"
+		}
+		if len(v.Targets) > 0 {
+			text += " at " + strings.Join(v.Targets, ", ")
+		}
+		return text
+	}
 	if v.Target == "" {
 		return v.Source
 	}
