@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/scimhub/scimhub/model"
 )
 
 // Before an account is taken over, some that the hub knows are looked at: where their
@@ -18,8 +20,10 @@ type familiarity struct {
 }
 
 const (
-	familiarAge   = 5 * time.Minute
+	familiarAge   = 15 * time.Second // it costs one read
 	unfamiliarAge = 30 * time.Second
+
+	familiarRows = 4 * canaryTries // that are gone through for some that say something
 )
 
 // strangely says why the account that was found for a job is not taken over, though the
@@ -28,6 +32,11 @@ func (r *runner) strangely(ctx context.Context, j *job) error {
 	if j.found == nil || j.row.Owned != "" || r.target.Manual != nil {
 		return nil
 	}
+	return r.alien(ctx)
+}
+
+// alien says that ids stand for others than they stood for, as of a moment ago.
+func (r *runner) alien(ctx context.Context) error {
 	f := &r.familiar
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,21 +58,27 @@ func (r *runner) strangely(ctx context.Context, j *job) error {
 	return &ClientError{Class: Garbage, Detail: f.why}
 }
 
-// unfamiliar reads a few known accounts until one is whom the hub knows.
+// unfamiliar reads a few known accounts until one is whom the hub knows. One that is
+// only as it was seen last says nothing: that may have been somebody else already.
 func (r *runner) unfamiliar(ctx context.Context) (why string, err error) {
-	rows, err := r.w.Store.Canaries(ctx, r.target.Name, r.w.Now().Add(-r.inconsistency()), canaryTries)
+	rows, err := r.w.Store.Canaries(ctx, r.target.Name, r.w.Now().Add(-r.inconsistency()), familiarRows)
 	if err != nil {
 		return "", fmt.Errorf("read accounts: %w", err)
 	}
-	others := 0
+	tries, others := 0, 0
 	for _, row := range rows {
+		if tries++; tries > canaryTries {
+			break
+		}
 		u, err := r.get(ctx, row.RemoteID)
 		switch {
 		case ClassOf(err) == Missing:
 		case err != nil:
 			return "", err
-		case isOf(row, u):
+		case carriesNames(row.Applied, u):
 			return "", nil
+		case isOf(row, u):
+			tries--
 		default:
 			others++
 		}
@@ -71,5 +86,19 @@ func (r *runner) unfamiliar(ctx context.Context) (why string, err error) {
 	if others < canariesLeast {
 		return "", nil
 	}
-	return fmt.Sprintf("%d accounts that the hub knows carry the names of other people: nobody's account is taken over; is this the right tenant?", others), nil
+	return fmt.Sprintf("%d accounts that the hub knows carry the names of other people: nothing is taken over from them; is this the right tenant?", others), nil
+}
+
+// otherwise says why what the target shows of a row's account is not taken for it: it
+// carries the names of somebody else, and so do others. nil: nothing speaks against it.
+func (r *runner) otherwise(ctx context.Context, row model.AccountRow, u RemoteUser) error {
+	if isOf(row, u) || carriesNames(row.Desired, u) {
+		return nil
+	}
+	for i := range row.Sent {
+		if carriesNames(&row.Sent[i], u) {
+			return nil
+		}
+	}
+	return r.alien(ctx)
 }

@@ -170,6 +170,9 @@ func (r *runner) readAgain(ctx context.Context, j *job) error {
 	if err != nil && j.row.Desired == nil {
 		return nil // as above: nobody keeps access because a read failed
 	}
+	if err == nil && j.row.Desired != nil {
+		err = r.otherwise(ctx, j.row, u)
+	}
 	if err != nil {
 		return err
 	}

@@ -104,18 +104,21 @@ func tenantDigest(target, from, to string) string {
 // isOf reports whether the account is the one that a row knows: what an id stands for
 // elsewhere may be somebody else's account.
 func isOf(row model.AccountRow, u RemoteUser) bool {
-	for _, a := range []*model.Account{row.Observed, row.Applied} {
-		if a == nil {
-			continue
-		}
-		if strings.EqualFold(a.UserName, u.UserName) {
-			return true
-		}
-		if id, _ := a.Attrs["externalId"].(string); id != "" && id == stringOf(u.Attrs, "externalId") {
-			return true
-		}
+	return carriesNames(row.Observed, u) || carriesNames(row.Applied, u) ||
+		row.Applied != nil && row.Applied.UserName == "" // erased: nothing is known to compare
+}
+
+// carriesNames reports whether the target shows the user name or the externalId of an
+// account.
+func carriesNames(a *model.Account, u RemoteUser) bool {
+	if a == nil {
+		return false
 	}
-	return row.Applied != nil && row.Applied.UserName == "" // erased: nothing is known to compare
+	if strings.EqualFold(a.UserName, u.UserName) {
+		return true
+	}
+	id, _ := a.Attrs["externalId"].(string)
+	return id != "" && id == stringOf(u.Attrs, "externalId")
 }
 
 // rememberHome remembers that the ids are those of the tenant here.

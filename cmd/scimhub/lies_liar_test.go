@@ -207,7 +207,8 @@ func repeats(honest http.Handler) http.Handler {
 	})
 }
 
-// swapped shows, under each id, the person of another one.
+// swapped shows, under each id, the person of another one, and under a protected id the
+// one who came last.
 func swapped(a *app.App) func(http.Handler) http.Handler {
 	return func(honest http.Handler) http.Handler {
 		return retold(func(r *http.Request, doc map[string]any) {
@@ -219,12 +220,23 @@ func swapped(a *app.App) func(http.Handler) http.Handler {
 					return
 				}
 				other := maps.Clone(all[(at+1)%len(all)])
+				if u["userName"] == breakGlass {
+					other = maps.Clone(slices.MaxFunc(all, func(a, b map[string]any) int { return strings.Compare(employee(a), employee(b)) }))
+				}
 				other["id"] = u["id"]
 				clear(u)
 				maps.Copy(u, other)
 			})
 		})(honest)
 	}
+}
+
+// employee is the name of an account of somebody in the company, as opposed to others.
+func employee(u map[string]any) string {
+	if name := fmt.Sprint(u["userName"]); strings.HasPrefix(name, "p") {
+		return name
+	}
+	return ""
 }
 
 // lies are those that are told, of an application and of another, empty one.
