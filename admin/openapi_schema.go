@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -17,6 +18,7 @@ type schemas struct {
 	defs    object // by name, for components
 	in, out map[reflect.Type]object
 	needed  map[reflect.Type]bool // requests that cannot do without a body
+	named   map[string]reflect.Type
 }
 
 // refs is where schemas stand in the document.
@@ -25,13 +27,13 @@ const refs = "#/components/schemas/"
 // newSchemas reads the types of all routes. A type that is part of requests and of
 // answers gets another name in requests: they are strict, answers may grow.
 func newSchemas(routes []route) (*schemas, error) {
-	s := &schemas{defs: object{}, in: map[reflect.Type]object{}, out: map[reflect.Type]object{}, needed: map[reflect.Type]bool{}}
+	s := &schemas{defs: object{}, in: map[reflect.Type]object{}, out: map[reflect.Type]object{}, needed: map[reflect.Type]bool{}, named: map[string]reflect.Type{}}
 	ins, outs := object{}, object{}
 	for _, rt := range append(routes, route{about: about{out: Problem{}}}) {
-		if err := reflected(rt.about.out, false, outs, s.out); err != nil {
+		if err := s.reflected(rt.about.out, false, outs, s.out); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", rt.method, rt.path, err)
 		}
-		if err := reflected(rt.about.in, true, ins, s.in); err != nil {
+		if err := s.reflected(rt.about.in, true, ins, s.in); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", rt.method, rt.path, err)
 		}
 	}
@@ -66,23 +68,29 @@ func (s *schemas) request(v any) (schema object, required bool) {
 
 func (s *schemas) answer(v any) object { return s.out[reflect.TypeOf(v)] }
 
-// reflected adds the schema of a value's type, and of all that it is made of.
-func reflected(v any, strict bool, defs object, byType map[reflect.Type]object) error {
+// reflected adds the schema of a value's type, and of all that it is made of. Two types
+// of one name are an error.
+func (s *schemas) reflected(v any, strict bool, defs object, byType map[reflect.Type]object) error {
 	t := reflect.TypeOf(v)
 	if t == nil || byType[t] != nil {
 		return nil
 	}
+	var twice error
 	structs := map[string]reflect.Type{}
 	r := jsonschema.Reflector{Anonymous: true, AllowAdditionalProperties: !strict,
 		Namer: func(t reflect.Type) string {
 			name := schemaName(t)
+			if was := s.named[name]; name != "" && was != nil && was != t {
+				twice = fmt.Errorf("%s is the name of %s and of %s", name, was, t)
+			}
+			s.named[name] = t
 			if t.Kind() == reflect.Struct {
 				structs[name] = t
 			}
 			return name
 		}}
 	raw, err := json.Marshal(r.ReflectFromType(t))
-	if err != nil {
+	if err = errors.Join(err, twice); err != nil {
 		return err
 	}
 	var made object

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/model"
 )
@@ -78,6 +80,9 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPost { // a proxy on the way may send it twice
+		req.Header.Set("Idempotency-Key", uuid.NewString())
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return model.Fail(model.Unavailable, "the hub at "+c.server+" does not answer", errors.Unwrap(err))

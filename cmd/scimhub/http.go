@@ -29,6 +29,7 @@ func (i *instance) mount() error {
 	root.Path(scimPath + `{rest:(?:/.*)?}`).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
 	root.PathPrefix("/scim").HandlerFunc(otherVersion)
 	root.PathPrefix(proxy.Prefix).Handler(i.newProxy())
+	root.Path("/api/openapi.json").Methods(http.MethodGet, http.MethodHead).Handler(i.api.OpenAPI())
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
 	i.api.MountPages(root)
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/scimhub/scimhub/admin"
@@ -136,6 +137,7 @@ func sendImport(ctx context.Context, c *client, f importFlags, path string, dryR
 		return r, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Idempotency-Key", uuid.NewString())
 	req.Header.Set("Content-Type", kind)
 	res, err := c.http.Do(req)
 	if err != nil {
