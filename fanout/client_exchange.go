@@ -181,7 +181,11 @@ func (c *Client) roundTrip(ctx context.Context, r request, body []byte) (*http.R
 		return nil, nil, err
 	}
 	sent.Store(false) // signing may have sent a request of its own
+	fenceBody(ctx, req)
 	resp, err := c.http.Do(req)
+	if late, is := errors.AsType[*ClientError](err); is {
+		return nil, nil, late
+	}
 	if err != nil {
 		return nil, nil, lost(r, err, sent.Load())
 	}

@@ -3,6 +3,8 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -147,7 +149,44 @@ func fence(ctx context.Context, kind string) error {
 		return nil
 	}
 	l.lose()
+	return outrun()
+}
+
+// fencedBody is the body of a write under a lease. It is read when there is a connection
+// and the request goes out: until then much time may have passed, or the process have
+// been stopped.
+type fencedBody struct {
+	io.ReadCloser
+	lease *lease
+}
+
+// Read fails where another replica may work on the target by now; without its body
+// nobody carries a request out.
+func (b fencedBody) Read(p []byte) (int, error) {
+	if b.lease.left() <= leaseMargin/2 {
+		b.lease.lose()
+		return 0, outrun()
+	}
+	return b.ReadCloser.Read(p)
+}
+
+func outrun() *ClientError {
 	return &ClientError{Class: Network, Detail: "nothing was sent: another replica may work on this target by now", Err: context.Canceled}
+}
+
+// fenceBody has the lease looked at once more when a request goes out.
+func fenceBody(ctx context.Context, req *http.Request) {
+	l, bound := ctx.Value(leaseKey{}).(*lease)
+	if !bound || req.Body == nil || req.Method == http.MethodGet {
+		return
+	}
+	req.Body = fencedBody{req.Body, l}
+	if again := req.GetBody; again != nil {
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			return fencedBody{body, l}, err
+		}
+	}
 }
 
 // lose ends all work under the lease.

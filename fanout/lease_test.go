@@ -1,7 +1,9 @@
 package fanout
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -196,6 +198,38 @@ func TestFence(t *testing.T) {
 	}
 	if err := fence(t.Context(), "user.create"); err != nil {
 		t.Errorf("a probe works under no lease: %v", err)
+	}
+}
+
+// Nor does it go out on one that ran out while it waited for a connection.
+func TestFenceOfWhatGoesOut(t *testing.T) {
+	t.Parallel()
+	w, h := halfwayWorld(t, "none")
+	l := &lease{store: w.store, target: "git", holder: "a"}
+	work, ok, err := l.acquire(t.Context())
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	slept := time.Minute
+	c, err := NewClient(w.target, generic(t), ClientOptions{Now: time.Now, Pace: func(ctx context.Context, q PaceRequest) (func(error), error) {
+		return func(error) {}, fence(ctx, q.Kind)
+	}, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		l.prolonged(time.Now().Add(slept)) // the process stood still
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Create(l.bind(t.Context()), *account("ada")); err != nil || h.count() != 1 {
+		t.Fatalf("%v, %d writes", err, h.count())
+	}
+	slept = -time.Minute
+	if _, err := c.Create(l.bind(t.Context()), *account("bob")); ClassOf(err) != Network || h.count() != 1 || work.Err() == nil {
+		t.Errorf("%v, %d writes, %v", err, h.count(), work.Err())
+	}
+	if _, err := c.Create(t.Context(), *account("eve")); err != nil {
+		t.Errorf("under no lease: %v", err)
 	}
 }
 
