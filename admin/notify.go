@@ -260,3 +260,9 @@ func (a *API) followLink(r *http.Request, by Caller) (any, error) {
 	}
 	return v, nil
 }
+
+// releasedNotice tells that somebody let held changes pass.
+func releasedNotice(target string, by Caller, digest string, changes int) store.Notice {
+	return store.Notice{Type: "plan.released", Subject: "target/" + target,
+		Data: map[string]any{"target": target, "by": by.Name, "digest": digest, "changes": changes}}
+}

@@ -134,6 +134,9 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 		if err := tx.ReleaseGroups(t.Name, by.Name, groups); err != nil {
 			return err
 		}
+		if err := tx.Notify(releasedNotice(t.Name, by, req.Digest, len(digests))); err != nil {
+			return err
+		}
 		return tx.Audit(store.AuditEntry{Actor: by.Name, Action: "target.release", Object: "target/" + t.Name, Data: data})
 	})
 	if err != nil {

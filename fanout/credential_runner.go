@@ -81,6 +81,9 @@ func (r *runner) reviewCredentials(ctx context.Context) ([]store.Credential, err
 			}
 			slots[i].Warned = warned
 			data, _ := json.Marshal(map[string]any{"slot": c.Slot, "expires": expires.UTC(), "days": warned})
+			if err := tx.Notify(endingNotice(r.target.Name, c.Slot, *expires, warned)); err != nil {
+				return nil, err
+			}
 			if err := tx.Audit(store.AuditEntry{Actor: "hub", Action: "credential.expiring", Object: "target/" + r.target.Name, Data: data}); err != nil {
 				return nil, err
 			}

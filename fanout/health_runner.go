@@ -149,6 +149,9 @@ func (r *runner) note(ctx context.Context, always bool) {
 			if err := tx.Audit(entry); err != nil {
 				return err
 			}
+			if err := tx.Notify(standingNotice(r.target.Name, entry.Action, was, h)); err != nil {
+				return err
+			}
 		}
 		return tx.UpdateTargetState(r.target.Name, func(st *store.TargetState) {
 			st.Failures, st.ErrorClass, st.LastError, st.Reason, st.Probes = h.Failures, string(h.ErrorClass), h.LastError, h.Reason, h.Probes

@@ -236,8 +236,15 @@ func (s *sweeping) end(ctx context.Context, refused string) (SweepReport, error)
 		r.w.Metrics.swept(r.target.Name, "refused")
 		r.log.Warn("nothing is concluded from a drift sweep", "reason", refused)
 	}
-	return report, st.UpdateTargetState(ctx, r.target.Name, func(t *store.TargetState) {
-		t.LastDrift, t.DriftWanted, t.DriftRefused = &s.at.Began, false, refused
+	return report, st.Update(ctx, func(tx *store.Tx) error {
+		if refused == "" && report.New > 0 {
+			if err := tx.Notify(driftNotice(r.target.Name, s.at.Began, report)); err != nil {
+				return err
+			}
+		}
+		return tx.UpdateTargetState(r.target.Name, func(t *store.TargetState) {
+			t.LastDrift, t.DriftWanted, t.DriftRefused = &s.at.Began, false, refused
+		})
 	})
 }
 

@@ -29,6 +29,9 @@ func (h *Hub) Apply(ctx context.Context, by Actor, name string, text []byte, bas
 		if _, err := tx.AddConfig(base, snap.Doc.Digest(), string(snap.Doc.Redacted()), by.String()); err != nil {
 			return err
 		}
+		if err := tellActivated(tx, by, snap.Version, 0); err != nil {
+			return err
+		}
 		return tx.Audit(store.AuditEntry{Actor: by.String(), Action: "config.apply", Object: "config", Data: body})
 	})
 	if err != nil {

@@ -142,6 +142,7 @@ func (k *Keeper) Checkpoint(ctx context.Context, minAge time.Duration) {
 		faults, err := k.Hub.Store.CompareCheckpoint(ctx, k.last, store.CheckpointKeys{Others: []ed25519.PublicKey{signer}})
 		if err == nil && len(faults) > 0 {
 			log.Error("the audit trail is not what this process signed: run scimhub audit verify", "faults", len(faults), "first", faults[0].Message)
+			k.Hub.TellAuditBroken(ctx, len(faults), faults[0].Message)
 		}
 	}
 	made, ok, err := k.Hub.Store.SignCheckpoint(ctx, key, minAge)

@@ -154,6 +154,9 @@ func (h *Hub) carryOut(ctx context.Context, by Actor, p *importPlan) (ImportResu
 		return out, nil
 	}
 	if err := p.allowed(); err != nil {
+		if model.CodeOf(err) == model.Refused {
+			h.importRefused(ctx, by, p.source.Name, err)
+		}
 		return out, err
 	}
 	if err := h.SourceSeen(ctx, p.source.Name, h.Store.Now()); err != nil {

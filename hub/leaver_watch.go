@@ -138,6 +138,9 @@ func (h *Hub) warnOf(ctx context.Context, snap *Snapshot, run model.LeaverRun) e
 			if err := tx.AddEvent(store.Event{Type: "leaver.late", Identity: run.Identity, Data: l}); err != nil {
 				return err
 			}
+			if err := tellLate(tx, run, l); err != nil {
+				return err
+			}
 			entries = append(entries, store.AuditEntry{Actor: "hub", Action: "leaver.late", Object: "target/" + l.Target, Identity: run.Identity, Data: body})
 			said = append(said, l)
 		}

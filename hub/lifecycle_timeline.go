@@ -62,6 +62,11 @@ func (h *Hub) timeline(tx *store.Tx, snap *Snapshot, d Decision, k Known, next s
 		event = "roles"
 	}
 	data, source := d.happened(snap, k, next)
+	if next.OverGuard && !k.Row.OverGuard {
+		if err := tellHeldLeavers(tx, next.LeftSource); err != nil {
+			return nil, err
+		}
+	}
 	if err := tx.AddEvent(store.Event{Type: "identity." + event, Source: source, Identity: d.Identity.ID, Data: data}); err != nil {
 		return nil, err
 	}

@@ -68,6 +68,10 @@ func tellFound(tx *store.Tx, d Decision, k Known) (entries []store.AuditEntry, e
 			if err := tell("conflict.found", map[string]any{"conflict": f.Subject, "message": f.Message}); err != nil {
 				return nil, err
 			}
+			if err := tx.Notify(store.Notice{Type: "conflict.found", Subject: "identity/" + d.Identity.ID, Identity: d.Identity.ID,
+				Data: map[string]any{"for": d.Identity.Name(), "conflict": f.Subject, "message": f.Message}}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return entries, nil

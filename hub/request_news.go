@@ -125,7 +125,11 @@ func answersOf(r model.Request) (out []model.Approval) {
 
 // tell adds what happened to the person's timeline, and gives the audit entries.
 func tell(tx *store.Tx, actor string, before, now model.Request) (entries []store.AuditEntry, err error) {
-	for _, n := range newsOf(before, now) {
+	news := newsOf(before, now)
+	if err := tellReceivers(tx, now, news); err != nil {
+		return nil, err
+	}
+	for _, n := range news {
 		if err := tx.AddEvent(store.Event{Type: n.kind, Identity: now.Identity, Data: n.data}); err != nil {
 			return nil, err
 		}

@@ -41,6 +41,9 @@ func (h *Hub) RollBack(ctx context.Context, by Actor, to, base int64) (*Snapshot
 		if _, err := tx.AddConfig(base, old.Digest, old.Body, by.String()); err != nil {
 			return err
 		}
+		if err := tellActivated(tx, by, snap.Version, old.Version); err != nil {
+			return err
+		}
 		return tx.Audit(store.AuditEntry{Actor: by.String(), Action: "config.rollback", Object: "config", Data: body})
 	})
 	if err != nil {

@@ -161,6 +161,9 @@ func tellSource(tx *store.Tx, source, what string, data map[string]any) error {
 	if err := tx.AddEvent(store.Event{Type: what, Source: source, Data: data}); err != nil {
 		return err
 	}
+	if err := tellSourceNews(tx, source, what, data); err != nil {
+		return err
+	}
 	body, err := json.Marshal(data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

@@ -48,10 +48,14 @@ func (t *Tx) noteLeavers(accounts []model.AccountRow) error {
 			ids = append(ids, id)
 			values = append(values, id, a.Identity, kind, micros(*a.LeaverAt))
 		}
-		if _, err := t.exec(`INSERT INTO leaver_runs (id, identity_id, kind, received_at) VALUES `+tuples(`(?,?,?,?)`, len(ids))+` ON CONFLICT (id) DO NOTHING`, values...); err != nil {
+		begun, err := t.texts(`INSERT INTO leaver_runs (id, identity_id, kind, received_at) VALUES `+tuples(`(?,?,?,?)`, len(ids))+` ON CONFLICT (id) DO NOTHING RETURNING id`, values...)
+		if err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO leaver_targets (run_id, target, state, last_error)
+		if err := t.notifyLeaving(begun); err != nil {
+			return err
+		}
+		_, err = t.exec(`INSERT INTO leaver_targets (run_id, target, state, last_error)
 SELECT a.identity_id || '-' || a.leaver_at, a.target, CASE WHEN a.leaver_held THEN 'held' WHEN a.due THEN 'waiting' ELSE 'not_needed' END, CASE WHEN a.leaver_held THEN CAST(? AS text) ELSE '' END
 FROM accounts a WHERE a.leaver AND a.leaver_at IS NOT NULL AND (a.identity_id, a.target) IN (VALUES `+tuples(`(CAST(? AS text),CAST(? AS text))`, len(chunk))+`)
 ON CONFLICT (run_id, target) DO UPDATE SET state = excluded.state, last_error = excluded.last_error, error_class = '', status = 0, attempts = 0, next_at = NULL WHERE leaver_targets.verified_at IS NULL`,
@@ -74,8 +78,11 @@ const openTarget = `state NOT IN ('verified', 'not_needed')`
 func (t *Tx) closeRuns(ids []string, reopen bool) error {
 	for chunk := range portions(ids) {
 		in := list(len(chunk))
-		_, err := t.exec(`UPDATE leaver_runs SET ended_at = ?, outcome = 'verified' WHERE kind = 'leaver' AND ended_at IS NULL AND id IN `+in+`
-AND NOT EXISTS (SELECT 1 FROM leaver_targets t WHERE t.run_id = leaver_runs.id AND t.`+openTarget+`)`, append([]any{micros(t.Now)}, anys(chunk)...)...)
+		ended, err := t.texts(`UPDATE leaver_runs SET ended_at = ?, outcome = 'verified' WHERE kind = 'leaver' AND ended_at IS NULL AND id IN `+in+`
+AND NOT EXISTS (SELECT 1 FROM leaver_targets t WHERE t.run_id = leaver_runs.id AND t.`+openTarget+`) RETURNING id`, append([]any{micros(t.Now)}, anys(chunk)...)...)
+		if err == nil && !reopen {
+			err = t.notifyGone(ended)
+		}
 		if err == nil && reopen {
 			_, err = t.exec(`UPDATE leaver_runs SET ended_at = NULL, outcome = '' WHERE kind = 'leaver' AND ended_at IS NOT NULL AND id IN `+in+`
 AND EXISTS (SELECT 1 FROM leaver_targets t WHERE t.run_id = leaver_runs.id AND t.`+openTarget+`)`, anys(chunk)...)

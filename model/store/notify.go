@@ -37,33 +37,44 @@ const noticeBytes = 64 << 10
 // Notify writes what is to be told, at the moment of the transaction. A notice without
 // an id gets one.
 func (t *Tx) Notify(list ...Notice) error {
-	for _, n := range list {
-		if n.ID == "" {
-			id, err := uuid.NewV7()
+	for chunk := range portions(list) {
+		args := make([]any, 0, 8*len(chunk))
+		for _, n := range chunk {
+			row, err := t.noticeRow(n)
 			if err != nil {
-				return fmt.Errorf("notice: %w", err)
-			}
-			n.ID = id.String()
-		}
-		data, err := json.Marshal(n.Data)
-		if err != nil {
-			return fmt.Errorf("notice %s: %w", n.Type, err)
-		}
-		if n.Data == nil || len(data) > noticeBytes {
-			data = []byte("{}")
-		}
-		asked := []byte("[]")
-		if len(n.Asked) > 0 {
-			if asked, err = json.Marshal(n.Asked); err != nil {
 				return fmt.Errorf("notice %s: %w", n.Type, err)
 			}
+			args = append(args, row...)
 		}
-		if _, err := t.exec(`INSERT INTO notices (id, at, type, subject, key, identity_id, asked, data, expanded) VALUES (?,?,?,?,?,?,?,?,FALSE) ON CONFLICT DO NOTHING`,
-			n.ID, micros(t.Now), n.Type, n.Subject, n.Key, n.Identity, string(asked), string(data)); err != nil {
-			return fmt.Errorf("notice %s: %w", n.Type, err)
+		if _, err := t.exec(`INSERT INTO notices (id, at, type, subject, key, identity_id, asked, data, expanded) VALUES `+tuples(`(?,?,?,?,?,?,?,?,FALSE)`, len(chunk))+` ON CONFLICT DO NOTHING`, args...); err != nil {
+			return fmt.Errorf("notices: %w", err)
 		}
 	}
 	return nil
+}
+
+func (t *Tx) noticeRow(n Notice) ([]any, error) {
+	if n.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		n.ID = id.String()
+	}
+	data, err := json.Marshal(n.Data)
+	if err != nil {
+		return nil, err
+	}
+	if n.Data == nil || len(data) > noticeBytes {
+		data = []byte("{}")
+	}
+	asked := []byte("[]")
+	if len(n.Asked) > 0 {
+		if asked, err = json.Marshal(n.Asked); err != nil {
+			return nil, err
+		}
+	}
+	return []any{n.ID, micros(t.Now), n.Type, n.Subject, n.Key, n.Identity, string(asked), string(data)}, nil
 }
 
 // NoticeFilter says which notices are listed; empty fields say nothing.

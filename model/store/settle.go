@@ -36,6 +36,9 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 		if err != nil {
 			return err
 		}
+		if err := tx.notifyHeld(target, entries, ordered); err != nil {
+			return err
+		}
 		for _, o := range ordered {
 			if err := tx.settleRow(o.Row); err != nil {
 				return fmt.Errorf("settle %s at %s: %w", o.Row.Identity, target, err)

@@ -210,6 +210,9 @@ VALUES (?,?,?,?,?,?,?,?,?,NULL,'',?,?,?,?) ON CONFLICT DO NOTHING`,
 	if err != nil || made == 0 {
 		return err
 	}
+	if err := t.notifyTask("task.created", n, ""); err != nil {
+		return err
+	}
 	return t.TellTask("hub", "task.opened", n)
 }
 
