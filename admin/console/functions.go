@@ -32,6 +32,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"timeline":  timelineOf,
 		"share":     share,
 		"number":    number,
+		"took":      tookWords,
 	}
 }
 

@@ -1,4 +1,10 @@
 package console
 
 // watchPages are those of what is watched: leavers, drift, findings.
-func (c *Console) watchPages() []page { return nil }
+func (c *Console) watchPages() []page {
+	return []page{
+		{"/leavers", "leavers", showLeavers},
+		{"/drift", "drift", showDrift},
+		{"/findings", "findings", showFindings},
+	}
+}
