@@ -167,7 +167,7 @@ const findJS = `((words, within) => {
     roots.sort((a, b) => a.innerText.length - b.innerText.length);
   }
   for (const root of roots) for (const e of root.querySelectorAll("main a, main button, main summary, main input[type=submit], header a, header button, nav a, button, a, summary"))
-    if (same(e) && e.getClientRects().length > 0 && !e.disabled) { document.querySelectorAll(chromedp.CSS("[data-pressed]")).forEach(o => o.removeAttribute("data-pressed")); e.setAttribute("data-pressed", ""); return true; }
+    if (same(e) && e.getClientRects().length > 0 && !e.disabled) { document.querySelectorAll("[data-pressed]").forEach(o => o.removeAttribute("data-pressed")); e.setAttribute("data-pressed", ""); return true; }
   return false;
 })(%s, %s)`
 
@@ -243,9 +243,9 @@ func (w *walker) fillIn(within, label, text string) {
 	case strings.Contains(kind, "checkbox"), strings.Contains(kind, "radio"):
 		w.must("tick "+label, chromedp.Click(chromedp.CSS("[data-field]")))
 	case strings.Contains(kind, "date"):
-		w.must("date "+label, chromedp.SetValue(chromedp.CSS("[data-field]"), text))
+		w.must("date "+label, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-field]").value = `+string(mustJSON(text))))
 	default:
-		w.must("fill "+label, chromedp.SetValue(chromedp.CSS("[data-field]"), ""), chromedp.SendKeys(chromedp.CSS("[data-field]"), text))
+		w.must("fill "+label, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-field]").value = ""`), chromedp.SendKeys(chromedp.CSS("[data-field]"), text))
 	}
 }
 
