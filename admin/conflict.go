@@ -64,8 +64,12 @@ func (a *API) conflicts(r *http.Request, _ Caller) (any, error) {
 	if snap == nil {
 		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
-	views := make([]ConflictView, 0, len(snap.Doc.Conflicts))
-	for _, c := range snap.Doc.Conflicts {
+	shown, cursor, err := pageOf(r, snap.Doc.Conflicts, func(c config.Conflict) string { return c.Name })
+	if err != nil {
+		return nil, err
+	}
+	views := make([]ConflictView, 0, len(shown))
+	for _, c := range shown {
 		found, names, next, err := a.Hub.Store.Findings(r.Context(), store.FindingFilter{Kind: model.FindingConflict, Subject: c.Name, Limit: maxInConflict})
 		if err != nil {
 			return nil, err
@@ -76,7 +80,7 @@ func (a *API) conflicts(r *http.Request, _ Caller) (any, error) {
 		}
 		views = append(views, v)
 	}
-	return list(views, ""), nil
+	return list(views, cursor), nil
 }
 
 func (a *API) exceptionView(r *http.Request, list ...model.Exception) (views []ExceptionView, err error) {
@@ -112,7 +116,11 @@ func (a *API) exceptions(r *http.Request, _ Caller) (any, error) {
 	if ended != "" && ended != "true" && ended != "false" {
 		return nil, model.Fail(model.Invalid, "ended must be true or false", nil)
 	}
-	f := store.ExceptionFilter{Ended: ended == "true", After: q.Get("cursor"), Limit: limit}
+	after, err := cursorOf(r)
+	if err != nil {
+		return nil, err
+	}
+	f := store.ExceptionFilter{Ended: ended == "true", After: after, Limit: limit}
 	if person := q.Get("for"); person != "" {
 		err := a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
 			row, err := tx.FindIdentity(person)
@@ -128,7 +136,7 @@ func (a *API) exceptions(r *http.Request, _ Caller) (any, error) {
 		return nil, err
 	}
 	views, err := a.exceptionView(r, found...)
-	return list(views, next), err
+	return list(views, encodeCursor(next)), err
 }
 
 func (a *API) exception(r *http.Request, _ Caller) (any, error) {

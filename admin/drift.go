@@ -17,9 +17,6 @@ import (
 // driftKinds are the kinds of drift there are.
 var driftKinds = []string{"changed", "membership", "missing", "resurrected", "unknown"}
 
-// driftPage is how many differences come with the last sweep where no number is asked for.
-const driftPage = 1000
-
 // SweepAnswer is what the last drift sweep found; At is nil where there was none.
 type SweepAnswer struct {
 	Target  string     `json:"target"`
@@ -55,7 +52,7 @@ func (a *API) lastSweep(r *http.Request, _ Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := driftPage
+	limit := mostOnPage
 	if r.URL.Query().Get("limit") != "" {
 		if limit, err = limitOf(r); err != nil {
 			return nil, err
@@ -67,17 +64,21 @@ func (a *API) lastSweep(r *http.Request, _ Caller) (any, error) {
 
 // driftOverview shows the last sweep of every target, without its differences.
 func (a *API) driftOverview(r *http.Request, _ Caller) (any, error) {
-	out, err := a.sweeps(r.Context())
-	return list(out, ""), err
-}
-
-func (a *API) sweeps(ctx context.Context) ([]SweepAnswer, error) {
 	snap := a.Hub.Snapshot()
 	if snap == nil {
 		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
+	shown, next, err := pageOf(r, snap.Doc.Targets, func(t model.Target) string { return t.Name })
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.sweeps(r.Context(), shown)
+	return list(out, next), err
+}
+
+func (a *API) sweeps(ctx context.Context, shown []model.Target) ([]SweepAnswer, error) {
 	var out []SweepAnswer
-	for _, t := range snap.Doc.Targets {
+	for _, t := range shown {
 		one, err := a.sweepOf(ctx, t, "", "", 0)
 		if err != nil {
 			return nil, err

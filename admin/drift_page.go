@@ -124,7 +124,7 @@ func (a *API) driftView(r *http.Request) (v driftView, err error) {
 		return v, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
 	v.Version = snap.Version
-	all, err := a.sweeps(r.Context())
+	all, err := a.sweeps(r.Context(), snap.Doc.Targets)
 	if err != nil {
 		return v, err
 	}

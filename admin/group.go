@@ -51,14 +51,18 @@ func (a *API) targetGroups(r *http.Request, _ Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := a.Hub.Store.TargetGroupsAfter(r.Context(), t.Name, r.URL.Query().Get("cursor"), limit+1)
+	after, err := cursorOf(r)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := a.Hub.Store.TargetGroupsAfter(r.Context(), t.Name, after, limit+1)
 	if err != nil {
 		return nil, err
 	}
 	next := ""
 	if len(groups) > limit {
 		groups = groups[:limit]
-		next = groups[limit-1].Name
+		next = encodeCursor(groups[limit-1].Name)
 	}
 	counts, err := a.groupCounts(r.Context(), t.Name)
 	if err != nil {

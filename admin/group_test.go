@@ -50,7 +50,7 @@ func TestTargetGroupsAPI(t *testing.T) {
 		if err := a.db.SettleGroup(t.Context(), store.GroupSettlement{Group: found}); err != nil {
 			t.Fatal(err)
 		}
-		items = a.groups("/targets/chat/groups?limit=1&cursor=APP-one")
+		items = a.groups("/targets/chat/groups?limit=1&cursor=QVBQLW9uZQ")
 		if len(items) != 1 || items[0].Digest == "" || items[0].Next != nil || items[0].State != model.StateHeld {
 			t.Fatalf("held: %+v", items)
 		}

@@ -26,7 +26,11 @@ func (a *API) exportPeople(r *http.Request, _ Caller) (any, error) {
 	if snap == nil {
 		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
-	ids, err := a.Hub.Store.IdentityIDs(r.Context(), r.URL.Query().Get("cursor"), limit)
+	after, err := cursorOf(r)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := a.Hub.Store.IdentityIDs(r.Context(), after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +39,7 @@ func (a *API) exportPeople(r *http.Request, _ Caller) (any, error) {
 		return out, nil
 	}
 	if len(ids) == limit {
-		out.Next = ids[len(ids)-1]
+		out.Next = encodeCursor(ids[len(ids)-1])
 	}
 	err = a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
 		var err error

@@ -178,11 +178,15 @@ func (a *API) deputies(r *http.Request, by Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	found, next, err := pageOf(r, found, func(d store.Deputy) string { return d.ID })
+	if err != nil {
+		return nil, err
+	}
 	views := make([]DeputyView, len(found))
 	for i, d := range found {
 		views[i] = DeputyView{d, people[d.Person].Name, people[d.Deputy].Name}
 	}
-	return list(views, ""), nil
+	return list(views, next), nil
 }
 
 func (a *API) endDeputy(r *http.Request, by Caller) (any, error) {

@@ -36,14 +36,18 @@ type DeviationView struct {
 
 func (a *API) sources(r *http.Request, _ Caller) (any, error) {
 	out := []SourceView{}
-	for _, s := range a.Hub.Snapshot().Doc.Sources {
+	shown, next, err := pageOf(r, a.Hub.Snapshot().Doc.Sources, func(s config.Source) string { return s.Name })
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range shown {
 		v, err := a.viewSource(r.Context(), s)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, v)
 	}
-	return list(out, ""), nil
+	return list(out, next), nil
 }
 
 func (a *API) source(r *http.Request, _ Caller) (any, error) {

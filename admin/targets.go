@@ -48,8 +48,16 @@ type HeldView struct {
 }
 
 func (a *API) targets(r *http.Request, _ Caller) (any, error) {
-	views, err := a.targetViews(r.Context(), "")
-	return list(views, ""), err
+	snap := a.Hub.Snapshot()
+	if snap == nil {
+		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
+	}
+	shown, next, err := pageOf(r, snap.Doc.Targets, func(t model.Target) string { return t.Name })
+	if err != nil {
+		return nil, err
+	}
+	views, err := a.targetViews(r.Context(), shown, false)
+	return list(views, next), err
 }
 
 func (a *API) target(r *http.Request, _ Caller) (any, error) {
@@ -61,36 +69,34 @@ func (a *API) target(r *http.Request, _ Caller) (any, error) {
 }
 
 func (a *API) targetView(ctx context.Context, name string) (TargetView, error) {
-	views, err := a.targetViews(ctx, name)
+	snap := a.Hub.Snapshot()
+	if snap == nil {
+		return TargetView{}, model.Fail(model.Unavailable, "no configuration is active", nil)
+	}
+	t, ok := snap.Doc.Target(name)
+	if !ok {
+		return TargetView{}, model.Fail(model.NotFound, "there is no target "+strconv.Quote(name), nil)
+	}
+	views, err := a.targetViews(ctx, []model.Target{t}, true)
 	if err != nil {
 		return TargetView{}, err
-	}
-	if len(views) == 0 {
-		return TargetView{}, model.Fail(model.NotFound, "there is no target "+strconv.Quote(name), nil)
 	}
 	return views[0], nil
 }
 
-// targetViews shows one target with its held changes, or all without.
-func (a *API) targetViews(ctx context.Context, only string) ([]TargetView, error) {
-	snap := a.Hub.Snapshot()
-	if snap == nil {
-		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
-	}
+// targetViews shows targets, with their held changes or without.
+func (a *API) targetViews(ctx context.Context, shown []model.Target, held bool) ([]TargetView, error) {
 	counts, err := a.Hub.Store.StateCounts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []TargetView
-	for _, t := range snap.Doc.Targets {
-		if only != "" && t.Name != only {
-			continue
-		}
+	for _, t := range shown {
 		v := TargetView{Name: t.Name, URL: t.URL, Profile: profileOf(t), Mode: t.Mode, Accounts: counts[t.Name]}
 		if v.Accounts == nil {
 			v.Accounts = map[model.AccountState]int{}
 		}
-		if err := a.fillTarget(ctx, t, &v, only != ""); err != nil {
+		if err := a.fillTarget(ctx, t, &v, held); err != nil {
 			return nil, err
 		}
 		out = append(out, v)
@@ -243,14 +249,18 @@ func (a *API) accounts(r *http.Request, _ Caller) (any, error) {
 		return list(viewAll(rows), ""), err
 	}
 	q := r.URL.Query()
-	f := store.AccountFilter{State: model.AccountState(q.Get("state")), Class: q.Get("class"), After: q.Get("cursor"), Limit: limit + 1}
+	after, err := cursorOf(r)
+	if err != nil {
+		return nil, err
+	}
+	f := store.AccountFilter{State: model.AccountState(q.Get("state")), Class: q.Get("class"), After: after, Limit: limit + 1}
 	if f.State != "" && !slices.Contains(accountStates, f.State) {
 		return nil, model.Fail(model.Invalid, "state: accounts are pending, in_sync, failed, held, drifted, disabled, deleted or unknown", nil)
 	}
 	rows, err := a.Hub.Store.AccountPage(r.Context(), t.Name, f)
 	next := ""
 	if len(rows) > limit {
-		rows, next = rows[:limit], rows[limit-1].Identity
+		rows, next = rows[:limit], encodeCursor(rows[limit-1].Identity)
 	}
 	return list(viewAll(rows), next), err
 }

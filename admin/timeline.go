@@ -24,6 +24,10 @@ func (a *API) timeline(r *http.Request, _ Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, next, err := a.Hub.Store.Timeline(r.Context(), id, r.URL.Query().Get("cursor"), limit)
-	return list(events, next), err
+	after, err := cursorOf(r)
+	if err != nil {
+		return nil, err
+	}
+	events, next, err := a.Hub.Store.Timeline(r.Context(), id, after, limit)
+	return list(events, encodeCursor(next)), err
 }

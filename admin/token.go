@@ -58,6 +58,15 @@ type TokenView struct {
 	Revoked       *time.Time `json:"revoked,omitempty"`
 	LastUsed      string     `json:"last_used,omitempty"` // the day, UTC
 	Secret        string     `json:"token,omitempty"`
+	Note          string     `json:"note,omitempty"` // that the secret was told before
+}
+
+// concealed is the view for whoever keeps it, or asks a second time.
+func (v TokenView) concealed() any {
+	if v.Secret != "" {
+		v.Secret, v.Note = "", "the secret was told once, in the first answer to this request; rotate the token if it did not arrive"
+	}
+	return v
 }
 
 func (a *API) tokenView(k store.Token) TokenView {
@@ -97,11 +106,15 @@ func (a *API) listTokens(r *http.Request, _ Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens, next, err := pageOf(r, tokens, func(k store.Token) string { return k.ID })
+	if err != nil {
+		return nil, err
+	}
 	views := make([]TokenView, len(tokens))
 	for i, k := range tokens {
 		views[i] = a.tokenView(k)
 	}
-	return list(views, ""), nil
+	return list(views, next), nil
 }
 
 func (a *API) createToken(r *http.Request, by Caller) (any, error) {

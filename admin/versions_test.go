@@ -109,15 +109,15 @@ func TestConfigVersions(t *testing.T) {
 			t.Errorf("%d versions in pages of two, want 5", seen)
 		}
 		for path, want := range map[string]string{
-			"/config/versions/1":          "${literal:",
-			"/config/versions/6":          "no version 6",
-			"/config/versions/none":       "a version is a number",
-			"/config/versions?cursor=x":   "not one of this listing",
-			"/config/diff?from=2&to=3":    `-# 1\n+# 2`,
-			"/config/diff?from=2":         "a version is a number",
-			"/config/diff?from=1&to=2":    `"gained":0`,
-			"/export/identities?limit=1":  `"scimhub_people":1`,
-			"/export/identities?cursor=x": `"items":[]`,
+			"/config/versions/1":           "${literal:",
+			"/config/versions/6":           "no version 6",
+			"/config/versions/none":        "a version is a number",
+			"/config/versions?cursor=x":    "not one of this listing",
+			"/config/diff?from=2&to=3":     `-# 1\n+# 2`,
+			"/config/diff?from=2":          "a version is a number",
+			"/config/diff?from=1&to=2":     `"gained":0`,
+			"/export/identities?limit=1":   `"scimhub_people":1`,
+			"/export/identities?cursor=eA": `"items":[]`,
 		} {
 			_, text, _ := a.call("GET", path, "auditor-secret", "")
 			if !strings.Contains(text, want) {

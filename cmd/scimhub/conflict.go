@@ -30,8 +30,8 @@ func conflictList(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List conflicts, and whom they concern now", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.ConflictView]
-			if err := c.call(cmd.Context(), "GET", "/conflicts", nil, &answer); err != nil {
+			answer, err := everyPage[admin.ConflictView](cmd.Context(), c, "/conflicts")
+			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error { return printConflicts(w, answer.Items) })

@@ -1,11 +1,28 @@
 package main
 
 import (
+	"context"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 )
+
+// everyPage reads a listing from its first page to the last.
+func everyPage[T any](ctx context.Context, c *client, path string, pairs ...string) (all listOf[T], err error) {
+	all.Items = []T{}
+	for cursor := ""; ; {
+		var one listOf[T]
+		if err := c.call(ctx, "GET", query(path, append(slices.Clone(pairs), "cursor", cursor)...), nil, &one); err != nil {
+			return all, err
+		}
+		all.Items = append(all.Items, one.Items...)
+		if cursor = one.Next; cursor == "" {
+			return all, nil
+		}
+	}
+}
 
 // listing is a command that lists a page of something of the API.
 type listing[T any] struct {
@@ -50,6 +67,6 @@ func (l listing[T]) command(c *client) *cobra.Command {
 	}
 	o.flag(cmd)
 	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, l.what+" on a page, at most 1000")
+	cmd.Flags().IntVar(&limit, "limit", 100, l.what+" on a page, at most 500")
 	return cmd
 }

@@ -48,8 +48,8 @@ func deputyList(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List who answers in whose place", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.DeputyView]
-			if err := c.call(cmd.Context(), "GET", query("/deputies", "for", person), nil, &answer); err != nil {
+			answer, err := everyPage[admin.DeputyView](cmd.Context(), c, "/deputies", "for", person)
+			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {

@@ -26,8 +26,8 @@ func sourceList(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List sources", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.SourceView]
-			if err := c.call(cmd.Context(), "GET", "/sources", nil, &answer); err != nil {
+			answer, err := everyPage[admin.SourceView](cmd.Context(), c, "/sources")
+			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {

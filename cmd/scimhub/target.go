@@ -38,8 +38,8 @@ func targetList(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List targets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer listOf[admin.TargetView]
-			if err := c.call(cmd.Context(), "GET", "/targets", nil, &answer); err != nil {
+			answer, err := everyPage[admin.TargetView](cmd.Context(), c, "/targets")
+			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {

@@ -159,8 +159,8 @@ func tokenList(c *client) *cobra.Command {
 			if len(args) > 0 {
 				source = args[0]
 			}
-			var answer listOf[admin.TokenView]
-			if err := c.call(cmd.Context(), "GET", query("/tokens", "source", source), nil, &answer); err != nil {
+			answer, err := everyPage[admin.TokenView](cmd.Context(), c, "/tokens", "source", source)
+			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer) error {
