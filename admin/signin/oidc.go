@@ -188,7 +188,7 @@ func (s *SignIn) arrived(r *http.Request, o config.OIDC, c claims, who arrival, 
 	who.session.Person, who.session.PersonName, who.session.Stage, who.session.PersonHeld = person.ID, person.Name, person.Stage, person.OverGuard
 	who.session.Role = roleOf(o, who.values, person.ID)
 	if why := gone(who.session); why != "" {
-		return who, model.Fail(model.Forbidden, why+": the hub lets them in no more", nil)
+		return who, model.Fail(model.Forbidden, "the hub does not let you in: "+why, nil)
 	}
 	if who.session.Role == "" {
 		text := "you are signed in at the provider, but nothing there gives you a role here: "

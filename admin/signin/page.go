@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/hub"
@@ -60,7 +62,7 @@ func (s *SignIn) show(w http.ResponseWriter, status int, v sheet) {
 
 // refuse says in words why somebody is not let in, and notes it.
 func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, name string, err error, to string) {
-	status, text := http.StatusInternalServerError, "Something went wrong; the log says more."
+	status, text := http.StatusInternalServerError, "something went wrong; the log says more"
 	code := model.CodeOf(err)
 	switch code {
 	case model.Invalid, model.Conflict:
@@ -74,6 +76,9 @@ func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, name string, err
 	}
 	if e, ok := errors.AsType[*model.Error](err); ok && code != model.Internal {
 		text = e.Message
+	}
+	if first, size := utf8.DecodeRuneInString(text); size > 0 {
+		text = string(unicode.ToUpper(first)) + text[size:] + "."
 	}
 	if admin.Slowed(err) {
 		status = http.StatusTooManyRequests

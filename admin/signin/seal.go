@@ -46,7 +46,7 @@ func returnPath(text string) string {
 		strings.HasPrefix(text, "/sign-in") || strings.HasPrefix(text, "/sign-out") {
 		return "/"
 	}
-	return text
+	return strings.ReplaceAll(text, " ", "%20")
 }
 
 // clip cuts what others wrote down to what can be shown and kept.
