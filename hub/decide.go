@@ -27,6 +27,7 @@ type Known struct {
 	Accounts   []model.AccountRow   // at all targets
 	Drill      *model.LeaverRun     // open; nil: none
 	Approvers  map[string]Approvers // who could decide, by configured approver, of the open requests' steps
+	Exclusions []model.Exclusion    // what reviewers took away, not ended
 
 	past  bool             // of an earlier moment: Row has the merged record, Users only name the resources
 	asked []model.Request  // closed ones of which something may still become
@@ -45,10 +46,11 @@ type Decision struct {
 	Findings []model.Finding           // what is wrong with the facts, and what could not be decided
 	Gained   []string                  // roles
 	Lost     []string
-	Number   string    // that nobody else should have, see store.NumberKey
-	Event    string    // see Transition
-	Next     time.Time // when time alone may change any of it; zero: never
-	Purge    bool      // the person's data is to be erased now
+	Number   string            // that nobody else should have, see store.NumberKey
+	Event    string            // see Transition
+	Next     time.Time         // when time alone may change any of it; zero: never
+	Purge    bool              // the person's data is to be erased now
+	Excluded []model.Exclusion // those that end, as they are from now on
 
 	drill *model.LeaverRun // that the person takes part in
 	off   map[string]bool  // targets whose accounts it keeps off now
@@ -66,9 +68,10 @@ func Decide(snap *Snapshot, k Known, now time.Time) Decision {
 	if d.present() && !blocked(k) {
 		d.roles(snap, k, &requests, now)
 	}
+	d.leaveExclusions(k, now)
 	d.Requests = requests.changed
 	d.Findings = append(d.Findings, requests.findings...)
-	d.targets(snap, k)
+	d.targets(snap, k, now)
 	d.practise(k, now)
 	d.Findings = append(d.Findings, caseFinding(k)...)
 	d.Findings = append(d.Findings, quality(snap, k, d.Identity, d.Stage)...)
@@ -93,20 +96,22 @@ func blocked(k Known) bool { return k.Case != nil && k.Case.Blocks }
 // without what conflicts take, with what is kept for a while.
 func (d *Decision) roles(snap *Snapshot, k Known, requests *settledRequests, now time.Time) {
 	person := asPresent(d.Identity, d.Stage)
-	result := snap.Policy.Evaluate(person, requests.inForce, now)
+	kept := d.excluded(snap, k, requests.inForce, now)
+	result := snap.Policy.EvaluateWithout(person, requests.inForce, kept, now)
 	if requests.askByRule(result) {
-		result = snap.Policy.Evaluate(person, requests.inForce, now)
+		result = snap.Policy.EvaluateWithout(person, requests.inForce, kept, now)
 	}
 	for _, e := range result.Errors {
 		d.Findings = append(d.Findings, model.Finding{Kind: model.FindingRule, Subject: e.Role, Message: e.Error()})
 	}
 	again := func(without []string) policy.Result {
-		return snap.Policy.EvaluateWithout(person, requests.inForce, without, now)
+		return snap.Policy.EvaluateWithout(person, requests.inForce, slices.Concat(kept, without), now)
 	}
 	settled := settleConflicts(snap, k, result, again, func(r policy.Result) []model.Grant { return keptUndecided(k, r, requests.inForce, now) }, now)
 	d.Grants = append(settled.result.Grants, settled.kept...)
-	d.Denied = append(settled.result.Denied, settled.denied...)
+	d.Denied = slices.Concat(d.Denied, settled.result.Denied, settled.denied)
 	d.handOver(snap.Doc, k, settled, now)
+	d.limitGrants(k, now)
 	d.Findings = append(d.Findings, conflictFindings(snap.Doc, k, settled, d.Grants, now)...)
 }
 
@@ -137,7 +142,7 @@ func asPresent(i model.Identity, stage model.Stage) model.Identity {
 }
 
 // targets works out what every target should hold.
-func (d *Decision) targets(snap *Snapshot, k Known) {
+func (d *Decision) targets(snap *Snapshot, k Known, now time.Time) {
 	for _, t := range snap.Doc.Targets {
 		if !d.present() || blocked(k) {
 			d.Desired[t.Name] = policy.Desired{}
@@ -149,7 +154,7 @@ func (d *Decision) targets(snap *Snapshot, k Known) {
 			d.suspend(snap, k, t.Name)
 			continue
 		}
-		d.Desired[t.Name] = desired
+		d.Desired[t.Name] = withhold(k, t.Name, desired, now)
 	}
 }
 
@@ -188,6 +193,9 @@ func nextMoment(d Decision, requests settledRequests, k Known, now time.Time) ti
 	for _, e := range k.Exceptions {
 		sooner(e.From)
 		sooner(e.Until)
+	}
+	for _, e := range k.Exclusions {
+		sooner(e.From)
 	}
 	return next
 }

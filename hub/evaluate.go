@@ -207,6 +207,11 @@ func (h *Hub) evaluate(tx *store.Tx, snap *Snapshot, marks []store.Mark, b *batc
 	if err := h.tellOthers(tx, others); err != nil {
 		return err
 	}
+	followed, err := h.followReviews(tx, snap, others)
+	if err != nil {
+		return err
+	}
+	entries = append(entries, followed...)
 	return tx.Audit(entries...)
 }
 
@@ -282,8 +287,12 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	if err != nil {
 		return nil, err
 	}
+	excluded, err := saveExclusions(tx, d, next)
+	if err != nil {
+		return nil, err
+	}
 	line, err := h.timeline(tx, snap, d, k, next)
-	return slices.Concat(asked, found, line), err
+	return slices.Concat(asked, found, excluded, line), err
 }
 
 func (b *batch) saveGrants(tx *store.Tx, d Decision, held []model.Grant) error {

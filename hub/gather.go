@@ -37,7 +37,7 @@ func gather(tx *store.Tx, snap *Snapshot, ids []string) (map[string]Known, error
 	out := make(map[string]Known, len(ids))
 	for id, row := range facts.Rows {
 		k := Known{Row: row, Users: facts.Users[id], Groups: facts.Groups[id], Held: grants[id],
-			Exceptions: about.Exceptions[id], Case: about.Cases[id], Namesakes: about.Namesakes[id]}
+			Exceptions: about.Exceptions[id], Case: about.Cases[id], Namesakes: about.Namesakes[id], Exclusions: about.Exclusions[id]}
 		k.setRequests(about.Requests[id])
 		k.setManager(managers[id])
 		if run, drilling := drills[id]; drilling {

@@ -36,19 +36,21 @@ type Hub struct {
 	// this one knows of its application; empty: it need not. May be nil.
 	DrillExempt func(model.Target) string
 
-	lastTurn  atomic.Int64 // when evaluation last looked at the clock, microseconds
-	snapshot  atomic.Pointer[Snapshot]
-	turns     atomic.Uint64 // full batches, for the sweep to get its turn
-	woken     chan struct{}
-	activated chan struct{} // tells KeepIndexed
-	declared  sync.Map      // of *scim.ResourceType: types of which nothing undeclared is stored
-	hashing   chan struct{} // held by whoever hashes a password
-	sources   sourceWatch
+	lastTurn     atomic.Int64 // when evaluation last looked at the clock, microseconds
+	lastSchedule atomic.Int64 // when campaigns of the configuration were last looked at, microseconds
+	reviewsWoken chan struct{}
+	snapshot     atomic.Pointer[Snapshot]
+	turns        atomic.Uint64 // full batches, for the sweep to get its turn
+	woken        chan struct{}
+	activated    chan struct{} // tells KeepIndexed
+	declared     sync.Map      // of *scim.ResourceType: types of which nothing undeclared is stored
+	hashing      chan struct{} // held by whoever hashes a password
+	sources      sourceWatch
 }
 
 // New makes a hub over a store. Nothing runs until Run is called.
 func New(s *store.Store, log *slog.Logger) *Hub {
-	return &Hub{Store: s, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1), hashing: make(chan struct{}, hashedAtOnce),
+	return &Hub{Store: s, Log: log, Metrics: NewMetrics(nil), Nudge: func(string) {}, woken: make(chan struct{}, 1), reviewsWoken: make(chan struct{}, 1), hashing: make(chan struct{}, hashedAtOnce),
 		sources: sourceWatch{passed: make(chan struct{}, 1)}}
 }
 

@@ -115,6 +115,8 @@ func (c *requestCase) settle() {
 		c.close(model.RequestExpired, why)
 	case c.State == model.RequestPending:
 		c.settlePending(rules)
+	case c.excludedWhy() != "":
+		c.close(model.RequestRevoked, c.excludedWhy())
 	default:
 		c.settleApproved(rules)
 	}

@@ -88,10 +88,10 @@ type Campaign struct {
 	// Digest of what was decided about all items, once it is closed.
 	Digest string `json:"digest,omitempty"`
 	// SettleAs is what becomes of the undecided, once it is closing.
-	SettleAs string    `json:"settle_as,omitempty"`
-	LastSaid time.Time `json:"last_said,omitzero"`
-	NextAt   time.Time `json:"next_at,omitzero"` // when there is something to do; zero: nothing
-	Version  int64     `json:"version"`
+	SettleAs  string    `json:"settle_as,omitempty"`
+	Refreshed time.Time `json:"refreshed,omitzero"` // when who is asked was last looked up for all
+	NextAt    time.Time `json:"next_at,omitzero"`   // when there is something to do; zero: nothing
+	Version   int64     `json:"version"`
 }
 
 // ItemState is where one item of a campaign stands.
@@ -139,16 +139,15 @@ type ReviewItem struct {
 	// Asked is who can decide now: identities, and role:NAME.
 	Asked []string `json:"asked,omitempty"`
 	// Nobody says why there is nobody to ask.
-	Nobody    string   `json:"nobody,omitempty"`
-	Escalated bool     `json:"escalated,omitempty"`
-	Changed   string   `json:"changed,omitempty"` // what is different since the campaign started
-	Seen      []string `json:"seen,omitempty"`    // identities of reviewers who had it before them
+	Nobody    string `json:"nobody,omitempty"`
+	Escalated bool   `json:"escalated,omitempty"`
+	Changed   string `json:"changed,omitempty"` // what is different since the campaign started
 	// CheckAt is when it is looked at next whether a revocation is carried out; zero: not.
 	CheckAt time.Time `json:"check_at,omitzero"`
 	Checks  int       `json:"checks,omitempty"`
 	// Sealed is the digest of what was decided, once the campaign is closed: see Seal.
-	Sealed string `json:"sealed,omitempty"`
-	Version int64     `json:"version"`
+	Sealed  string `json:"sealed,omitempty"`
+	Version int64  `json:"version"`
 }
 
 // Seal is a digest of what the item is about and what was decided, without what became

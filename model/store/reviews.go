@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -196,14 +197,11 @@ func (t *Tx) ReviewWaiting(review, after string, limit int) (out []ReviewCount, 
 	return out, rows.Err()
 }
 
-// ReviewPace is how somebody decides in a review, as a JSON document.
+// ReviewPace is how somebody decides in a review, as a JSON document. Who changes it has
+// closed their book before, which has them take turns.
 func (t *Tx) ReviewPace(review, who string, into any) error {
-	lock := ""
-	if t.pg {
-		lock = " FOR UPDATE"
-	}
 	var doc string
-	err := t.row(`SELECT doc FROM review_pace WHERE review_id = ? AND who = ?`+lock, review, who).Scan(&doc)
+	err := t.row(`SELECT doc FROM review_pace WHERE review_id = ? AND who = ?`, review, who).Scan(&doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -253,4 +251,67 @@ func (s *Store) OpenReviewItems(ctx context.Context) (map[string]int64, error) {
 		return rows.Err()
 	})
 	return out, err
+}
+
+// ReviewWaitingFor counts the items of a review that wait for any of these; one that
+// waits for several counts for each.
+func (t *Tx) ReviewWaitingFor(review string, asked []string) (n int64, err error) {
+	if len(asked) == 0 {
+		return 0, nil
+	}
+	err = t.row(`SELECT coalesce(sum(n), 0) FROM review_counts WHERE review_id = ? AND kind = 'asked' AND who IN `+list(len(asked)), append([]any{review}, anys(asked)...)...).Scan(&n)
+	return n, err
+}
+
+// PostponeCampaign has a review looked at no sooner than at a moment.
+func (t *Tx) PostponeCampaign(id string, at time.Time) error {
+	_, err := t.exec(`UPDATE reviews SET next_at = ? WHERE id = ? AND next_at IS NOT NULL`, micros(at), id)
+	return err
+}
+
+// ReviewsDue reports whether there is something to do about reviews now.
+func (s *Store) ReviewsDue(ctx context.Context) (due bool, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM reviews WHERE next_at <= ?) OR EXISTS (SELECT 1 FROM review_items WHERE check_at <= ?) OR EXISTS (SELECT 1 FROM review_moves WHERE due)`,
+			micros(tx.Now), micros(tx.Now)).Scan(&due)
+	})
+	return due, err
+}
+
+// SeeReviewItems notes that somebody has had items of a review before them; it returns
+// how many of these are items of it.
+func (t *Tx) SeeReviewItems(review, who string, items []string) (int, error) {
+	n := 0
+	for chunk := range slices.Chunk(items, idChunk) {
+		ids, err := t.texts(`SELECT id FROM review_items WHERE review_id = ? AND id IN `+list(len(chunk))+` ORDER BY id`, append([]any{review}, anys(chunk)...)...)
+		if err != nil {
+			return n, err
+		}
+		for some := range portions(ids) {
+			args := make([]any, 0, 2*len(some))
+			for _, id := range some {
+				args = append(args, id, who)
+			}
+			if _, err := t.exec(`INSERT INTO review_seen (item_id, who) VALUES `+tuples(`(?,?)`, len(some))+` ON CONFLICT DO NOTHING`, args...); err != nil {
+				return n, err
+			}
+		}
+		n += len(ids)
+	}
+	return n, nil
+}
+
+// ReviewItemsSeen tells which of some items somebody has had before them.
+func (t *Tx) ReviewItemsSeen(who string, items []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for chunk := range slices.Chunk(items, idChunk) {
+		ids, err := t.texts(`SELECT item_id FROM review_seen WHERE who = ? AND item_id IN `+list(len(chunk)), append([]any{who}, anys(chunk)...)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			out[id] = true
+		}
+	}
+	return out, nil
 }

@@ -237,11 +237,16 @@ func (t *Tx) ReviewItems(f ReviewItemFilter) (out []model.ReviewItem, next strin
 	return out, next, err
 }
 
-// LiveReviewItems reads the items of people that an evaluation may change, in order.
+// LiveReviewItems reads the items of people that an evaluation may change, in order,
+// held until the transaction ends.
 func (t *Tx) LiveReviewItems(identities []string) ([]model.ReviewItem, error) {
 	var out []model.ReviewItem
+	lock := ""
+	if t.pg {
+		lock = " FOR UPDATE"
+	}
 	for chunk := range slices.Chunk(identities, idChunk) {
-		found, err := t.reviewItemsWhere(`live AND identity_id <> '' AND identity_id IN `+list(len(chunk))+` ORDER BY id`, anys(chunk)...)
+		found, err := t.reviewItemsWhere(`live AND identity_id <> '' AND identity_id IN `+list(len(chunk))+` ORDER BY id`+lock, anys(chunk)...)
 		if err != nil {
 			return nil, err
 		}

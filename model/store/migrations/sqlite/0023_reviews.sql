@@ -49,6 +49,13 @@ CREATE TABLE review_asked (
 );
 CREATE INDEX review_asked_item ON review_asked (item_id);
 
+-- Which items a reviewer has had before them.
+CREATE TABLE review_seen (
+  item_id text NOT NULL REFERENCES review_items (id) ON DELETE CASCADE,
+  who     text NOT NULL,
+  PRIMARY KEY (item_id, who)
+);
+
 -- Items by state, and by who is asked, kept as they change.
 CREATE TABLE review_counts (
   review_id text NOT NULL REFERENCES reviews (id) ON DELETE CASCADE,
