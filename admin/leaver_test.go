@@ -1,15 +1,9 @@
 package admin_test
 
 import (
-	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/mux"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/hub"
@@ -149,56 +143,6 @@ func TestDrillAPI(t *testing.T) {
 		_, text, _ := a.call("GET", "/leavers/eve?kind=drill", "auditor-secret", "")
 		if v := decode[admin.LeaverView](t, text); v.Kind != model.RunDrill || v.By == "" || v.Until == nil || len(v.Targets) != 2 {
 			t.Error(text)
-		}
-	})
-}
-
-// TestLeaversPage: what a browser gets: current by itself, without a script.
-func TestLeaversPage(t *testing.T) {
-	t.Parallel()
-	eachAPI(t, func(t *testing.T, a *api) {
-		a.leavers()
-		router := mux.NewRouter()
-		tokens := &admin.Tokens{Now: time.Now}
-		tokens.Replace([]admin.Token{admin.NewToken("auditor", admin.RoleAuditor, "auditor-secret", nil)})
-		(&admin.API{Hub: a.hub, Tokens: tokens, Log: slog.New(slog.DiscardHandler), Refused: func(hub.APIRefusal) {}}).MountPages(router)
-		server := httptest.NewServer(router)
-		defer server.Close()
-		get := func(path, password string) (int, string, http.Header) {
-			t.Helper()
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.SetBasicAuth("whoever", password)
-			resp, err := server.Client().Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(resp.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return resp.StatusCode, string(body), resp.Header
-		}
-		if status, _, _ := get("/leavers", "wrong"); status != 401 {
-			t.Errorf("with a wrong password: %d", status)
-		}
-		status, text, header := get("/leavers", "auditor-secret")
-		if status != 200 || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
-			t.Errorf("%d %v", status, header)
-		}
-		for _, want := range []string{"bob", "git pending: 429", "<strong>at_risk</strong>", `http-equiv="refresh" content="2"`, "&lt;b&gt;zoe", "slow down"} {
-			if !strings.Contains(text, want) {
-				t.Errorf("the page lacks %q: %s", want, text)
-			}
-		}
-		if strings.Contains(text, "<script") || strings.Contains(text, " style=") || strings.Contains(text, "ZgotmplZ") || strings.Contains(text, "<b>zoe") {
-			t.Error("the page has a script, an inline style, raw names or what the template refused")
-		}
-		if status, text, _ := get("/leavers?cursor=eA", "auditor-secret"); status != 400 {
-			t.Errorf("a cursor that is none: %d %.200s", status, text)
 		}
 	})
 }

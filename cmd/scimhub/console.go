@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/admin/console"
 	"github.com/scimhub/scimhub/admin/signin"
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
 )
 
 // mountConsole adds the pages, which ask the API on the same router, and the way in. The
@@ -43,5 +46,23 @@ func (i *instance) consoleCaller(in *signin.SignIn, r *http.Request) (admin.Call
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+password)
 	}
-	return i.admins.Caller(r)
+	if caller, err = i.admins.Caller(r); err != nil {
+		i.refusedPage(r, err)
+	}
+	return caller, err
+}
+
+// refusedPage notes in the audit trail that somebody showed a token that lets nobody in.
+func (i *instance) refusedPage(r *http.Request, err error) {
+	f := hub.APIRefusal{Method: r.Method, Route: "console", Status: http.StatusUnauthorized}
+	if model.CodeOf(err) == model.Unavailable { // too many came from there
+		f.Status = http.StatusTooManyRequests
+	}
+	if host, _, splitErr := net.SplitHostPort(r.RemoteAddr); splitErr == nil {
+		f.Remote = host
+	}
+	if e, ok := errors.AsType[*model.Error](err); ok {
+		f.Reason = e.Message
+	}
+	i.refusals.AddAPI(f)
 }

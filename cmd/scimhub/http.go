@@ -31,7 +31,6 @@ func (i *instance) mount() error {
 	root.PathPrefix(proxy.Prefix).Handler(i.newProxy())
 	root.Path("/api/openapi.json").Methods(http.MethodGet, http.MethodHead).Handler(i.api.OpenAPI())
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
-	i.api.MountPages(root)
 	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
 	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
 	root.Path("/readyz").HandlerFunc(i.ready)
