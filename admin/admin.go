@@ -48,6 +48,8 @@ type API struct {
 	BaseURL func() string
 	// Refused notes what was refused in the audit trail; may be nil. It must not block.
 	Refused func(hub.APIRefusal)
+
+	long longWork
 }
 
 // Version says which program answers.
@@ -102,7 +104,7 @@ func (a *API) coreRoutes() []route {
 		{"POST", "/targets/{target}/pause", rightOperate, a.pauseTarget, about{sum: "Write nothing more at a target until it is resumed", out: TargetView{}}},
 		{"POST", "/targets/{target}/resume", rightOperate, a.resumeTarget, about{sum: "End a pause, and the quarantine with it", out: TargetView{}}},
 		{"POST", "/targets/{target}/release", rightDecide, a.releaseTarget, about{sum: "Let exactly the held plan of this digest through", in: ReleaseRequest{}, out: ReleaseAnswer{}}},
-		{"GET", "/identities", rightRead, a.identities, about{sum: "People, by user name", out: page[IdentityView]{}, query: paged("q")}},
+		{"GET", "/identities", rightRead, a.identities, about{sum: "People: by how well a text fits them, else by user name or id", out: page[IdentityView]{}, query: paged("q", "stage", "role", "target", "department", "manager")}},
 		{"GET", "/identities/{person}", rightRead, a.identity, about{sum: "One person: facts, resources, roles and accounts", out: IdentityView{}}},
 		{"GET", "/identities/{person}/explain", rightRead, a.explain, about{sum: "Who has what and why, now or at a moment", out: ExplainAnswer{}, query: []string{"target", "group", "at"}}},
 		{"GET", "/identities/{person}/timeline", rightRead, a.timeline, about{sum: "What happened to a person", out: page[store.TimelineEvent]{}, query: paged()}},
@@ -116,9 +118,10 @@ func (a *API) coreRoutes() []route {
 }
 
 // Mount adds the routes below the router, which stands at /api/v1.
-func (a *API) Mount(r *mux.Router) {
+func (a *API) Mount(r *mux.Router) { a.mount(r, a.routes()) }
+
+func (a *API) mount(r *mux.Router, routes []route) {
 	methods, shown := map[string][]string{}, map[string]route{}
-	routes := a.routes()
 	for _, rt := range routes {
 		if rt.method == http.MethodGet {
 			shown[rt.path] = rt

@@ -92,18 +92,23 @@ func (a *API) exceptionView(r *http.Request, list ...model.Exception) (views []E
 		names, err := tx.Names(ids)
 		views = nil
 		for _, e := range list {
-			v := ExceptionView{Exception: e, UserName: names[e.Identity], State: "ended"}
-			switch {
-			case e.InForce(tx.Now):
-				v.State = "active"
-			case e.EndedAt == nil && tx.Now.Before(e.From):
-				v.State = "planned"
-			}
-			views = append(views, v)
+			views = append(views, exceptionAt(e, names[e.Identity], tx.Now))
 		}
 		return err
 	})
 	return views, err
+}
+
+// exceptionAt is an exception as it stands at a moment.
+func exceptionAt(e model.Exception, name string, now time.Time) ExceptionView {
+	v := ExceptionView{Exception: e, UserName: name, State: "ended"}
+	switch {
+	case e.InForce(now):
+		v.State = "active"
+	case e.EndedAt == nil && now.Before(e.From):
+		v.State = "planned"
+	}
+	return v
 }
 
 func (a *API) exceptions(r *http.Request, _ Caller) (any, error) {

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/base64"
 	"net/http"
 	"time"
 
@@ -13,17 +12,21 @@ import (
 
 // IdentityView is a person as operators see them.
 type IdentityView struct {
-	ID       string            `json:"id"`
-	UserName string            `json:"userName"`
-	Stage    model.Stage       `json:"stage"`
-	LeftAt   *time.Time        `json:"left_at,omitempty"`
-	EndsAt   *time.Time        `json:"ends_at,omitempty"` // first moment of no access
-	Held     bool              `json:"held,omitempty"`    // left beyond the guard of the source
-	ErasedAt *time.Time        `json:"erased_at,omitempty"`
-	Next     *time.Time        `json:"next_change,omitempty"`
-	Findings []string          `json:"findings,omitempty"`
-	User     map[string]any    `json:"user,omitempty"`   // only where one person is shown
-	Origin   map[string]string `json:"origin,omitempty"` // attribute -> source
+	ID         string            `json:"id"`
+	UserName   string            `json:"userName"`
+	Name       string            `json:"name,omitempty"` // to show; in listings
+	Email      string            `json:"email,omitempty"`
+	Title      string            `json:"title,omitempty"`
+	Department string            `json:"department,omitempty"`
+	Stage      model.Stage       `json:"stage"`
+	LeftAt     *time.Time        `json:"left_at,omitempty"`
+	EndsAt     *time.Time        `json:"ends_at,omitempty"` // first moment of no access
+	Held       bool              `json:"held,omitempty"`    // left beyond the guard of the source
+	ErasedAt   *time.Time        `json:"erased_at,omitempty"`
+	Next       *time.Time        `json:"next_change,omitempty"`
+	Findings   []string          `json:"findings,omitempty"`
+	User       map[string]any    `json:"user,omitempty"`   // only where one person is shown
+	Origin     map[string]string `json:"origin,omitempty"` // attribute -> source
 	// Sources are the attributes of which resources say different things, with what all say.
 	Sources    map[string][]model.Said `json:"sources,omitempty"`
 	MergedInto string                  `json:"merged_into,omitempty"` // who this turned out to be
@@ -48,27 +51,6 @@ type AccountAt struct {
 
 func viewIdentity(i store.IdentityRow) IdentityView {
 	return IdentityView{ID: i.ID, UserName: i.Name, Stage: i.Stage, LeftAt: i.LeftAt, EndsAt: i.EndsAt, Held: i.OverGuard, ErasedAt: i.ErasedAt, Next: i.NextAt, Findings: i.Findings, MergedInto: i.MergedInto}
-}
-
-func (a *API) identities(r *http.Request, _ Caller) (any, error) {
-	limit, err := limitOf(r)
-	if err != nil {
-		return nil, err
-	}
-	q := r.URL.Query()
-	cursor, err := decodeCursor(q.Get("cursor"))
-	if err != nil {
-		return nil, err
-	}
-	rows, next, err := a.Hub.Store.Identities(r.Context(), q.Get("q"), cursor, limit)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]IdentityView, len(rows))
-	for i, row := range rows {
-		views[i] = viewIdentity(row)
-	}
-	return list(views, base64.RawURLEncoding.EncodeToString([]byte(next))), nil
 }
 
 // shown is a merged user without what is never returned to sources either.

@@ -64,6 +64,7 @@ func (a *API) importRows(r *http.Request, c Caller) (any, error) {
 		return nil, err
 	}
 	in.Source = mux.Vars(r)["source"]
+	defer a.long.begin("import", in.Source, "rows are imported from "+in.Source, a.now())()
 	allowed := rightOperate
 	if in.Release != "" {
 		allowed = rightDecide

@@ -38,6 +38,8 @@ const (
 	NeedLeaverAtRisk   = "leaver.at_risk"
 	NeedApproval       = "approval.wanted" // anybody's
 	NeedMyApproval     = "approval.mine"   // that the caller is asked
+	NeedMyTask         = "task.mine"
+	NeedMyReview       = "review.mine"
 	NeedTaskOverdue    = "task.overdue"
 	NeedTaskOpen       = "task.open"
 	NeedReview         = "review.due"

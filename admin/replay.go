@@ -69,6 +69,7 @@ func (a *API) replay(r *http.Request, _ Caller) (any, error) {
 		return nil, err
 	}
 	now := a.now()
+	defer a.long.begin("replay", "", "what sources wrote since "+req.Since.Format(time.RFC3339)+" is replayed", now)()
 	switch {
 	case strings.TrimSpace(req.Config) == "":
 		return nil, model.Fail(model.Invalid, "config is missing: the text of a configuration", nil)

@@ -173,7 +173,11 @@ func answered(r model.Request, id string) bool {
 	return slices.ContainsFunc(answersOf(r), func(a model.Approval) bool { return a.Approver == id })
 }
 
-// viewRequests adds the names.
+// ViewRequests adds the names to requests.
+func ViewRequests(tx *store.Tx, list []model.Request) ([]RequestView, error) {
+	return viewRequests(tx, list)
+}
+
 func viewRequests(tx *store.Tx, list []model.Request) ([]RequestView, error) {
 	var ids []string
 	for _, r := range list {

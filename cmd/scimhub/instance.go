@@ -224,9 +224,11 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
 	workers.Go(func() { i.keeper.Run(work) })
 	workers.Go(func() { i.hub.KeepIndexed(work) })
+	workers.Go(func() { i.hub.KeepFindable(work) })
 	workers.Go(func() { i.deviations.Run(work) })
 	workers.Go(func() { i.hub.WatchSources(work) })
 	workers.Go(func() { i.hub.WatchLeavers(work) })
+	workers.Go(func() { i.hub.RunReviews(work) })
 	workers.Go(func() { i.hub.WatchNotices(work) })
 	workers.Go(func() { i.sender.Run(work) })
 	failed := make(chan error, 1)

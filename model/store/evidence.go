@@ -151,7 +151,7 @@ func (t *Tx) ExceptionsByID(ids []string) (map[string]model.Exception, error) {
 	out := map[string]model.Exception{}
 	for start := 0; start < len(ids); start += 500 {
 		chunk := ids[start:min(start+500, len(ids))]
-		found, err := t.exceptions(`id IN `+list(len(chunk)), anys(chunk)...)
+		found, err := t.exceptions(`WHERE e.id IN `+list(len(chunk)), anys(chunk)...)
 		if err != nil {
 			return nil, err
 		}

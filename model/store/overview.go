@@ -117,7 +117,8 @@ type Tallies struct {
 	Cases         Tally
 	Findings      Tally // but for conflicts
 	Conflicts     Tally
-	Deliveries    Tally // messages that were not delivered so far, or given up
+	Deliveries    Tally // receivers that took no message of late
+	Reviews       Tally // open access reviews; Oldest is when the first of them is due
 }
 
 // Tallies counts them.
@@ -137,12 +138,21 @@ func (s *Store) Tallies(ctx context.Context, most int) (out Tallies, err error) 
 			{&out.Cases, `SELECT opened_at AS at FROM cases WHERE decided_at IS NULL`, nil},
 			{&out.Conflicts, `SELECT since AS at FROM findings WHERE kind = 'conflict'`, nil},
 			{&out.Findings, `SELECT since AS at FROM findings WHERE kind <> 'conflict'`, nil},
+			{&out.Deliveries, `SELECT coalesce(off_at, last_failed) AS at FROM receivers WHERE failures > 0 OR off_at IS NOT NULL`, nil},
 		} {
 			if *q.into, err = tx.tally(most, q.text, q.args...); err != nil {
 				return err
 			}
 		}
-		return nil
+		open, more, err := tx.Campaigns(CampaignFilter{State: string(model.CampaignOpen), Limit: min(most, 100)})
+		out.Reviews = Tally{N: len(open), More: more != ""}
+		for _, c := range open {
+			if out.Reviews.Oldest == nil || c.Due.Before(*out.Reviews.Oldest) {
+				due := c.Due
+				out.Reviews.Oldest = &due
+			}
+		}
+		return err
 	})
 	return out, err
 }
@@ -321,4 +331,12 @@ func (s *Store) MarksWaiting(ctx context.Context, most int) (out Tally, err erro
 		return err
 	})
 	return out, err
+}
+
+// AuditSince reports whether anything was written to the audit trail after a moment.
+func (s *Store) AuditSince(ctx context.Context, at time.Time) (written bool, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM audit WHERE at > ?)`, micros(at)).Scan(&written)
+	})
+	return written, err
 }

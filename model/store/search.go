@@ -45,6 +45,9 @@ func (s *Store) People(ctx context.Context, f PeopleFilter) (out []Found, next s
 		return nil, "", err
 	}
 	err = s.View(ctx, func(tx *Tx) error {
+		if err := tx.alsoUnindexed(&sc, f.Text); err != nil {
+			return err
+		}
 		ids, err := tx.scanPeople(&sc, f.Limit)
 		if err != nil {
 			return err
@@ -113,10 +116,26 @@ func newScan(f PeopleFilter) (s scan, err error) {
 	default:
 		s.steps = []way{{text: `SELECT key AS k, id FROM identities WHERE TRUE %s`, key: "key", id: "id"}}
 	}
-	if s.at.Step < 0 || s.at.Step >= len(s.steps) {
+	if s.at.Step < 0 {
 		return s, model.Fail(model.Invalid, "the cursor is not one of this listing", nil)
 	}
 	return s, nil
+}
+
+// alsoUnindexed goes through those, too, whose words are not there yet: they are found by
+// the beginning of their user name.
+func (t *Tx) alsoUnindexed(s *scan, text string) error {
+	form, open := identityKey(text), false
+	if SearchForm(text) != "" {
+		if err := t.row(`SELECT EXISTS (SELECT 1 FROM identities WHERE search_hash = '' AND erased_at IS NULL)`).Scan(&open); err != nil {
+			return err
+		}
+	}
+	if open {
+		s.steps = append(s.steps, way{text: `SELECT key AS k, id FROM identities WHERE search_hash = '' AND erased_at IS NULL AND key >= ? AND key < ? %s`, args: []any{form, beyond(form)}, key: "key", id: "id"})
+	}
+	s.over = s.at.Step >= len(s.steps)
+	return nil
 }
 
 func departmentForm(text string) string {

@@ -21,25 +21,8 @@ type TimelineEvent struct {
 // id.
 func (s *Store) Timeline(ctx context.Context, identity, after string, limit int) (events []TimelineEvent, next string, err error) {
 	err = s.single(ctx, s.read, func(tx *Tx) error {
-		rows, err := tx.query(`SELECT id, at, type, source, data FROM events WHERE identity_id = ? AND id > ? ORDER BY id LIMIT ?`, identity, after, limit+1)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var e TimelineEvent
-			var at int64
-			var data string
-			if err := rows.Scan(&e.ID, &at, &e.Type, &e.Source, &data); err != nil {
-				return err
-			}
-			e.At = fromMicros(at)
-			if data != "" {
-				e.Data = json.RawMessage(data)
-			}
-			events = append(events, e)
-		}
-		return rows.Err()
+		events, err = tx.events(`identity_id = ? AND id > ? ORDER BY id LIMIT ?`, identity, after, limit+1)
+		return err
 	})
 	if err != nil {
 		return nil, "", model.Fail(model.Unavailable, "the timeline cannot be read", err)
@@ -49,4 +32,26 @@ func (s *Store) Timeline(ctx context.Context, identity, after string, limit int)
 		next = events[limit-1].ID
 	}
 	return events, next, nil
+}
+
+func (t *Tx) events(where string, args ...any) (events []TimelineEvent, err error) {
+	rows, err := t.query(`SELECT id, at, type, source, data FROM events WHERE `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e TimelineEvent
+		var at int64
+		var data string
+		if err := rows.Scan(&e.ID, &at, &e.Type, &e.Source, &data); err != nil {
+			return nil, err
+		}
+		e.At = fromMicros(at)
+		if data != "" {
+			e.Data = json.RawMessage(data)
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
 }

@@ -16,9 +16,7 @@ CREATE INDEX identities_unsearched ON identities (id) WHERE search_hash = '' AND
 CREATE INDEX identities_stage ON identities (stage, key, id);
 CREATE INDEX identities_held ON identities (left_source, left_at, id) WHERE over_guard;
 
--- Who holds a role now, and who held it once.
-DROP INDEX grants_role;
-CREATE INDEX grants_role ON grants (role, identity_id) WHERE ended_at IS NULL;
+-- Who held a role once.
 CREATE INDEX grants_ended ON grants (role, identity_id) WHERE ended_at IS NOT NULL;
 
 CREATE INDEX account_history_target ON account_history (target, identity_id, at);
