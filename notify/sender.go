@@ -35,6 +35,7 @@ type Sender struct {
 	Version string   // of the program
 
 	roots      *x509.CertPool // that receivers are trusted by; nil: the machine's
+	patience   time.Duration  // how long a webhook may take to answer; 0: webhookTime
 	mu         sync.Mutex
 	transports map[bool]*http.Transport // by whether private addresses are allowed
 	key        []byte                   // signs links

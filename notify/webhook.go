@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -71,7 +72,7 @@ type outcome struct {
 
 // post sends one notice to a webhook.
 func (s *Sender) post(ctx context.Context, doc *config.Document, c config.Receiver, n store.Notice) outcome {
-	ctx, cancel := context.WithTimeout(ctx, webhookTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.patience, webhookTime))
 	defer cancel()
 	req, err := s.request(ctx, doc, c, n)
 	if err != nil {
@@ -157,7 +158,7 @@ func shown(err error) string {
 		return e.Message
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "it did not answer within " + webhookTime.String()
+		return "it did not answer in time"
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return oneLine(e.Err.Error(), answerBytes)
