@@ -35,7 +35,7 @@ func newMetrics(r *prometheus.Registry, s *store.Store) *metrics {
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "scimhub_credential_expiry_timestamp_seconds",
 			Help: "When a credential expires."}, []string{"kind", "name"}),
 	}
-	r.MustRegister(m.requests, m.seconds, m.deviations, m.expiry, marksCollector{s}, findingsCollector{s}, leaversCollector{s}, approvalsCollector{s}, tasksCollector{s}, sourcesCollector{s}, collectors.NewGoCollector(),
+	r.MustRegister(m.requests, m.seconds, m.deviations, m.expiry, marksCollector{s}, findingsCollector{s}, leaversCollector{s}, approvalsCollector{s}, tasksCollector{s}, reviewsCollector{s}, sourcesCollector{s}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
