@@ -84,7 +84,7 @@ func ParseLink(key []byte, token string, now time.Time) (Link, error) {
 	head, tail, ok := strings.Cut(token, ".")
 	body, err1 := base64.RawURLEncoding.Strict().DecodeString(head)
 	sum, err2 := base64.RawURLEncoding.Strict().DecodeString(tail)
-	if !ok || len(token) > tokenBytes || err1 != nil || err2 != nil || !hmac.Equal(sum, linkSum(key, body)) {
+	if !ok || len(token) > tokenBytes || strings.ContainsAny(token, "\r\n") || err1 != nil || err2 != nil || !hmac.Equal(sum, linkSum(key, body)) {
 		return Link{}, wrong
 	}
 	var l Link

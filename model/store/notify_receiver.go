@@ -115,7 +115,7 @@ func (t *Tx) addressesInto(out []Address, ids []string) ([]Address, error) {
 				if e.Type == "work" {
 					rank += 2
 				}
-				if e.Value != "" && rank > best {
+				if e.Value != "" && e.Type != "home" && rank > best { // what is private stays so
 					a.Email, best = e.Value, rank
 				}
 			}
