@@ -3,6 +3,7 @@ package console
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scimhub/scimhub/admin"
@@ -52,6 +53,7 @@ type heldView struct {
 	Moved   string // the target is another one now: nothing was planned, and nothing is done
 	Removes int    // changes that take access away
 	Never   int    // changes that cannot be undone
+	Sum     string // how many changes do what
 }
 
 // heldRow is one change in words.
@@ -119,12 +121,19 @@ func heldPlanOf(v *Visit, name string, t admin.TargetView) (*heldView, error) {
 		*out = heldView{HeldPage: admin.HeldPage{Digest: t.Held.Digest, Accounts: t.Held.Count}, First: true, Moved: t.Held.Reason}
 		return out, nil
 	}
+	var sum []string
 	for _, c := range out.Verbs {
+		text := number(c.Count) + " to " + verbWords(c.Verb, "")
+		if c.Never > 0 {
+			text += " (" + number(c.Never) + " cannot be undone)"
+		}
+		sum = append(sum, text)
 		if (model.Change{Verb: c.Verb}).Removes() {
 			out.Removes += c.Count
 		}
 		out.Never += c.Never
 	}
+	out.Sum = strings.Join(sum, ", ")
 	for _, c := range out.Items {
 		row := heldRow{Change: c, What: verbWords(c.Verb, c.Group)}
 		for _, d := range c.Fields {

@@ -117,30 +117,28 @@ func lastHours(now time.Time, list []admin.HourView) (done, failed []int) {
 	return done, failed
 }
 
-// verbWords says what changes do.
+// verbWords says what a change does; with a group, to which.
 func verbWords(v model.Verb, group string) string {
 	switch v {
 	case model.Disable:
 		return "switch off"
-	case model.Delete:
-		if group != "" {
-			return "delete group " + group
-		}
-		return "delete"
 	case model.Adopt:
 		return "take over"
-	case model.Create:
-		return "create"
 	case model.Update:
 		return "change"
 	case model.Join:
-		return "add to group " + group
+		return strings.TrimSpace("add to group " + group)
 	case model.Part:
-		return "remove from group " + group
+		return strings.TrimSpace("remove from group " + group)
 	case model.CreateGroup:
-		return "create group " + group
-	case model.Report:
-		return "report"
+		return strings.TrimSpace("create group " + group)
+	case model.AdoptGroup:
+		return strings.TrimSpace("take over group " + group)
+	case model.RenameGroup:
+		return strings.TrimSpace("rename to group " + group)
+	case model.DeleteGroup:
+		return strings.TrimSpace("delete group " + group)
+	case model.Create, model.Delete, model.Report:
 	}
 	return words(string(v))
 }

@@ -20,6 +20,7 @@ type driftView struct {
 	Next    string // cursor
 	First   bool
 	Operate bool
+	More    string // cursor of the next targets
 }
 
 // sweepLine is a target in the list.
@@ -46,7 +47,7 @@ type driftRow struct {
 func showDrift(v *Visit) (any, error) {
 	out := driftView{Target: v.Query("target"), Kind: v.Query("kind"), First: v.Query("cursor") == "", Operate: v.Caller.May("operate") == nil}
 	var all listing[admin.SweepAnswer]
-	if err := v.Get(&all, "/drift"); err != nil {
+	if err := v.Get(&all, Query("/drift", "cursor", v.Query("targets"), "limit", strconv.Itoa(listRows))); err != nil {
 		return nil, err
 	}
 	for _, one := range all.Items {
@@ -56,6 +57,7 @@ func showDrift(v *Visit) (any, error) {
 		}
 		out.Targets = append(out.Targets, line)
 	}
+	out.More = all.Next
 	if out.Target == "" {
 		return out, nil
 	}
