@@ -18,7 +18,7 @@ import (
 // account is touched that did not wait for a change, and nothing is removed.
 //
 //	git worktree add /tmp/before v0.3.0 && (cd /tmp/before && go build -o /tmp/before/scimhub ./cmd/scimhub)
-//	SCIMHUB_BEFORE=/tmp/before/scimhub go test -run TestUpgradeTouchesNobody ./cmd/scimhub
+//	SCIMHUB_E2E=full SCIMHUB_BEFORE=/tmp/before/scimhub go test -run TestUpgradeTouchesNobody ./cmd/scimhub
 func TestUpgradeTouchesNobody(t *testing.T) {
 	t.Parallel()
 	before := os.Getenv("SCIMHUB_BEFORE")
@@ -27,7 +27,7 @@ func TestUpgradeTouchesNobody(t *testing.T) {
 	}
 	for _, dialect := range storetest.Dialects() {
 		t.Run(dialect, func(t *testing.T) {
-			m := newMoments(t, storetest.URL(t, dialect), sized(500, 500, 60), "generic", "github", "slack")
+			m := newMoments(t, storetest.URL(t, dialect), sized(500, 120, 60), "generic", "github", "slack")
 			text, err := os.ReadFile(m.config)
 			if err != nil {
 				t.Fatal(err)
