@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,60 +43,15 @@ func sized(full, normal, small int) int {
 // briefly leaves out waits that an ordinary run has.
 func briefly() bool { return sized(0, 0, 1) == 1 }
 
-// binary is the program, built once for all tests that use it at the same time
-// and removed with the last of them.
-type binary struct {
-	mu    sync.Mutex
-	users int
-	dir   string
-	path  string
-	err   error
-}
-
-var shared binary
-
+// programPath is the program: this test binary under its name, see TestMain. With -race
+// a race in it fails the test that meets it.
 func programPath(t *testing.T) string {
 	t.Helper()
-	t.Cleanup(shared.release)
-	path, err := shared.acquire()
+	path, err := exec.LookPath("scimhub")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func (b *binary) acquire() (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.users++
-	if b.path != "" || b.err != nil {
-		return b.path, b.err
-	}
-	if b.dir, b.err = os.MkdirTemp("", "scimhub-e2e-"); b.err != nil {
-		return "", b.err
-	}
-	path := filepath.Join(b.dir, "scimhub")
-	args := []string{"build", "-o", path}
-	if raceEnabled {
-		args = append(args, "-race") // a race in the program fails the test that meets it
-	}
-	cmd := exec.Command("go", append(args, ".")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.err = fmt.Errorf("go build: %w\n%s", err, out)
-		return "", b.err
-	}
-	b.path = path
-	return path, nil
-}
-
-func (b *binary) release() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.users--; b.users > 0 {
-		return
-	}
-	_ = os.RemoveAll(b.dir)
-	b.dir, b.path, b.err = "", "", nil
 }
 
 // process is one running program.
