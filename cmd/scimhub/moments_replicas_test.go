@@ -188,6 +188,8 @@ func (rs *replicas) stopAtWrite(rng *rand.Rand) int {
 // TestReplicasKilledAndStopped lets three replicas on one PostgreSQL work, kills them in
 // turn, cuts their connections to it, and suspends one for longer than its leases last:
 // when it wakes up it must not go on where it was.
+//
+//	SCIMHUB_KILLS=150 go test -timeout 30m -run TestReplicasKilledAndStopped ./cmd/scimhub
 func TestReplicasKilledAndStopped(t *testing.T) {
 	if os.Getenv("SCIMHUB_KILLS") == "" {
 		t.Skip("takes minutes and a quiet machine: set SCIMHUB_KILLS")
