@@ -213,7 +213,7 @@ func (a *API) personOpen(tx *store.Tx, id string, v *PersonView) error {
 	if v.Reports = around.Reports; around.ManagerID != "" {
 		v.Manager = &PersonRef{around.ManagerID, around.ManagerName}
 	}
-	items, err := tx.LiveReviewItems([]string{id})
+	items, err := tx.ReviewItemsAbout(id)
 	if err != nil {
 		return err
 	}

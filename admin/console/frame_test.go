@@ -47,7 +47,7 @@ targets: {chat: {url: "http://127.0.0.1:1", auth: {bearer: swordfish-swordfish}}
 func eachSite(t *testing.T, configuration string, people []string, run func(*testing.T, *site)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
-		log := slog.New(slog.DiscardHandler)
+		log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 		h := hub.New(db.Store, log)
 		snap, err := h.Apply(t.Context(), hub.Actor{Name: "test"}, "hub.yaml", []byte(configuration), 0)
 		if err != nil {
@@ -155,12 +155,28 @@ func (s *site) ask(as, method, path string, form url.Values, status int) string 
 				said, _ = url.QueryUnescape(k.Value)
 			}
 		}
-		return said + "\n" + s.look(as, res.Header.Get("Location"), http.StatusOK)
+		return said + "\n" + s.follow(as, res.Header.Get("Location"))
 	}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+	if res.StatusCode < 300 && strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 		wellMade(s.t, path, string(text))
 	}
 	return string(text)
+}
+
+// follow opens a page, and the one that it may send to.
+func (s *site) follow(as, path string) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL+path, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("As", as)
+	res, err := s.Client().Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return s.look(as, res.Request.URL.RequestURI(), http.StatusOK)
 }
 
 // wellMade checks what every page has to have, and what none may have.

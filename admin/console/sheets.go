@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -26,28 +27,33 @@ type asset struct {
 	body      []byte
 }
 
-// loadSheets reads the templates of all pages, each with the layout and the parts
-// that pages share.
+// loadSheets reads the templates, each with the layout and the parts that pages share.
 func loadSheets(pages []page, now func() time.Time) (*sheets, error) {
 	s := &sheets{byName: map[string]*template.Template{}, assets: map[string]asset{}}
 	base, err := template.New("layout.html").Funcs(functions(now)).ParseFS(files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return nil, err
 	}
-	names := []string{"problem"}
-	for _, p := range pages {
-		names = append(names, p.sheet)
+	all, err := files.ReadDir("templates")
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range names {
-		if s.byName[name] != nil {
+	for _, file := range all {
+		name, found := strings.CutSuffix(file.Name(), ".html")
+		if !found || name == "layout" || name == "parts" {
 			continue
 		}
 		t, err := base.Clone()
 		if err != nil {
 			return nil, err
 		}
-		if s.byName[name], err = t.ParseFS(files, "templates/"+name+".html"); err != nil {
+		if s.byName[name], err = t.ParseFS(files, "templates/"+file.Name()); err != nil {
 			return nil, err
+		}
+	}
+	for _, p := range pages {
+		if s.byName[p.sheet] == nil {
+			return nil, fmt.Errorf("there is no template %s for %s", p.sheet, p.path)
 		}
 	}
 	return s, s.loadAssets()
@@ -75,6 +81,9 @@ func (s *sheets) loadAssets() error {
 }
 
 func (s *sheets) render(w io.Writer, name string, f frame) error {
+	if s.byName[name] == nil {
+		return fmt.Errorf("there is no template %s", name)
+	}
 	return s.byName[name].ExecuteTemplate(w, "layout.html", f)
 }
 

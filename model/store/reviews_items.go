@@ -240,11 +240,19 @@ func (t *Tx) ReviewItems(f ReviewItemFilter) (out []model.ReviewItem, next strin
 // LiveReviewItems reads the items of people that an evaluation may change, in order,
 // held until the transaction ends.
 func (t *Tx) LiveReviewItems(identities []string) ([]model.ReviewItem, error) {
-	var out []model.ReviewItem
-	lock := ""
 	if t.pg {
-		lock = " FOR UPDATE"
+		return t.liveReviewItems(identities, " FOR UPDATE")
 	}
+	return t.liveReviewItems(identities, "")
+}
+
+// ReviewItemsAbout reads the items of a person that are not settled yet, in order.
+func (t *Tx) ReviewItemsAbout(identity string) ([]model.ReviewItem, error) {
+	return t.liveReviewItems([]string{identity}, "")
+}
+
+func (t *Tx) liveReviewItems(identities []string, lock string) ([]model.ReviewItem, error) {
+	var out []model.ReviewItem
 	for chunk := range slices.Chunk(identities, idChunk) {
 		found, err := t.reviewItemsWhere(`live AND identity_id <> '' AND identity_id IN `+list(len(chunk))+` ORDER BY id`+lock, anys(chunk)...)
 		if err != nil {
