@@ -21,7 +21,7 @@ func TestReviewAgainstOracle(t *testing.T) {
 		o := newOracle(w)
 		for seed := range uint64(6) {
 			o.run(rand.New(rand.NewPCG(seed, 23)), seed)
-			if t.Failed() {
+			if w.t.Failed() {
 				return
 			}
 		}
@@ -65,7 +65,9 @@ func (o *oracle) mayDecide(stage []string, actor, person string) bool {
 	return false
 }
 
-func (o *oracle) holds(name, role string) bool { return slices.Contains(o.state(o.ids[name]).roles, role) }
+func (o *oracle) holds(name, role string) bool {
+	return slices.Contains(o.state(o.ids[name]).roles, role)
+}
 
 type expected struct {
 	person, role string

@@ -95,6 +95,7 @@ func (w *world) written() {
 
 func TestReviewRevokesWhatARuleGives(t *testing.T) {
 	each(t, reviewed, func(w *world) {
+		t := w.t
 		boss := w.person("boss", "title", "Boss")
 		ann, bob := w.managed("ann", "Engineer", boss.ID), w.managed("bob", "Engineer", boss.ID)
 		w.evaluate()
