@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -134,7 +135,11 @@ func (e evidence[T]) each(ctx context.Context, visit func(T) error) (n int, err 
 func (e evidence[T]) writeCSV(ctx context.Context, w io.Writer, head EvidenceHead) error {
 	sum := sha256.New()
 	out := csv.NewWriter(io.MultiWriter(w, sum))
-	line := func(name, value string) error { return out.Write([]string{"# " + name + ": " + value}) }
+	line := func(name, value string) error { // as it is: a quoted line would be a row
+		out.Flush()
+		_, err := fmt.Fprintf(io.MultiWriter(w, sum), "# %s: %s\n", name, strings.Join(strings.Fields(value), " "))
+		return errors.Join(out.Error(), err)
+	}
 	for _, l := range head.lines() {
 		if err := line(l[0], l[1]); err != nil {
 			return err
