@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,8 +175,8 @@ func (a *API) createSignInLink(r *http.Request, by Caller) (any, error) {
 	if err := readOptional(r, &in); err != nil {
 		return nil, err
 	}
-	if role := in.Role; role != RoleAdmin && role != RoleOperator && role != RoleApprover && role != RoleAuditor {
-		return nil, model.Fail(model.Invalid, "role must be one of admin, operator, approver, auditor"+config.Suggest(role, Roles()), nil)
+	if operators := slices.DeleteFunc(Roles(), func(r string) bool { return r == RolePerson }); !slices.Contains(operators, in.Role) {
+		return nil, model.Fail(model.Invalid, "role must be one of "+strings.Join(operators, ", ")+config.Suggest(in.Role, operators), nil)
 	}
 	if err := within(by, nil, nil); err != nil {
 		return nil, err

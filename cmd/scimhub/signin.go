@@ -48,7 +48,7 @@ func sessionList(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List who is signed in, the last one first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all := listOf[admin.SessionView]{}
+			all := listOf[admin.SessionView]{Items: []admin.SessionView{}}
 			with := ""
 			if ended {
 				with = "true"
