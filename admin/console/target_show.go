@@ -56,11 +56,14 @@ type heldView struct {
 	Sum     string // how many changes do what
 }
 
-// heldRow is one change in words.
+// heldRow is what would be done with one account, in words.
 type heldRow struct {
-	model.Change
-	What   string
-	Fields []string
+	model.Change // the first of them
+	What         []string
+	Fields       []string
+	Loses        []string
+	Why          []string
+	Never        bool // one of them cannot be undone
 }
 
 func showTarget(v *Visit) (any, error) {
@@ -70,6 +73,9 @@ func showTarget(v *Visit) (any, error) {
 		return nil, err
 	}
 	out.Counts, out.Manual, out.Paused = countsOf(out.Accounts), out.Profile == "manual", out.State == "paused"
+	if out.Held != nil && out.State == "ok" {
+		out.State = "held"
+	}
 	out.Stopped = out.Paused || out.Quarantine != nil
 	for _, s := range accountStates {
 		if n := out.Accounts[s.State]; n > 0 {
@@ -134,17 +140,54 @@ func heldPlanOf(v *Visit, name string, t admin.TargetView) (*heldView, error) {
 		out.Never += c.Never
 	}
 	out.Sum = strings.Join(sum, ", ")
-	for _, c := range out.Items {
-		row := heldRow{Change: c, What: verbWords(c.Verb, c.Group)}
-		for _, d := range c.Fields {
-			row.Fields = append(row.Fields, d.Path+": "+shownValue(d.Before)+" → "+shownValue(d.After))
-		}
-		out.Rows = append(out.Rows, row)
-	}
+	out.Rows, out.Reasons = heldRowsOf(out.Items), alike(out.Reasons)
 	if out.Next != "" {
 		out.More = v.Again("held", out.Next) + "#held"
 	}
 	return out, nil
+}
+
+// heldRowsOf puts the changes of one account that follow each other into one row.
+func heldRowsOf(changes []model.Change) (out []heldRow) {
+	for _, c := range changes {
+		n := len(out)
+		if n == 0 || c.Identity == "" || out[n-1].Identity != c.Identity {
+			out, n = append(out, heldRow{Change: c}), n+1
+		}
+		row := &out[n-1]
+		row.What = append(row.What, verbWords(c.Verb, c.Group))
+		row.Never = row.Never || c.Undo == model.UndoNever
+		if c.Loses != "" && !slices.Contains(row.Loses, c.Loses) {
+			row.Loses = append(row.Loses, c.Loses)
+		}
+		for _, d := range c.Fields {
+			row.Fields = append(row.Fields, d.Path+": "+shownValue(d.Before)+" → "+shownValue(d.After))
+		}
+		for _, because := range c.Because {
+			if !slices.Contains(row.Why, because) {
+				row.Why = append(row.Why, because)
+			}
+		}
+	}
+	return out
+}
+
+// alike keeps the first of the reasons that differ by their numbers alone.
+func alike(reasons []string) (out []string) {
+	seen := map[string]bool{}
+	for _, r := range reasons {
+		form := strings.Map(func(c rune) rune {
+			if c >= '0' && c <= '9' {
+				return -1
+			}
+			return c
+		}, r)
+		if !seen[form] {
+			seen[form] = true
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // accountStates are all states, what is well first, and what they mean.
@@ -168,7 +211,7 @@ func targetTroubles(t admin.TargetView) []trouble {
 	if t.Held != nil {
 		out = append(out, heldTrouble(t.Name, t.Held.Count))
 	}
-	out = append(out, errorTroubles(t.Name, t.Errors)...)
+	out = append(out, errorTroubles(t.Name, t.Errors, t.State, t.ErrorClass)...)
 	if t.AwaitPerson > 0 {
 		out = append(out, trouble{Severity: "info", Text: capital(plural(t.AwaitPerson, "account")) + " wait for somebody to do a task.", Link: Query("/tasks", "target", t.Name), LinkText: "Tasks"})
 	}

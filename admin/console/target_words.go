@@ -53,9 +53,13 @@ func stateTroubles(name, state string, q *admin.QuarantineView, class, lastError
 		what, do := errorWords(class)
 		text := "Attempts fail: " + what + "."
 		if lastError != "" {
-			text += " Last answer: " + shorten(lastError, 200)
+			text += " Last answer: " + strings.TrimSuffix(shorten(lastError, 160), ".") + "."
 		}
-		return []trouble{{Severity: "bad", Text: text + next, Do: do}}
+		severity := "bad"
+		if slices.Contains([]string{"server", "timeout", "throttled", "unknown-outcome"}, class) { // it may end by itself
+			severity = "warn"
+		}
+		return []trouble{{Severity: severity, Text: text + next, Do: do}}
 	}
 	return nil
 }
@@ -66,7 +70,7 @@ func cardTroubles(t admin.TargetCard) []trouble {
 	if t.Held > 0 || t.State == "held" {
 		out = append(out, heldTrouble(t.Name, t.Held))
 	}
-	out = append(out, errorTroubles(t.Name, t.Errors)...)
+	out = append(out, errorTroubles(t.Name, t.Errors, t.State, t.ErrorClass)...)
 	for _, w := range t.Warnings {
 		out = append(out, trouble{Severity: "warn", Text: capital(w) + ".", Link: pathOf("/targets/%s", t.Name) + "#credentials", LinkText: "Credentials"})
 	}
@@ -81,8 +85,9 @@ func heldTrouble(target string, n int) trouble {
 	return trouble{Severity: "warn", Text: text, Do: "Look at the plan, and release it if it is meant.", Link: pathOf("/targets/%s", target) + "#held", LinkText: "Held plan", Count: n}
 }
 
-// errorTroubles are the accounts that fail, by class, the most first.
-func errorTroubles(target string, errors map[string]int) (out []trouble) {
+// errorTroubles are the accounts that fail, by class, the most first. What to do about
+// that of a target that fails as a whole is said already.
+func errorTroubles(target string, errors map[string]int, state, said string) (out []trouble) {
 	classes := slices.SortedFunc(maps.Keys(errors), func(a, b string) int {
 		if errors[a] != errors[b] {
 			return errors[b] - errors[a]
@@ -94,6 +99,9 @@ func errorTroubles(target string, errors map[string]int) (out []trouble) {
 			continue
 		}
 		what, do := errorWords(class)
+		if state == "failing" && class == said {
+			do = ""
+		}
 		out = append(out, trouble{Severity: "warn", Text: fmt.Sprintf("%s: %s.", capital(plural(errors[class], "account")), what), Do: do, Count: errors[class],
 			Link: Query(pathOf("/targets/%s/accounts", target), "class", class), LinkText: "Accounts"})
 	}
