@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gorilla/mux"
+
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
 )
@@ -234,4 +236,46 @@ func leaverCells(e LeaverEvidence) []string {
 	}
 	return []string{e.Identity, e.UserName, stamp(&e.Received), e.Target, string(e.State), stamp(e.Accepted), stamp(e.Verified), seconds, e.Goal,
 		strconv.FormatBool(e.OverGoal), strconv.Itoa(e.Attempts), e.Outcome, e.Note}
+}
+
+// evidenceReview lists what was decided in an access review, and what became of it.
+func (a *API) evidenceReview(r *http.Request, by Caller) (any, error) {
+	view, err := a.Hub.ShownReview(r.Context(), by.who(), by.seesAll(), mux.Vars(r)["review"])
+	if err != nil {
+		return nil, err
+	}
+	params := map[string]string{"review": view.ID, "name": view.Name, "state": string(view.State)}
+	if view.Digest != "" {
+		params["closing digest"] = view.Digest
+	}
+	return evidence[model.ReviewItem]{kind: "review", question: "what was decided in the access review " + view.Name + ", by whom, and what became of it", params: params,
+		columns: []string{"item", "identity", "person", "role", "target", "group", "state", "stage", "verdict", "until", "by", "for", "at", "reason", "evaluated_at", "verified_at", "sealed"},
+		cells:   reviewCells,
+		page: func(ctx context.Context, cursor string, limit int) (out []model.ReviewItem, next string, err error) {
+			after, err := decodeCursor(cursor)
+			if err != nil {
+				return nil, "", err
+			}
+			err = a.Hub.Store.View(ctx, func(tx *store.Tx) error {
+				out, next, err = tx.ReviewItems(store.ReviewItemFilter{Review: view.ID, After: after, Limit: limit})
+				return err
+			})
+			return out, base64.RawURLEncoding.EncodeToString([]byte(next)), err
+		}}.answer(a, r, by)
+}
+
+func reviewCells(i model.ReviewItem) []string {
+	out := []string{i.ID, i.Identity, i.Person, i.Role, i.Target, i.Group, string(i.State), strconv.Itoa(i.Stage)}
+	d, c := i.Decision, i.Carried
+	if d == nil {
+		d = &model.ReviewDecision{}
+	}
+	at := ""
+	if !d.At.IsZero() {
+		at = stamp(&d.At)
+	}
+	if c == nil {
+		c = &model.ReviewCarried{}
+	}
+	return append(out, d.Verdict, stamp(d.Until), d.By, d.For, at, d.Reason, stamp(c.EvaluatedAt), stamp(c.VerifiedAt), i.Sealed)
 }
