@@ -29,6 +29,9 @@ type migration struct {
 // lock so that several replicas may start at once. A schema newer than this
 // program knows is refused: an older program must not write to it.
 func (s *Store) migrate(ctx context.Context) error {
+	if s.migrated(ctx) { // as at every start but the first of a release
+		return nil
+	}
 	steps, err := loadMigrations(s.pg)
 	if err != nil {
 		return err
@@ -45,6 +48,22 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// migrated reports whether the schema is the one that this program knows. Where that
+// cannot be read the migrations find out why.
+func (s *Store) migrated(ctx context.Context) bool {
+	query := `SELECT count(*) FROM sqlite_master WHERE name = 'schema_migrations'`
+	if s.pg {
+		query = `SELECT count(to_regclass('schema_migrations'))`
+	}
+	var there, have int
+	db := s.write.WithContext(ctx)
+	if err := db.Raw(query).Scan(&there).Error; err != nil || there == 0 {
+		return false
+	}
+	err := db.Raw(`SELECT coalesce(max(version), 0) FROM schema_migrations`).Scan(&have).Error
+	return err == nil && have == SchemaVersion
 }
 
 func (s *Store) step(tx *Tx, m migration) error {
