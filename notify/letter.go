@@ -154,7 +154,7 @@ func (w *writer) write(d store.Delivery) (why, state string, err error) {
 		}
 		l.To, l.Person = a.Email, true
 	}
-	if a, err := mail.ParseAddress(l.To); err != nil || a.Address != l.To || strings.ContainsFunc(l.To, isControl) {
+	if !bare(l.To) {
 		return "the address is none that e-mail can be sent to", store.DeliveryFailed, nil
 	}
 	n, err := w.tx.Notice(d.Notice)
@@ -176,6 +176,12 @@ func (w *writer) write(d store.Delivery) (why, state string, err error) {
 	}
 	w.letters = append(w.letters, l)
 	return "", "", nil
+}
+
+// bare reports whether a text is an address of e-mail and nothing else.
+func bare(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && !strings.ContainsFunc(s, isControl)
 }
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }

@@ -34,7 +34,7 @@ func (s *Sender) mail(ctx context.Context, doc *config.Document, c config.Receiv
 	defer cancel()
 	client, failed := s.dial(short, doc)
 	if failed == nil {
-		defer client.Close() //nolint:errcheck // what was accepted is accepted
+		defer func() { _ = client.Close() }() // what was accepted is accepted
 	}
 	for _, l := range letters {
 		o := outcome{}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -93,8 +94,11 @@ func (s *session) Data(r io.Reader) error {
 	parts := multipart.NewReader(m.Body, params["boundary"])
 	for {
 		part, err := parts.NextRawPart()
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil {
+			return err
 		}
 		body, err := io.ReadAll(quotedprintable.NewReader(part))
 		if err != nil {

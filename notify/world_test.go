@@ -37,7 +37,7 @@ func each(t *testing.T, run func(w *world)) {
 			t.Parallel()
 			clock := storetest.NewClock(noon())
 			w := &world{t: t, clock: clock, db: storetest.Open(t, dialect, store.Options{Now: clock.Now})}
-			w.Sender = &Sender{Store: w.db.Store, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Version: "test", Current: func() *config.Document { return w.doc }}
+			w.Sender = &Sender{Store: w.db.Store, Log: slog.New(slog.DiscardHandler), Version: "test", Current: func() *config.Document { return w.doc }}
 			t.Cleanup(w.closeIdle)
 			run(w)
 		})

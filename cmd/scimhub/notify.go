@@ -20,9 +20,12 @@ import (
 
 // wireSender makes what tells receivers of events.
 func (i *instance) wireSender(registry *prometheus.Registry) error {
-	m, err := notify.NewMetrics(registry, i.store)
+	m, err := notify.NewMetrics(registry)
 	if err != nil {
 		return err
+	}
+	if err := registry.Register(noticesCollector{i.store}); err != nil {
+		return fmt.Errorf("metrics of notifications: %w", err)
 	}
 	i.sender = &notify.Sender{Store: i.store, Log: i.log, Metrics: m, Version: version, Current: func() *config.Document {
 		if s := i.hub.Snapshot(); s != nil {
