@@ -107,7 +107,7 @@ func (a *API) explain(r *http.Request, _ Caller) (any, error) {
 		if past {
 			m, err = pastOf(tx, row, out.At)
 		} else {
-			m, err = presentOf(tx, row)
+			m, err = a.presentNow(tx, row)
 		}
 		if err != nil {
 			return err
@@ -214,6 +214,9 @@ func (m momentOf) fill(e *Explanation, reasons []model.Reason) {
 	if e.VerifiedAt != nil && e.From != nil && e.VerifiedAt.Before(*e.From) {
 		e.VerifiedAt = nil // what was read then was the account without this
 	}
+	if at, ok := m.reviews[e.Role]; ok {
+		e.NextReview = &at
+	}
 	for _, r := range reasons {
 		e.HandOver = e.HandOver || r.HandOver
 		if q, ok := m.requests[r.Request]; ok && r.Request != "" {
@@ -221,7 +224,7 @@ func (m momentOf) fill(e *Explanation, reasons []model.Reason) {
 			if by := strings.Join(q.ApprovedBy(), ", "); e.ApprovedBy == "" {
 				e.ApprovedBy = by
 			}
-			if q.Review != nil {
+			if q.Review != nil && (e.NextReview == nil || q.Review.Due.Before(*e.NextReview)) {
 				e.NextReview = &q.Review.Due
 			}
 			if e.Until == nil {

@@ -20,7 +20,8 @@ type momentOf struct {
 	accounts   []store.AccountHistory
 	requests   map[string]model.Request // by id
 	exceptions map[string]model.Exception
-	unknown    bool // nothing was known
+	reviews    map[string]time.Time // when roles are looked at next
+	unknown    bool                 // nothing was known
 	note       string
 }
 

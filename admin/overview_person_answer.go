@@ -30,7 +30,7 @@ func (a *API) personView(r *http.Request, by Caller) (any, error) {
 		if err != nil {
 			return err
 		}
-		m, err := presentOf(tx, row)
+		m, err := a.presentNow(tx, row)
 		if err != nil {
 			return err
 		}

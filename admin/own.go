@@ -34,7 +34,7 @@ func (a *API) ownAccess(r *http.Request, by Caller) (any, error) {
 		if err != nil {
 			return err
 		}
-		m, err := presentOf(tx, row)
+		m, err := a.presentNow(tx, row)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
@@ -281,4 +282,44 @@ func whyNotMine(c model.Campaign, i model.ReviewItem, me asker, asked bool) stri
 		return "others are asked"
 	}
 	return ""
+}
+
+// NextReviews says when somebody's roles are looked at next, by role: when what waits
+// now is due, or when a campaign of the configuration comes that is about the role.
+func NextReviews(tx *store.Tx, snap *Snapshot, identity string, roles []string) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	sooner := func(role string, at time.Time) {
+		if was, known := out[role]; !known || at.Before(was) {
+			out[role] = at
+		}
+	}
+	items, _, err := tx.ReviewItems(store.ReviewItemFilter{Identity: identity, State: string(model.ItemPending), Limit: reportItems})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range items {
+		c, err := tx.Campaign(i.Review)
+		if err != nil {
+			return nil, err
+		}
+		sooner(i.Role, c.Due)
+	}
+	if snap == nil {
+		return out, nil
+	}
+	for _, s := range snap.Doc.Reviews.Campaigns {
+		if s.Scope.Manager != "" || s.Scope.Exceptions || s.Moved > 0 || s.Scope.UnusedFor > 0 {
+			continue // whether it will be about this person is not known yet
+		}
+		at, _, err := nextStart(tx, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range roles {
+			if role, ok := snap.Doc.Role(name); ok && !at.IsZero() && inScope(role, s.Scope) {
+				sooner(name, at)
+			}
+		}
+	}
+	return out, nil
 }
