@@ -164,8 +164,14 @@ func (t *Tx) EndSession(id, by, why string) (bool, error) {
 // one of its sessions there, or of both where both are given, made no later than at
 // the moment given.
 func (t *Tx) SessionsOfSubject(issuer, subject, sid string, made time.Time) ([]string, error) {
-	return t.texts(`SELECT id FROM sessions WHERE ended_at IS NULL AND issuer = ? AND (? = '' OR subject = ?) AND (? = '' OR sid = ?) AND created_at <= ? ORDER BY id`,
-		issuer, subject, subject, sid, sid, micros(made))
+	where, args := `ended_at IS NULL AND issuer = ? AND issuer <> '' AND created_at <= ?`, []any{issuer, micros(made)}
+	if subject != "" {
+		where, args = where+` AND subject = ?`, append(args, subject)
+	}
+	if sid != "" {
+		where, args = where+` AND sid = ?`, append(args, sid)
+	}
+	return t.texts(`SELECT id FROM sessions WHERE `+where+` ORDER BY id`, args...)
 }
 
 // SessionsSeen notes when sessions were used last, by id.
