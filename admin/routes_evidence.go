@@ -11,6 +11,6 @@ func (a *API) evidenceRoutes() []route {
 		{"GET", "/evidence/person/{person}", rightRead, a.evidencePerson, about{sum: "All changes of one person", out: Evidence[ChangeEvidence]{}, query: paged("from", "until"), also: []string{kindCSV, "application/jsonl"}}},
 		{"GET", "/evidence/conflicts", rightRead, a.evidenceConflicts, about{sum: "Roles that nobody should hold together, who does, and the exceptions", out: Evidence[ConflictEvidence]{}, query: paged(), also: []string{kindCSV, "application/jsonl"}}},
 		{"GET", "/evidence/leavers", rightRead, a.evidenceLeavers, about{sum: "How long leavers kept access at each target", out: Evidence[LeaverEvidence]{}, query: paged("from", "until"), also: []string{kindCSV, "application/jsonl"}}},
-		{"GET", "/evidence/reviews/{review}", rightRead, a.evidenceReview, about{sum: "What was decided in an access review, by whom, and what became of it", out: Evidence[model.ReviewItem]{}, query: paged()}},
+		{"GET", "/evidence/reviews/{review}", rightRead, a.evidenceReview, about{sum: "What was decided in an access review, by whom, and what became of it", out: Evidence[model.ReviewItem]{}, query: paged(), also: []string{kindCSV, "application/jsonl"}}},
 	}
 }

@@ -19,6 +19,6 @@ func (a *API) reviewRoutes() []route {
 		{"POST", "/reviews/{review}/seen", rightAsk, a.seeReview, about{sum: "Note which items the caller has had before them", in: ReviewSeen{}, out: ReviewSeenAnswer{}}},
 		{"POST", "/reviews/{review}/close", rightOperate, a.closeReview, about{sum: "Close an access review", in: ReviewClose{}, out: ReviewView{}}},
 		{"GET", "/reviews/{review}/report", rightRead, a.reviewReport, about{sum: "The evidence of an access review", out: ReviewReport{}}},
-		{"GET", "/reviews/{review}/export", rightRead, a.exportReview, about{sum: "All items of an access review with their decisions, as CSV or JSON", query: []string{"format"}}},
+		{"GET", "/reviews/{review}/export", rightRead, a.exportReview, about{sum: "All items of an access review with their decisions, as CSV or JSON", query: []string{"format"}, also: []string{kindJSON, kindCSV}}},
 	}
 }
