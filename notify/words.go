@@ -36,10 +36,22 @@ func factsOf(n store.Notice) facts {
 		}
 	}
 	f := facts{}
-	if json.Unmarshal(body, &f) != nil {
+	if json.Unmarshal(body, &f) != nil || f == nil {
 		return facts{}
 	}
 	return f
+}
+
+// flat are the facts with those of counts beside them.
+func (f facts) flat() facts {
+	counts, _ := f["counts"].(map[string]any)
+	out := maps.Clone(f)
+	for name, n := range counts {
+		if _, there := out[name]; !there {
+			out[name] = n
+		}
+	}
+	return out
 }
 
 // text is a fact in one line, as it may stand in a subject.
@@ -95,7 +107,7 @@ const titleRunes = 150
 // Words says a notice in words: what happened, what else there is to know, and where
 // more is shown. It is pure, and takes any data.
 func Words(n store.Notice) Message {
-	f := factsOf(n)
+	f := factsOf(n).flat()
 	m := Message{Title: n.Type, Path: pathOf(n)}
 	if say, known := sentences()[n.Type]; known {
 		m.Title = say.title(f)
@@ -170,7 +182,7 @@ func approvalSentences() map[string]sentence {
 		"review.started":   {func(f facts) string { return "Please review: " + f.or("name", "who has access") }, []string{"items", "due"}},
 		"review.reminder":  {func(f facts) string { return "Reminder. Please review: " + f.or("name", "who has access") }, []string{"undecided", "due"}},
 		"review.escalated": {func(f facts) string { return "A review is not done in time: " + f.or("name", "who has access") }, []string{"undecided", "due"}},
-		"review.closed":    {func(f facts) string { return "The review is closed: " + f.or("name", "who has access") }, []string{"kept", "revoked", "changed", "undecided"}},
+		"review.closed":    {func(f facts) string { return "The review is closed: " + f.or("name", "who has access") }, []string{"kept", "ending", "revoked", "undecided"}},
 		"task.created":     {func(f facts) string { return "Something to do by hand: " + f.or("what", "a task") }, []string{"target", "for", "due"}},
 		"task.reminder":    {func(f facts) string { return "Reminder. To do by hand: " + f.or("what", "a task") }, []string{"target", "for", "due"}},
 		"task.overdue":     {func(f facts) string { return "Overdue: " + f.or("what", "a task") }, []string{"target", "for", "due"}},
