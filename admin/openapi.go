@@ -146,6 +146,9 @@ func responses(rt route, thing *route, schemas *schemas) object {
 	}
 	for _, kind := range rt.about.also {
 		content[kind] = object{"schema": object{"type": "string"}}
+		if kind == kindJSON { // streamed; what it holds is told by what lists the same
+			content[kind] = object{"schema": object{"type": "object"}}
+		}
 	}
 	good := object{"description": "Done", "content": content}
 	out := object{"200": good}
