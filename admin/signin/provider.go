@@ -118,7 +118,7 @@ func (p *providers) discover(ctx context.Context, o config.OIDC) (*provider, err
 		return nil, model.Fail(model.Unavailable, "what the sign-in provider "+o.Issuer+" says of itself cannot be read", err)
 	}
 	// Keys are fetched when they are needed, after this request has ended.
-	out.verifier = found.VerifierContext(p.context(context.Background()), &oidc.Config{ClientID: o.ClientID, Now: func() time.Time { return p.now().Add(-skew) }})
+	out.verifier = found.VerifierContext(context.WithoutCancel(ctx), &oidc.Config{ClientID: o.ClientID, Now: func() time.Time { return p.now().Add(-skew) }})
 	return out, nil
 }
 

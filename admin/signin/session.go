@@ -87,16 +87,18 @@ func (k *rows) DeleteCtx(ctx context.Context, hash string) error {
 	return err
 }
 
-// Find, Commit and Delete implement scs.Store, which the manager does not use beside CtxStore.
-func (k *rows) Find(hash string) ([]byte, bool, error) { return k.FindCtx(context.Background(), hash) }
+// errNoContext is what the methods of scs.Store answer, which the manager does not call
+// of a store that has those of scs.CtxStore.
+var errNoContext = errors.New("sessions are kept by request")
 
-// Commit is CommitCtx.
-func (k *rows) Commit(hash string, data []byte, expiry time.Time) error {
-	return k.CommitCtx(context.Background(), hash, data, expiry)
-}
+// Find implements scs.Store.
+func (k *rows) Find(string) ([]byte, bool, error) { return nil, false, errNoContext }
 
-// Delete is DeleteCtx.
-func (k *rows) Delete(hash string) error { return k.DeleteCtx(context.Background(), hash) }
+// Commit implements scs.Store.
+func (k *rows) Commit(string, []byte, time.Time) error { return errNoContext }
+
+// Delete implements scs.Store.
+func (k *rows) Delete(string) error { return errNoContext }
 
 // codec writes sessions as JSON, so that what is stored can be read without this program.
 type codec struct{}

@@ -33,9 +33,6 @@ func (r *reader) warn(n *node, message string) {
 	r.warnings = append(r.warnings, r.at(n, "%s", message))
 }
 
-// inert warns of a key whose feature this version does not have.
-func (r *reader) inert(n *node) { r.warn(n, "accepted, but not acted on by this version") }
-
 // fields reads a mapping with known keys, in the order of the text. Nothing at
 // all counts as an empty mapping.
 func (r *reader) fields(n *node, known map[string]func(*node)) {
