@@ -26,7 +26,16 @@ type frame struct {
 	Key    string // for the forms of this page
 	Form   url.Values
 	Data   any
-	Again  func(pairs ...string) string
+	again  func(pairs ...string) string
+}
+
+// Again is the present address with other parameters: pairs of names and values, an
+// empty value takes a parameter away.
+func (f frame) Again(pairs ...string) string {
+	if f.again == nil {
+		return ""
+	}
+	return f.again(pairs...)
 }
 
 // failedKey carries a failed action to the page that shows its form again.
@@ -83,7 +92,7 @@ type elsewhere string
 func (c *Console) write(w http.ResponseWriter, r *http.Request, v *Visit, sheet string, status int, data any) {
 	f := frame{Path: r.URL.EscapedPath(), Key: rand.Text(), Form: url.Values{}, Data: data}
 	if v != nil {
-		f.Caller, f.Nav, f.Form, f.Fault, f.Again = v.Caller, navigation(v.Caller, r.URL.Path), v.Form, v.fault, v.Again
+		f.Caller, f.Nav, f.Form, f.Fault, f.again = v.Caller, navigation(v.Caller, r.URL.Path), v.Form, v.fault, v.Again
 	}
 	if k, err := r.Cookie(said); err == nil && r.Method == http.MethodGet && r.Header.Get("X-Live") == "" {
 		f.Said, _ = url.QueryUnescape(k.Value)

@@ -42,6 +42,7 @@ type driftRow struct {
 	store.Finding
 	Words   string
 	Changes []string
+	After   string // what follows from it
 }
 
 func showDrift(v *Visit) (any, error) {
@@ -72,13 +73,31 @@ func showDrift(v *Visit) (any, error) {
 		out.Tabs = append(out.Tabs, tab{fmt.Sprintf("%s: %s", capital(driftWords(k.Kind)), number(k.Count)), Query("/drift", "target", out.Target, "kind", k.Kind), out.Kind == k.Kind})
 	}
 	for _, f := range shown.Items {
-		row := driftRow{Finding: f, Words: driftWords(f.Kind)}
+		row := driftRow{Finding: f, Words: driftWords(f.Kind), After: followsWords(f)}
 		for _, d := range f.Fields {
 			row.Changes = append(row.Changes, d.Path+": "+shownValue(d.Before)+" → "+shownValue(d.After))
 		}
 		out.Rows = append(out.Rows, row)
 	}
 	return out, nil
+}
+
+// followsWords says what follows from a difference.
+func followsWords(f store.Finding) string {
+	does := map[string]string{"revert": "put back", "recreate": "made again", "disable": "switched off"}[f.Action]
+	switch {
+	case f.Action == "report" || f.Action == "":
+		return "It is reported; nothing follows."
+	case f.Action == "adopt":
+		return "It is taken as it is."
+	case does == "":
+		return capital(f.Follows) + "."
+	case f.Done != nil:
+		return "Being " + does + " since " + f.Done.UTC().Format("2006-01-02 15:04 UTC") + "."
+	case f.Sightings < f.Needed:
+		return fmt.Sprintf("Is %s once it was seen %d times in a row: this was sighting %d of %d.", does, f.Needed, f.Sightings, f.Needed)
+	}
+	return "Is " + does + " with the next work at this application."
 }
 
 // driftWords says what a kind of drift is.

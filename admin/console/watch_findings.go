@@ -68,7 +68,7 @@ func findingWords(kind string) (what, do string) {
 	case model.FindingMissing:
 		return "facts that are missing", "The source does not say what is required: its owner adds it."
 	case model.FindingManager:
-		return "manager is unknown", "Nobody is known by the name that the source gives, or the line of managers goes in a circle."
+		return "manager has left or is not known", "The source's owner names the manager who is there now: approvals of these people have nobody to go to."
 	case model.FindingNumber:
 		return "number is somebody else's", "Two people have one personnel number: the source's owner says whose it is."
 	case model.FindingMatch:
@@ -80,7 +80,7 @@ func findingWords(kind string) (what, do string) {
 	case model.FindingSource:
 		return "source is silent or odd", "Look at the connection of the source."
 	case model.FindingLastAccess:
-		return "last access is gone", "Somebody who is here holds nothing any more: look at why."
+		return "access that nobody uses", "Ask whether it is still needed, for example by a review."
 	}
 	return words(kind), ""
 }
