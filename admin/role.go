@@ -47,11 +47,12 @@ type RoleAsk struct {
 	Emergency string   `json:"emergency,omitempty"`
 }
 
-// roleRoutes are those about roles.
+// roleRoutes are those about roles, and about what it would mean to give one.
 func (a *API) roleRoutes() []route {
 	return []route{
 		{"GET", "/roles", rightSeeOwn, a.roles, about{sum: "Roles: what they give, who holds them, and how they may be asked for", out: page[RoleView]{}, query: paged("q", "askable")}},
 		{"GET", "/roles/{role}", rightSeeOwn, a.role, about{sum: "One role", out: RoleView{}}},
+		{"GET", "/requests/{request}/context", rightSeeOwn, a.requestContext, about{sum: "What a request is about: who, what it gives, who else has it, conflicts", out: RequestContext{}}},
 	}
 }
 
