@@ -21,6 +21,9 @@ func mayMake(by Caller, in TokenRequest) error {
 		}
 		return nil
 	}
+	if in.Source != "" || in.Target != "" {
+		return model.Fail(model.Invalid, "role is for tokens of the API: one of a source or of the proxy has none", nil)
+	}
 	if !slices.Contains(Roles(), in.Role) {
 		return model.Fail(model.Invalid, fmt.Sprintf("role %q must be one of %s%s", in.Role, strings.Join(Roles(), ", "), config.Suggest(in.Role, Roles())), nil)
 	}
