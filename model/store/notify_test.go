@@ -77,9 +77,9 @@ func TestNotices(t *testing.T) {
 // TestDeliveriesAreTakenOnce: by many at once, and what is old goes.
 func TestDeliveriesAreTakenOnce(t *testing.T) {
 	t.Parallel()
-	clock := storetest.NewClock(noon())
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
-		clock.Set(noon())
+	storetest.Each(t, func(t *testing.T, fresh *storetest.DB) {
+		clock := storetest.NewClock(noon())
+		db := storetest.OpenURL(t, fresh.Dialect, fresh.URL, store.Options{Now: clock.Now})
 		for range 30 {
 			tellOf(t, db, store.Notice{Type: "plan.held", Subject: "target/git"})
 		}
@@ -134,7 +134,7 @@ func TestDeliveriesAreTakenOnce(t *testing.T) {
 		if more, err := db.PruneNotices(t.Context(), clock.Now(), 20); err != nil || !more || db.Int(t, `SELECT count(*) FROM deliveries`) != 10 {
 			t.Errorf("the oldest are not gone: %v, %v", more, err)
 		}
-	}, store.Options{Now: clock.Now})
+	})
 }
 
 // TestWhatIsHeldIsToldOnce: with the first account, and again after all were let go.
