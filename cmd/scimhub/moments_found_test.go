@@ -57,5 +57,8 @@ func (rs *replicas) rows(title, query string, args ...any) {
 			out += "\n  " + one
 		}
 	}
+	if err := rows.Err(); err != nil {
+		out += "\n  " + err.Error()
+	}
 	rs.t.Logf("%s:%s", title, out)
 }
