@@ -35,7 +35,8 @@ type TargetView struct {
 	LastError   string                     `json:"last_error,omitempty"`
 	ErrorClass  string                     `json:"error_class,omitempty"`
 	RetryAt     *time.Time                 `json:"retry_at,omitempty"`
-	Errors      map[string]int             `json:"errors"` // accounts whose last attempt failed, by class
+	Errors      map[string]int             `json:"errors"`          // accounts whose last attempt failed, by class
+	Hours       []HourView                 `json:"hours,omitempty"` // what was done lately, where one target is shown; as of an overview
 	TargetHealth
 }
 
@@ -65,6 +66,13 @@ func (a *API) target(r *http.Request, _ Caller) (any, error) {
 	if v.Held != nil && r.URL.Query().Get("changes") == "false" { // they have an address of their own, page by page
 		v.Held.Changes = nil
 	}
+	if err != nil {
+		return v, err
+	}
+	glance, err := a.Hub.Store.GlanceTarget(r.Context(), v.Name, a.now().Truncate(time.Hour).Add(-(glanceHours-1)*time.Hour), 1)
+	for _, h := range glance.Hours {
+		v.Hours = append(v.Hours, HourView{h.Hour, h.Done, h.Failed})
+	}
 	return v, err
 }
 
@@ -86,13 +94,13 @@ func (a *API) targetView(ctx context.Context, name string) (TargetView, error) {
 
 // targetViews shows targets, with their held changes or without.
 func (a *API) targetViews(ctx context.Context, shown []model.Target, held bool) ([]TargetView, error) {
-	counts, err := a.Hub.Store.StateCounts(ctx)
+	counts, err := a.Hub.Store.Counts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []TargetView
 	for _, t := range shown {
-		v := TargetView{Name: t.Name, URL: t.URL, Profile: profileOf(t), Mode: t.Mode, Accounts: counts[t.Name]}
+		v := TargetView{Name: t.Name, URL: t.URL, Profile: profileOf(t), Mode: t.Mode, Accounts: counts.Accounts[t.Name]}
 		if v.Accounts == nil {
 			v.Accounts = map[model.AccountState]int{}
 		}

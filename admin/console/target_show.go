@@ -20,7 +20,7 @@ type targetView struct {
 	Total     int            // accounts
 	States    []stateCount
 	Troubles  []trouble
-	Hours     []int // changes by hour, the newest last; empty: not known
+	Work      []int // changes by hour, the newest last; empty: none lately
 	HeldPlan  *heldView
 	Sweep     admin.SweepAnswer
 	Rates     []rateLine
@@ -99,22 +99,8 @@ func showTarget(v *Visit) (any, error) {
 	}
 	out.Rates = rateLines(out.TargetView)
 	out.Troubles = targetTroubles(out.TargetView)
-	out.Hours = hoursOf(v, name)
+	out.Work, _ = lastHours(v.console.Now(), out.Hours)
 	return out, nil
-}
-
-// hoursOf is what was done at a target lately; what is not known is left out.
-func hoursOf(v *Visit, name string) []int {
-	var o admin.Overview
-	if v.Get(&o, "/overview") != nil {
-		return nil
-	}
-	i := slices.IndexFunc(o.Targets, func(t admin.TargetCard) bool { return t.Name == name })
-	if i < 0 {
-		return nil
-	}
-	done, _ := lastHours(o.At, o.Targets[i].Hours)
-	return done
 }
 
 func heldPlanOf(v *Visit, name string, t admin.TargetView) (*heldView, error) {
