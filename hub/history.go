@@ -21,6 +21,7 @@ func historyOf(snap *Snapshot, d Decision, k Known, next store.IdentityRow) stor
 		h.Pushed[l.Source] = l.ModifiedAt.Format(time.RFC3339)
 	}
 	h.Requests = requestsAfter(d, k)
+	h.Exclusions = d.exclusionsAfter(k)
 	return h
 }
 

@@ -113,7 +113,7 @@ func byRoles(snap *Snapshot, target string, grants []model.Grant) policy.Desired
 // recorded.
 func pastKnown(row store.HistoryRow) Known {
 	doc := row.Doc
-	k := Known{past: true, Groups: doc.Groups, Requests: doc.Requests}
+	k := Known{past: true, Groups: doc.Groups, Requests: doc.Requests, Exclusions: doc.Exclusions}
 	k.Row = store.IdentityRow{ID: row.Identity, Name: doc.Name, Stage: doc.Stage, User: doc.User, Origin: doc.Origin, LeftAt: doc.LeftAt,
 		OverGuard: doc.OverGuard, MergedInto: doc.MergedInto, Findings: doc.Findings}
 	for _, l := range doc.Links {

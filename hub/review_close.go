@@ -79,8 +79,8 @@ func (h *Hub) CloseReview(ctx context.Context, by Who, id string, in ReviewClosi
 	if err != nil {
 		return ReviewView{}, err
 	}
-	h.wakeReviews()
-	return v, nil
+	h.Wake()
+	return h.workNow(ctx, snap, id, model.CampaignClosing)
 }
 
 // How much of each a report names.

@@ -103,6 +103,16 @@ func (d *Decision) leaveExclusions(k Known, now time.Time) {
 	}
 }
 
+// exclusionsAfter are the exclusions as the decision leaves them.
+func (d *Decision) exclusionsAfter(k Known) (out []model.Exclusion) {
+	for _, e := range k.Exclusions {
+		if !slices.ContainsFunc(d.Excluded, func(x model.Exclusion) bool { return x.ID == e.ID }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // limitGrants has roles end that a reviewer lets somebody keep until a moment only.
 func (d *Decision) limitGrants(k Known, now time.Time) {
 	for _, e := range k.Exclusions {

@@ -299,3 +299,71 @@ func TestReviewScheduled(t *testing.T) {
 		}
 	})
 }
+
+// TestReviewOfMirroredGroup: a group that no role gives is taken away by itself, and an
+// account that is nobody's is told of until it is gone.
+func TestReviewOfMirroredGroup(t *testing.T) {
+	text := strings.Replace(reviewed, "git: {url: http://127.0.0.1:2, profile: generic}", "git: {url: http://127.0.0.1:2, profile: generic, groups: {mirror: ['displayName sw \"app-\"']}}", 1)
+	each(t, text, func(w *world) {
+		t := w.t
+		boss := w.person("boss", "title", "Boss")
+		ann := w.managed("ann", "Engineer", boss.ID)
+		w.team("app-x", ann)
+		w.evaluate()
+		v := w.ask(ops(), hub.NewReview{Scope: model.ReviewScope{Target: "git"}})
+		list, _, err := w.ReviewItems(t.Context(), ops(), hub.ReviewItemQuery{Review: v.ID, Limit: 10, SeeAll: true})
+		if err != nil || len(list) != 2 || list[1].Group != "app-x" || list[1].Target != "git" {
+			t.Fatalf("%+v %v", list, err)
+		}
+		if _, err := w.DecideReview(t.Context(), asPerson("boss"), v.ID, list[1].ID, hub.ReviewVerdict{Verdict: "revoke", Reason: "over"}); err != nil {
+			t.Fatal(err)
+		}
+		w.evaluate()
+		if a := w.state(w.identityOf(ann)).accounts["git"]; a.Desired == nil || !slices.Equal(a.Desired.Groups, []string{"engineers"}) {
+			t.Errorf("desired %+v", a.Desired)
+		}
+		if i, err := w.ShownReviewItem(t.Context(), ops(), true, v.ID, list[1].ID); err != nil || i.State != model.ItemEvaluated {
+			t.Errorf("%+v %v", i, err)
+		}
+	})
+}
+
+// TestReviewOfErased: of somebody who was erased nothing personal is left in a review,
+// and what was decided stays sealed.
+func TestReviewOfErased(t *testing.T) {
+	each(t, reviewed, func(w *world) {
+		t := w.t
+		boss := w.person("boss", "title", "Boss")
+		ann := w.managed("ann", "Engineer", boss.ID)
+		w.evaluate()
+		id := w.identityOf(ann)
+		v := w.ask(ops(), hub.NewReview{Scope: model.ReviewScope{Role: "engineer"}})
+		if _, err := w.DecideReview(t.Context(), asPerson("boss"), v.ID, w.items(v.ID)["ann/engineer"].ID, hub.ReviewVerdict{Verdict: "revoke", Reason: "ann is lazy"}); err != nil {
+			t.Fatal(err)
+		}
+		closed, err := w.CloseReview(t.Context(), ops(), v.ID, hub.ReviewClosing{})
+		if err != nil || closed.State != model.CampaignClosed {
+			t.Fatal(closed.State, err)
+		}
+		seal := w.items(v.ID)["ann/engineer"].Sealed
+		w.remove("hr", w.user, ann)
+		w.evaluate()
+		if _, err := w.db.SQL.ExecContext(t.Context(), `DELETE FROM accounts`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Erase(t.Context(), hub.Actor{Name: "ops"}, id, true); err != nil {
+			t.Fatal(err)
+		}
+		item := w.items(v.ID)[id+"/engineer"]
+		if item.Sealed != seal || seal == "" || item.Decision.Reason != "" || len(item.Access.Why) > 0 {
+			t.Errorf("%+v %+v", item.ReviewItem, item.Decision)
+		}
+		for _, column := range []string{"review_items", "exclusions"} {
+			for _, doc := range w.db.Strings(t, `SELECT doc FROM `+column) {
+				if strings.Contains(doc, "ann") || strings.Contains(doc, "lazy") {
+					t.Errorf("left in %s: %s", column, doc)
+				}
+			}
+		}
+	})
+}

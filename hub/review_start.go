@@ -71,9 +71,7 @@ func (h *Hub) StartReview(ctx context.Context, by Who, in NewReview) (v ReviewVi
 	if err != nil {
 		return ReviewView{}, err
 	}
-	h.Wake()
-	h.wakeReviews()
-	return v, nil
+	return h.workNow(ctx, snap, v.ID, model.CampaignPreparing)
 }
 
 func checkReview(doc *config.Document, in NewReview) error {

@@ -37,6 +37,7 @@ type HistoryDoc struct {
 	Denied     []model.Denied     `json:"denied,omitempty"`
 	Requests   []model.Request    `json:"requests,omitempty"` // open ones, in force or waiting
 	Findings   []string           `json:"findings,omitempty"`
+	Exclusions []model.Exclusion  `json:"exclusions,omitempty"` // what reviewers keep from them
 }
 
 // HistoryGrant is a role held at a moment.
