@@ -77,6 +77,10 @@ func (c *Console) shown(p page) http.Handler {
 			http.Redirect(w, r, string(to), http.StatusSeeOther)
 			return
 		}
+		if d, ok := data.(download); ok {
+			c.pass(w, r, v, d)
+			return
+		}
 		status := http.StatusOK
 		if f, ok := r.Context().Value(failedKey{}).(failed); ok {
 			status = f.status
