@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/scimhub/scimhub/model"
@@ -103,9 +104,7 @@ func (a *API) jsonAnswer(r *http.Request, status int, kind string, v any) answer
 // send writes an answer with the headers that all have.
 func send(w http.ResponseWriter, out answer) {
 	h := w.Header()
-	for name, values := range out.header {
-		h[name] = values
-	}
+	maps.Copy(h, out.header)
 	if out.kind != "" {
 		h.Set("Content-Type", out.kind)
 	}

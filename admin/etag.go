@@ -103,10 +103,10 @@ func (a *API) ifMatch(r *http.Request, thing *route, caller Caller) (*http.Reque
 	var counted struct {
 		Version int64 `json:"version"`
 	}
-	if json.Unmarshal(body, &counted) != nil || counted.Version == 0 {
-		return r, nil // it counts none
+	if json.Unmarshal(body, &counted) == nil && counted.Version != 0 { // else it counts none
+		r = r.WithContext(context.WithValue(r.Context(), versionKey{}, counted.Version))
 	}
-	return r.WithContext(context.WithValue(r.Context(), versionKey{}, counted.Version)), nil
+	return r, nil
 }
 
 // expectedVersion is the version that a change is meant for: what the body says, or else

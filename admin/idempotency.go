@@ -103,11 +103,11 @@ func onceOf(r *http.Request, rt route, caller Caller, keys []string) (o store.On
 		return o, nil, model.Fail(model.Invalid, fmt.Sprintf("%s must be given once, with 1 to %d printable characters of ASCII", idempotencyKey, maxKey), nil)
 	}
 	who := sha256.Sum256([]byte(strings.Join([]string{caller.Name, caller.Role, caller.Person}, "\x00")))
-	print := sha256.New()
-	_, _ = io.WriteString(print, strings.Join([]string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Content-Type"), ""}, "\x00"))
+	asked := sha256.New()
+	_, _ = io.WriteString(asked, strings.Join([]string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Content-Type"), ""}, "\x00"))
 	done = func() {}
 	if rt.path == importPath {
-		if done, err = spoolBody(r, print); err != nil {
+		if done, err = spoolBody(r, asked); err != nil {
 			return o, nil, err
 		}
 	} else {
@@ -115,10 +115,10 @@ func onceOf(r *http.Request, rt route, caller Caller, keys []string) (o store.On
 		if err != nil {
 			return o, nil, err
 		}
-		_, _ = print.Write(body)
+		_, _ = asked.Write(body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return store.Once{Caller: who[:], Key: keys[0], Print: print.Sum(nil)}, done, nil
+	return store.Once{Caller: who[:], Key: keys[0], Print: asked.Sum(nil)}, done, nil
 }
 
 // spoolBody puts a long body into a temporary file on its way.
