@@ -33,3 +33,8 @@ func driftNotice(target string, began time.Time, r SweepReport) store.Notice {
 	}
 	return store.Notice{Type: "drift.found", Subject: "target/" + target, Key: fmt.Sprintf("%s/%d", target, began.UnixMicro()), Data: data}
 }
+
+// movedNotice tells that a target is held because its URL leads to another tenant.
+func movedNotice(target string, m store.Moved) store.Notice {
+	return store.Notice{Type: "plan.held", Subject: "target/" + target, Key: target + "/" + m.Digest, Data: map[string]any{"target": target, "reason": m.Words}}
+}

@@ -87,7 +87,14 @@ func (r *runner) recognise(ctx context.Context, st store.TargetState, here strin
 		"If it is one, `target release %s %s` forgets the old ids, and everybody is looked up and made there anew; what is at the old URL stays as it is. If not, put the URL right",
 		st.Base, here, same, len(rows), r.target.Name, m.Digest)
 	fresh := st.Moved == nil || st.Moved.To != here
-	err = r.w.Store.UpdateTargetState(ctx, r.target.Name, func(st *store.TargetState) { st.Moved = &m })
+	err = r.w.Store.Update(ctx, func(tx *store.Tx) error {
+		if fresh {
+			if err := tx.Notify(movedNotice(r.target.Name, m)); err != nil {
+				return err
+			}
+		}
+		return tx.UpdateTargetState(r.target.Name, func(st *store.TargetState) { st.Moved = &m })
+	})
 	if err != nil || !fresh {
 		return false, err
 	}

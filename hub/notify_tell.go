@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -80,9 +81,7 @@ func tellSourceNews(tx *store.Tx, source, what string, data map[string]any) erro
 		return nil
 	}
 	said := map[string]any{"source": source}
-	for k, v := range data {
-		said[k] = v
-	}
+	maps.Copy(said, data)
 	return tx.Notify(store.Notice{Type: what, Subject: "source/" + source, Data: said})
 }
 

@@ -59,8 +59,14 @@ func (t *Tx) notifyHeld(target string, entries []AuditEntry, outcomes []Settleme
 			reason = o.Row.LastError
 		}
 	}
-	return t.Notify(Notice{Type: "plan.held", Subject: "target/" + target, Key: target + "/" + t.Now.Format("2006-01-02T15:04"),
-		Data: map[string]any{"target": target, "reason": reason}})
+	return t.Notify(heldNotice(target, reason, t.Now))
+}
+
+// heldNotice tells that changes at a target are held: once a minute, for accounts and
+// groups alike.
+func heldNotice(target, reason string, now time.Time) Notice {
+	return Notice{Type: "plan.held", Subject: "target/" + target, Key: target + "/" + now.Format("2006-01-02T15:04"),
+		Data: map[string]any{"target": target, "reason": reason}}
 }
 
 // notifyLeaving tells of leavers whose access ends from now on, by their runs.

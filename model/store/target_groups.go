@@ -217,6 +217,9 @@ func (s *Store) SettleGroup(ctx context.Context, o GroupSettlement) error {
 				return err
 			}
 			entries = append(entries, AuditEntry{Actor: "hub", Action: "target.held", Object: "target/" + g.Target, Data: body})
+			if err := tx.Notify(heldNotice(g.Target, g.LastError, tx.Now)); err != nil {
+				return err
+			}
 		}
 		if err := tx.settleGroup(g, have, o.Gone); err != nil {
 			return err
