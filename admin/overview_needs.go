@@ -59,7 +59,7 @@ func (n *needs) tallied(t store.Tallies) {
 	n.add(Need{Kind: NeedApproval, Severity: SeverityInfo, Text: counted(t.Approvals, "request waits", "requests wait") + " for a decision", Link: "/requests?state=pending", API: "/requests?state=pending"}, t.Approvals)
 	n.add(Need{Kind: NeedTaskOverdue, Severity: SeverityWarning, Text: counted(t.TasksOverdue, "task is", "tasks are") + " overdue", Link: "/tasks?overdue=true", API: "/tasks?overdue=true"}, t.TasksOverdue)
 	n.add(Need{Kind: NeedTaskOpen, Severity: SeverityInfo, Text: counted(t.TasksOpen, "task is", "tasks are") + " open and not due yet", Link: "/tasks", API: "/tasks"}, t.TasksOpen)
-	n.add(Need{Kind: NeedCase, Severity: SeverityWarning, Text: counted(t.Cases, "resource", "resources") + " could belong to several people; who it is has to be decided", Link: "/people/cases", API: "/cases"}, t.Cases)
+	n.add(Need{Kind: NeedCase, Severity: SeverityWarning, Text: counted(t.Cases, "resource", "resources") + " could belong to several people; who it is has to be decided", Link: "/cases", API: "/cases"}, t.Cases)
 	n.add(Need{Kind: NeedConflict, Severity: SeverityWarning, Text: counted(t.Conflicts, "person is", "people are") + " in a conflict of roles", Link: "/findings?kind=conflict", API: "/conflicts"}, t.Conflicts)
 	n.add(Need{Kind: NeedFinding, Severity: SeverityInfo, Text: counted(t.Findings, "finding", "findings") + " about the facts of people", Link: "/findings", API: "/findings"}, t.Findings)
 	n.add(Need{Kind: NeedDelivery, Severity: SeverityWarning, Text: counted(t.Deliveries, "receiver does", "receivers do") + " not take messages", Link: "/settings/deliveries", API: "/deliveries?state=failed"}, t.Deliveries)
@@ -178,8 +178,8 @@ func (a *API) auditNeeds(ctx context.Context, n *needs) error {
 	if !found {
 		return nil // the first follows within a minute of the start
 	}
-	body, err := last.Body()
-	if err != nil {
+	body, bad := last.Body()
+	if bad != nil {
 		need.Severity, need.Text = SeverityCritical, "the newest checkpoint of the audit trail cannot be read: verify the trail"
 		n.add(need, store.Tally{N: 1})
 		return nil

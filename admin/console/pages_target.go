@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/model"
@@ -57,6 +58,15 @@ type trouble struct {
 	Link     string // page of it; empty: none
 	LinkText string
 	Count    int // accounts that it concerns; 0: the target as a whole
+}
+
+// Short is the first sentence.
+func (t trouble) Short() string {
+	first, _, more := strings.Cut(t.Text, ". ")
+	if more {
+		first += "."
+	}
+	return shorten(first, 160)
 }
 
 func showTargets(v *Visit) (any, error) {

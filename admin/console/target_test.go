@@ -37,7 +37,7 @@ func TestTargetPages(t *testing.T) {
 
 		back := url.Values{"back": {"/targets/chat"}}
 		wants(t, s.send("operator", "/targets/chat/pause", back, 303), "chat is paused", "Paused by an operator", "Resume")
-		wants(t, s.look("auditor", "/targets", 200), "1 of 2 targets need a look", "Paused by an operator")
+		wants(t, s.look("auditor", "/targets", 200), "1 of 2 targets needs a look", "Paused by an operator")
 		wants(t, s.send("operator", "/targets/chat/resume", back, 303), "Work at chat goes on", "Pause")
 		wants(t, s.send("operator", "/targets/chat/sync", back, 303), "is due now")
 		wants(t, s.send("operator", "/targets/chat/drift", back, 303), "A sweep of chat is asked for")
