@@ -40,7 +40,7 @@ const (
 // them is of high risk or recommended to be revoked, and where the caller has not had
 // one of them before them. What is wrong with a single item is told, and stops no other.
 func (h *Hub) DecideReviews(ctx context.Context, by Who, review string, in ReviewBulk) (out ReviewBulkResult, err error) {
-	_, err = h.decideItems(ctx, by, review, func(d *deciding) error {
+	err = h.decideItems(ctx, by, review, func(d *deciding) error {
 		out = ReviewBulkResult{IDs: []string{}}
 		refs, left, err := d.meant(in)
 		if err != nil {

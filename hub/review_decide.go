@@ -24,7 +24,7 @@ type ReviewVerdict struct {
 // about themselves anybody; Conflict where nothing waits for a decision, or where the
 // item is another version by now; Invalid what is not said as it has to be.
 func (h *Hub) DecideReview(ctx context.Context, by Who, review, item string, v ReviewVerdict) (out ReviewItemView, err error) {
-	_, err = h.decideItems(ctx, by, review, func(d *deciding) error {
+	err = h.decideItems(ctx, by, review, func(d *deciding) error {
 		now, err := d.one(item, v, false)
 		if err != nil {
 			return err
@@ -39,12 +39,12 @@ func (h *Hub) DecideReview(ctx context.Context, by Who, review, item string, v R
 }
 
 // decideItems is a transaction in which somebody decides about items of a review.
-func (h *Hub) decideItems(ctx context.Context, by Who, review string, decide func(*deciding) error) (done int, err error) {
+func (h *Hub) decideItems(ctx context.Context, by Who, review string, decide func(*deciding) error) error {
 	snap := h.Snapshot()
 	if snap == nil {
-		return 0, noConfiguration()
+		return noConfiguration()
 	}
-	err = h.Store.Update(ctx, func(tx *store.Tx) error {
+	err := h.Store.Update(ctx, func(tx *store.Tx) error {
 		me, err := acting(tx, by)
 		if err != nil {
 			return err
@@ -56,15 +56,14 @@ func (h *Hub) decideItems(ctx context.Context, by Who, review string, decide fun
 		if err := decide(d); err != nil {
 			return err
 		}
-		done = d.n
 		return d.close()
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	h.Wake()
 	h.wakeReviews()
-	return done, nil
+	return nil
 }
 
 // deciding is what it takes to decide about items of one review.

@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 // TestReviewOfRequestedRole: what somebody asked for is revoked as the request, a later
 // approval gives it again, and an end that a reviewer sets comes.
 func TestReviewOfRequestedRole(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		boss := w.person("boss", "title", "Boss")
@@ -66,6 +66,7 @@ func TestReviewOfRequestedRole(t *testing.T) {
 
 // TestReviewStages: the second stage sees what the first decided, and decides alone.
 func TestReviewStages(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		boss := w.person("boss", "title", "Boss")
@@ -118,6 +119,7 @@ func (w *world) inbox(person string) []hub.ReviewItemView {
 // TestReviewBulk: nobody keeps many without having looked, and what is of high risk is
 // decided by itself.
 func TestReviewBulk(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		boss := w.person("boss", "title", "Boss")
@@ -176,6 +178,7 @@ func TestReviewBulk(t *testing.T) {
 // TestReviewAfterMove: who moves is looked at by the new manager; what is lost meanwhile
 // closes itself.
 func TestReviewAfterMove(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		one, two := w.person("one", "title", "Boss"), w.person("two", "title", "Boss")
@@ -207,6 +210,7 @@ func TestReviewAfterMove(t *testing.T) {
 // TestReviewDeputy: a deputy decides in the place of who is asked, and not about
 // themselves, nor for whom it is about.
 func TestReviewDeputy(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		boss := w.person("boss", "title", "Boss")
@@ -243,6 +247,7 @@ func TestReviewDeputy(t *testing.T) {
 // replicas look, and again when its time has come; those who are asked are told and
 // reminded.
 func TestReviewScheduled(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(reviewed, "reviews:\n", "reviews:\n  campaigns:\n  - {name: eng, scope: {role: engineer}, every: 30d, due: 5d, remind: 2d, escalate: {after: 4d, to: [\"role:security\"]}, undecided: escalate}\n", 1)
 	each(t, text, func(w *world) {
 		t := w.t
@@ -251,7 +256,7 @@ func TestReviewScheduled(t *testing.T) {
 		w.managed("sec", "Security", boss.ID)
 		w.evaluate()
 		notices := func() (types []string) {
-			err := w.Store.View(context.Background(), func(tx *store.Tx) error {
+			err := w.Store.View(t.Context(), func(tx *store.Tx) error {
 				list, _, err := tx.Notices(store.NoticeFilter{Limit: 100})
 				for _, n := range list {
 					if strings.HasPrefix(n.Type, "review.") {
@@ -303,6 +308,7 @@ func TestReviewScheduled(t *testing.T) {
 // TestReviewOfMirroredGroup: a group that no role gives is taken away by itself, and an
 // account that is nobody's is told of until it is gone.
 func TestReviewOfMirroredGroup(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(reviewed, "git: {url: http://127.0.0.1:2, profile: generic}", "git: {url: http://127.0.0.1:2, profile: generic, groups: {mirror: ['displayName sw \"app-\"']}}", 1)
 	each(t, text, func(w *world) {
 		t := w.t
@@ -331,6 +337,7 @@ func TestReviewOfMirroredGroup(t *testing.T) {
 // TestReviewOfErased: of somebody who was erased nothing personal is left in a review,
 // and what was decided stays sealed.
 func TestReviewOfErased(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		boss := w.person("boss", "title", "Boss")

@@ -17,6 +17,7 @@ import (
 // to come of it. Nobody reviews themselves, nobody decides who is not asked, and nothing
 // is taken away without a decision or the rule about the undecided.
 func TestReviewAgainstOracle(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		o := newOracle(w)
 		for seed := range uint64(6) {

@@ -94,6 +94,7 @@ func (w *world) written() {
 }
 
 func TestReviewRevokesWhatARuleGives(t *testing.T) {
+	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		t := w.t
 		boss := w.person("boss", "title", "Boss")

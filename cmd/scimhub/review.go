@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -84,14 +85,17 @@ func reviewList(c *client) *cobra.Command {
 		},
 		row: func(v admin.ReviewView) []string {
 			n := v.Counts
-			return []string{v.ID, v.Name, string(v.State), moment(&v.Due), fmt.Sprint(n.Items), fmt.Sprint(n.Pending), fmt.Sprint(n.Kept + n.Ending + n.Undecided), fmt.Sprint(n.Revoked),
-				fmt.Sprint(n.Revoking + n.Evaluated)}
+			return []string{v.ID, v.Name, string(v.State), moment(&v.Due), number(n.Items), number(n.Pending), number(n.Kept + n.Ending + n.Undecided), number(n.Revoked),
+				number(n.Revoking + n.Evaluated)}
 		},
 	}.command(c)
 	cmd.Flags().StringVar(&state, "state", "", "only active, preparing, open, moving, closing or closed ones")
 	cmd.Flags().BoolVar(&waiting, "waiting", false, "only those with items that wait for you")
 	return cmd
 }
+
+// number is a count as text.
+func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // shownReview is a review with a page of its items.
 type shownReview struct {
@@ -114,7 +118,7 @@ func reviewShow(c *client) *cobra.Command {
 				return err
 			}
 			var items listOf[admin.ReviewItemView]
-			if err := c.call(cmd.Context(), "GET", query(path+"/items", "state", state, "reviewer", reviewer, "person", person, "mine", flagged(mine), "cursor", cursor, "limit", fmt.Sprint(limit)), nil, &items); err != nil {
+			if err := c.call(cmd.Context(), "GET", query(path+"/items", "state", state, "reviewer", reviewer, "person", person, "mine", flagged(mine), "cursor", cursor, "limit", strconv.Itoa(limit)), nil, &items); err != nil {
 				return err
 			}
 			v.Items, v.Next = items.Items, items.Next
@@ -240,8 +244,8 @@ func reviewReport(c *client) *cobra.Command {
 
 func printReviewReport(w io.Writer, v admin.ReviewReport) error {
 	n := v.Review.Counts
-	rows := [][]string{{"review", v.Review.Name}, {"state", string(v.Review.State)}, {"items", fmt.Sprint(n.Items)}, {"kept", fmt.Sprint(n.Kept)}, {"until a date", fmt.Sprint(n.Ending)},
-		{"revoked, verified", fmt.Sprint(n.Revoked)}, {"revoked, open", fmt.Sprint(n.Revoking + n.Evaluated)}, {"gone before", fmt.Sprint(n.Gone)}, {"undecided", fmt.Sprint(n.Undecided + n.Pending)}}
+	rows := [][]string{{"review", v.Review.Name}, {"state", string(v.Review.State)}, {"items", number(n.Items)}, {"kept", number(n.Kept)}, {"until a date", number(n.Ending)},
+		{"revoked, verified", number(n.Revoked)}, {"revoked, open", number(n.Revoking + n.Evaluated)}, {"gone before", number(n.Gone)}, {"undecided", number(n.Undecided + n.Pending)}}
 	for _, p := range v.Reviewers {
 		rows = append(rows, []string{"by " + p.Reviewer, fmt.Sprintf("%d decided: %d keep, %d revoke, %d until a date", p.Decided, p.Keep, p.Revoke, p.Until)})
 	}

@@ -75,7 +75,7 @@ func (r *reader) onMove(n *node) *MoveReview {
 
 func (r *reader) campaign(n *node, unique func(*node, string)) Campaign {
 	c := Campaign{Undecided: model.UndecidedKeep}
-	within, reviewers := time.Duration(reviewWithin), []string(nil)
+	within, reviewers := reviewWithin, []string(nil)
 	r.need(n, "name", "scope", "every")
 	r.fields(n, map[string]func(*node){
 		"name":      func(n *node) { c.Name = r.name(n); unique(n, c.Name) },
