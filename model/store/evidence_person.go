@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -116,15 +117,15 @@ const personMost = 5000
 
 // RequestsAbout reads all requests for people, closed ones too, in order.
 func (t *Tx) RequestsAbout(ids []string) ([]model.Request, error) {
-	return t.requestsWhere(`identity_id IN `+list(len(ids))+` ORDER BY id LIMIT `+fmt.Sprint(personMost), anys(ids)...)
+	return t.requestsWhere(`identity_id IN `+list(len(ids))+` ORDER BY id LIMIT `+strconv.Itoa(personMost), anys(ids)...)
 }
 
 // ExceptionsAbout reads all exceptions of people, ended ones too, in order.
 func (t *Tx) ExceptionsAbout(ids []string) ([]model.Exception, error) {
-	return t.exceptions(`WHERE e.identity_id IN `+list(len(ids))+` ORDER BY e.id LIMIT `+fmt.Sprint(personMost), anys(ids)...)
+	return t.exceptions(`WHERE e.identity_id IN `+list(len(ids))+` ORDER BY e.id LIMIT `+strconv.Itoa(personMost), anys(ids)...)
 }
 
 // ReviewedAbout reads all items of access reviews about people, in order.
 func (t *Tx) ReviewedAbout(ids []string) ([]model.ReviewItem, error) {
-	return t.reviewItemsWhere(`identity_id <> '' AND identity_id IN `+list(len(ids))+` ORDER BY id LIMIT `+fmt.Sprint(personMost), anys(ids)...)
+	return t.reviewItemsWhere(`identity_id <> '' AND identity_id IN `+list(len(ids))+` ORDER BY id LIMIT `+strconv.Itoa(personMost), anys(ids)...)
 }

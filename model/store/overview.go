@@ -25,7 +25,7 @@ type counted struct {
 }
 
 const (
-	countCheap = 30 * time.Millisecond // what took no longer is counted anew each time
+	countCheap = 150 * time.Millisecond// what took no longer is counted anew each time
 	countRest  = 20                    // times as long as it took, counts are good for
 	countMost  = time.Minute           // that a count in the background may take
 )
@@ -193,9 +193,10 @@ func (s *Store) GlanceTarget(ctx context.Context, target string, since time.Time
 			return err
 		}
 		var oldest *int64
-		// next_at is 0 of what overtakes the rest: the time since when is that of the row.
-		err = tx.row(`SELECT min(at) FROM (SELECT (SELECT CASE WHEN next_at = 0 THEN updated_at ELSE next_at END FROM accounts WHERE target = ? AND due AND leaver AND next_at <= ? ORDER BY next_at LIMIT 1) AS at
-UNION ALL SELECT (SELECT CASE WHEN next_at = 0 THEN updated_at ELSE next_at END FROM accounts WHERE target = ? AND due AND NOT leaver AND next_at <= ? ORDER BY next_at LIMIT 1)) AS x`, target, now, target, now).Scan(&oldest)
+		// next_at is 0 of what overtakes the rest: the time since when is that of the row. The
+		// order is by the column, which an output of CASE takes the name of on PostgreSQL.
+		err = tx.row(`SELECT min(at) FROM (SELECT (SELECT CASE WHEN next_at = 0 THEN updated_at ELSE next_at END FROM accounts WHERE target = ? AND due AND leaver AND next_at <= ? ORDER BY accounts.next_at LIMIT 1) AS at
+UNION ALL SELECT (SELECT CASE WHEN next_at = 0 THEN updated_at ELSE next_at END FROM accounts WHERE target = ? AND due AND NOT leaver AND next_at <= ? ORDER BY accounts.next_at LIMIT 1)) AS x`, target, now, target, now).Scan(&oldest)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 const (
 	scanFirst = 200
 	scanChunk = 1000
-	scanMost  = 8000 // people looked at
+	scanMost  = 2000 // people looked at
 )
 
 // PeopleFilter narrows a list of people; empty fields do not.
@@ -232,12 +232,11 @@ func (t *Tx) scanChunk(s *scan, size int) (looked int, found []candidate, err er
 	if w.byID {
 		order = w.id
 	}
-	ok, tests := `TRUE`, []any{}
+	all, tests := []string{`TRUE`}, []any{}
 	for _, c := range slices.Concat(w.except, s.conds) {
-		ok += ` AND ` + c.text
-		tests = append(tests, c.args...)
+		all, tests = append(all, c.text), append(tests, c.args...)
 	}
-	text := `SELECT c.k, c.id, (` + ok + `) FROM (` + fmt.Sprintf(w.text, place) + ` ORDER BY ` + order + ` LIMIT ?) AS c ORDER BY c.k, c.id`
+	text := `SELECT c.k, c.id, (` + strings.Join(all, ` AND `) + `) FROM (` + fmt.Sprintf(w.text, place) + ` ORDER BY ` + order + ` LIMIT ?) AS c ORDER BY c.k, c.id`
 	rows, err := t.query(text, t.planned(slices.Concat(tests, args, []any{size}))...)
 	if err != nil {
 		return 0, nil, err

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,7 +121,7 @@ func TestPeopleAreIndexedLater(t *testing.T) {
 		}
 		after, total := "", 0
 		for {
-			n, last, err := db.IndexPeople(context.Background(), after, 3)
+			n, last, err := db.IndexPeople(t.Context(), after, 3)
 			if err != nil {
 				t.Fatal(err)
 			}
