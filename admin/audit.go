@@ -61,6 +61,9 @@ func (a *API) verifyAudit(r *http.Request, _ Caller) (any, error) {
 	}
 	n, more2, err := a.Hub.Store.VerifyCheckpoints(ctx, keys, in.Checkpoints)
 	out.Checked, out.Checkpoints, out.Faults = checked, n, append(append(out.Faults, faults...), more2...)
+	if len(in.Checkpoints) == 0 && len(out.Faults) > 0 { // of what is kept elsewhere nobody knows here whether it is ours
+		a.Hub.TellAuditBroken(ctx, len(out.Faults), out.Faults[0].Message)
+	}
 	return out, err
 }
 
