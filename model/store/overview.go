@@ -25,9 +25,9 @@ type counted struct {
 }
 
 const (
-	countCheap = 150 * time.Millisecond// what took no longer is counted anew each time
-	countRest  = 20                    // times as long as it took, counts are good for
-	countMost  = time.Minute           // that a count in the background may take
+	countCheap = 150 * time.Millisecond // what took no longer is counted anew each time
+	countRest  = 20                     // times as long as it took, counts are good for
+	countMost  = time.Minute            // that a count in the background may take
 )
 
 // Counts counts people and accounts. Where that takes long, in a large hub, it gives
