@@ -82,7 +82,8 @@ func (a *API) routes() []route {
 	return slices.Concat(a.coreRoutes(), a.linkRoutes(), a.requestRoutes(), a.conflictRoutes(), a.findingRoutes(),
 		a.versionRoutes(), a.historyRoutes(), a.importRoutes(), a.lifecycleRoutes(), a.policyRoutes(), a.roleRoutes(),
 		a.taskRoutes(), a.leaverRoutes(), a.driftRoutes(), a.groupRoutes(), a.runRoutes(), a.probeRoutes(), a.healthRoutes(),
-		a.reviewRoutes(), a.notifyRoutes(), a.evidenceRoutes(), a.overviewRoutes(), a.signInRoutes())
+		a.reviewRoutes(), a.notifyRoutes(), a.evidenceRoutes(), a.overviewRoutes(), a.signInRoutes(),
+		a.settingsRoutes())
 }
 
 func (a *API) coreRoutes() []route {
