@@ -20,7 +20,7 @@ func TestReviewAgainstOracle(t *testing.T) {
 	t.Parallel()
 	each(t, reviewed, func(w *world) {
 		o := newOracle(w)
-		for seed := range uint64(6) {
+		for seed := range uint64(5) {
 			o.run(rand.New(rand.NewPCG(seed, 23)), seed)
 			if w.t.Failed() {
 				return
@@ -147,7 +147,7 @@ func (o *oracle) decide(r *rand.Rand, seed uint64, review string, stage []string
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	for range 2 * len(ids) {
+	for range 6 * len(ids) {
 		id := ids[r.IntN(len(ids))]
 		e := items[id]
 		actor := append(slices.Clone(o.names), "")[r.IntN(len(o.names)+1)]
@@ -164,7 +164,10 @@ func (o *oracle) decide(r *rand.Rand, seed uint64, review string, stage []string
 		if noReason {
 			v.Reason = " "
 		}
-		may := o.mayDecide(stage, actor, e.person)
+		if actor != "" && r.IntN(4) == 0 { // an admin who is somebody here
+			who, actor = hub.Who{Name: "adm", Person: actor, Operator: true, Override: true}, actor+"!"
+		}
+		may := o.mayDecide(stage, strings.TrimSuffix(actor, "!"), e.person) || strings.HasSuffix(actor, "!") && actor != e.person+"!"
 		now, err := o.DecideReview(o.t.Context(), who, review, id, v)
 		switch {
 		case err == nil && (!may || noReason):
