@@ -193,7 +193,7 @@ var accountStates = []struct { //nolint:gochecknoglobals // read only
 
 // targetTroubles says what is wrong with a target, the most urgent first.
 func targetTroubles(t admin.TargetView) []trouble {
-	out := stateTroubles(t.Name, t.State, t.Quarantine, t.ErrorClass, t.LastError, t.RetryAt)
+	out := stateTroubles(t.State, t.Quarantine, t.ErrorClass, t.LastError, t.RetryAt)
 	if t.Held != nil {
 		out = append(out, heldTrouble(t.Name, t.Held.Count))
 	}

@@ -34,7 +34,7 @@ func errorWords(class string) (what, do string) {
 }
 
 // stateTroubles says what is wrong with a target as a whole.
-func stateTroubles(name, state string, q *admin.QuarantineView, class, lastError string, retry *time.Time) []trouble {
+func stateTroubles(state string, q *admin.QuarantineView, class, lastError string, retry *time.Time) []trouble {
 	next := ""
 	if retry != nil {
 		next = " It is tried again at " + retry.UTC().Format("15:04:05 UTC") + "."
@@ -66,7 +66,7 @@ func stateTroubles(name, state string, q *admin.QuarantineView, class, lastError
 
 // cardTroubles says what is wrong with a target, the most urgent first.
 func cardTroubles(t admin.TargetCard) []trouble {
-	out := stateTroubles(t.Name, t.State, t.Quarantine, t.ErrorClass, t.LastError, t.RetryAt)
+	out := stateTroubles(t.State, t.Quarantine, t.ErrorClass, t.LastError, t.RetryAt)
 	if t.Held > 0 || t.State == "held" {
 		out = append(out, heldTrouble(t.Name, t.Held))
 	}

@@ -172,7 +172,7 @@ func TestDriftPage(t *testing.T) {
 		wants(t, page, "Account of nobody&#39;s: 110", "not readable at this application", "&lt;script&gt;x", "active: true → false", "sighting 1 of 2", "Next page", "200 of 90 known")
 		lacks(t, page, "<script>x", "Sweep chat now")
 		rows, next := strings.Count(page, "<tr><td tabindex"), page
-		for i := 0; i < 5; i++ {
+		for range 5 {
 			m := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(next)
 			if m == nil {
 				break
