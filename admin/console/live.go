@@ -87,6 +87,16 @@ func (l *live) pulse(ctx context.Context) (int64, error) {
 	return p.Seq, err
 }
 
+// before is how far the hub has come, for a page that is about to be made: what happens
+// later it is told of. 0: it is not known, and the page is made anew when it listens.
+func (l *live) before(ctx context.Context) int64 {
+	seq, err := l.pulse(ctx)
+	if err != nil {
+		return 0
+	}
+	return seq
+}
+
 func (l *live) tell(seq int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,6 +131,9 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	beat := time.NewTicker(liveBeat)
 	defer beat.Stop()
 	text := "retry: 3000\n\n"
+	if seq := l.before(r.Context()); seq != 0 { // what happened since the page was made
+		text += changed(seq)
+	}
 	for {
 		_ = control.SetWriteDeadline(time.Now().Add(liveWrite)) //nolint:forbidigo // a connection knows no clock but the wall's
 		if _, err := fmt.Fprint(w, text); err != nil || control.Flush() != nil {
@@ -132,7 +145,7 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-l.ctx.Done():
 			return
 		case seq := <-ch:
-			text = fmt.Sprintf("event: changed\nid: %d\ndata: %d\n\n", seq, seq)
+			text = changed(seq)
 		case <-beat.C:
 			if _, err := l.console.visit(r); err != nil { // signed out meanwhile
 				return
@@ -141,3 +154,6 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+// changed is the event that says how far the hub has come.
+func changed(seq int64) string { return fmt.Sprintf("event: changed\nid: %d\ndata: %d\n\n", seq, seq) }

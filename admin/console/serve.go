@@ -24,6 +24,8 @@ type frame struct {
 	Said   string // what was just done
 	Fault  string // what was just refused
 	Key    string // for the forms of this page
+	Seq    int64  // how far the hub had come before the page was made
+	Still  bool   // it answers a form, and is not to be replaced by itself
 	Form   url.Values
 	Data   any
 	again  func(pairs ...string) string
@@ -68,6 +70,7 @@ func (c *Console) shown(p page) http.Handler {
 			c.problem(w, r, nil, err)
 			return
 		}
+		v.seq = c.live.before(r.Context())
 		data, err := p.show(v)
 		if err != nil {
 			c.problem(w, r, v, err)
@@ -95,8 +98,11 @@ type elsewhere string
 // write renders a template within the layout.
 func (c *Console) write(w http.ResponseWriter, r *http.Request, v *Visit, sheet string, status int, data any) {
 	f := frame{Path: r.URL.EscapedPath(), Key: rand.Text(), Form: url.Values{}, Data: data}
+	_, f.Still = r.Context().Value(failedKey{}).(failed)
+	f.Still = f.Still || r.Method == http.MethodPost
 	if v != nil {
 		f.Caller, f.Nav, f.Form, f.Fault, f.again = v.Caller, navigation(v.Caller, r.URL.Path), v.Form, v.fault, v.Again
+		f.Seq = v.seq
 	}
 	if k, err := r.Cookie(said); err == nil && r.Method == http.MethodGet && r.Header.Get("X-Live") == "" {
 		f.Said, _ = url.QueryUnescape(k.Value)

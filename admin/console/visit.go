@@ -30,6 +30,7 @@ type Visit struct {
 	console *Console
 	request *http.Request
 	fault   string // of the action that failed
+	seq     int64  // how far the hub had come when it began
 }
 
 // Var is a part of the address.

@@ -8,7 +8,7 @@
   const busy = () => {
     const at = document.activeElement;
     if (at && main.contains(at) && at.matches("input, textarea, select")) return true;
-    if (main.querySelector("dialog[open], [data-still]")) return true;
+    if (main.matches("[data-still]") || main.querySelector("dialog[open], [data-still]")) return true;
     for (const e of main.querySelectorAll("input, textarea, select")) {
       if (e.type === "checkbox" || e.type === "radio") { if (e.checked !== e.defaultChecked) return true; }
       else if (e.tagName === "SELECT") { if ([...e.options].some(o => o.selected !== o.defaultSelected && [...e.options].some(p => p.defaultSelected))) return true; }
@@ -26,7 +26,10 @@
       const r = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "manual" });
       if (r.ok) {
         const next = new DOMParser().parseFromString(await r.text(), "text/html").getElementById("main");
-        if (next && !busy()) swap(next);
+        if (next && !busy()) {
+          swap(next);
+          main.dataset.seq = next.dataset.seq;
+        } else waiting = true;
       }
     } catch (e) { /* the hub is away for a moment; the stream says when it is back */ }
     running = false;
@@ -107,9 +110,9 @@
   ready();
   if (window.EventSource && document.querySelector(".side")) {
     const source = new EventSource("/live");
-    let first = true, timer = 0;
-    source.addEventListener("changed", () => {
-      if (first) { first = false; return; }
+    let timer = 0;
+    source.addEventListener("changed", (e) => {
+      if (e.data === main.dataset.seq) return;
       clearTimeout(timer);
       timer = setTimeout(refresh, 300 + Math.random() * 700);
     });
