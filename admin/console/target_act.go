@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/fanout"
@@ -44,8 +45,14 @@ type probeView struct {
 	Writes  bool // the target may be written to by a probe
 	Operate bool
 	Report  *fanout.ProbeReport
-	Differs []fanout.ProbeFinding // from what the generic profile says
-	Same    []fanout.ProbeFinding
+	Differs []probeLine // from what the generic profile says
+	Same    []probeLine
+}
+
+// probeLine is one thing that a probe learnt.
+type probeLine struct {
+	fanout.ProbeFinding
+	Words string // the value
 }
 
 func showProbe(v *Visit) (any, error) {
@@ -73,11 +80,31 @@ func doProbe(v *Visit) (Done, error) {
 	}
 	out.Report = &report
 	for _, f := range report.Findings {
-		if f.Differs {
-			out.Differs = append(out.Differs, f)
+		if line := (probeLine{f, valueWords(f.Value)}); f.Differs {
+			out.Differs = append(out.Differs, line)
 		} else {
-			out.Same = append(out.Same, f)
+			out.Same = append(out.Same, line)
 		}
 	}
 	return Done{Sheet: "probe", Data: out}, nil
+}
+
+// valueWords is a value of a profile for people.
+func valueWords(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "none"
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case []any:
+		texts := make([]string, len(v))
+		for i, one := range v {
+			texts[i] = fmt.Sprint(one)
+		}
+		return strings.Join(texts, ", ")
+	}
+	return shorten(fmt.Sprint(v), 200)
 }
