@@ -1,0 +1,169 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestWalkOperator: an application fails and is put right; more than the guard lets through
+// is held, looked at and released, exactly that.
+func TestWalkOperator(t *testing.T) {
+	eachWalk(t, 8, func(t *testing.T, w *walked) {
+		b := newWalker(t, w.base, "operator-"+dialectOf(t))
+		b.signIn(walkOperator)
+		b.sees("Nothing needs you")
+		b.shot("well")
+		w.apps["git"].faults(t, "401:100%")
+		w.join("new", "New Person", "Engineering", w.ids["mia"])
+		b.open("/targets/git")
+		b.sees("credential", "What to do")
+		b.shot("failing")
+		b.open("/")
+		b.sees("git")
+		w.apps["git"].faults(t, "")
+		b.open("/targets/git")
+		b.press("Sync now")
+		b.sees("Nothing is wrong here") // without a reload: the page is told
+		b.open("/people?q=new")
+		b.press("New Person")
+		b.sees("engineers", "in sync")
+		b.shot("person")
+
+		for i := range 6 { // who leaves in engineering loses nothing at chat before somebody looks
+			name := fmt.Sprintf("p%03d", i)
+			if err := w.hr.change(t.Context(), http.MethodDelete, "/Users/"+w.ids[name], nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.open("/leavers")
+		b.sees("p005")
+		b.shot("leavers")
+		for _, page := range []string{"/targets", "/groups", "/drift", "/findings", "/people", "/roles", "/roles/deployer", "/conflicts", "/policy", "/cases"} {
+			b.open(page)
+			b.seesNot("Something went wrong")
+		}
+		b.open("/targets")
+		b.shot("targets")
+	})
+}
+
+// TestWalkApproval: somebody asks, the manager says yes to one and no to another.
+func TestWalkApproval(t *testing.T) {
+	eachWalk(t, 2, func(t *testing.T, w *walked) {
+		ada := newWalker(t, w.base, "employee-"+dialectOf(t))
+		ada.signIn(walkPerson)
+		ada.seesNot("Targets")
+		ask := func(reason string) {
+			ada.open("/requests")
+			if !strings.Contains(ada.text(), "Find") {
+				ada.press("Ask for access")
+			}
+			ada.press("deployer")
+			ada.fill("Why it is needed", reason)
+			ada.press("Ask")
+			ada.sees("waits for", "mia")
+		}
+		ask("release 4.2")
+		ada.shot("asked")
+		mia := newWalker(t, w.base, "manager-"+dialectOf(t))
+		mia.signIn(walkManager)
+		mia.sees("asks for deployer")
+		mia.open("/approvals")
+		mia.sees("Ada Lovelace", "release 4.2", "high risk", "group deployers")
+		mia.shot("approvals")
+		mia.pressIn("Ada Lovelace", "Approve")
+		mia.sees("Approved", "Nothing waits")
+		ada.open("/requests")
+		ada.sees("approved")
+		await(t, 30*time.Second, "ada is a deployer at git", func() error {
+			for name, members := range w.members("git") {
+				if name == "deployers" && members == 1 {
+					return nil
+				}
+			}
+			return fmt.Errorf("%v", w.members("git"))
+		})
+		ada.open("/requests")
+		ada.press("deployer")
+		ada.press("Take the access away")
+		ada.fill("Why", "the release is out")
+		ada.press("Revoke")
+		ada.sees("revoked")
+		mia.open("/people")
+		mia.sees("may not")
+	})
+}
+
+// TestWalkAuditor: who could deploy on a day, and why.
+func TestWalkAuditor(t *testing.T) {
+	eachWalk(t, 3, func(t *testing.T, w *walked) {
+		w.wantExit(0, "request", "create", "deployer", "--for", "ada", "--reason", "release 4.2")
+		out := w.wantExit(0, "request", "list", "-o", "json")
+		var list struct {
+			Items []struct{ ID string }
+		}
+		if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Items) != 1 {
+			t.Fatalf("%v %s", err, out)
+		}
+		w.wantExit(0, "request", "approve", list.Items[0].ID, "--reason", "on call")
+		w.rest(time.Minute)
+		b := newWalker(t, w.base, "auditor-"+dialectOf(t))
+		b.signIn(walkAuditor)
+		b.open("/evidence?kind=access&target=git&group=deployers")
+		b.sees("ada", "deployer", "release 4.2")
+		b.shot("evidence")
+		b.open("/evidence?kind=person&person=" + "ada")
+		b.sees("ada")
+		b.open("/evidence?kind=leavers")
+		b.open("/evidence?kind=conflicts")
+		b.open("/audit")
+		b.sees("request")
+		b.shot("audit")
+		b.open("/people?q=ada")
+		b.press("Ada Lovelace")
+		b.sees("deployer", "approved")
+		b.shot("person")
+		b.seesNot("Bring this person in line")
+	})
+}
+
+// TestWalkReview: a campaign of two hundred items is finished, and its report told.
+func TestWalkReview(t *testing.T) {
+	eachWalk(t, sized(198, 198, 40), func(t *testing.T, w *walked) {
+		b := newWalker(t, w.base, "reviewer-"+dialectOf(t))
+		w.wantExit(0, "review", "start", "--role", "engineer", "--reviewer", "mia", "--due", "14d")
+		b.signIn(walkManager)
+		b.open("/reviews")
+		b.shot("reviews")
+	})
+}
+
+// TestWalkNewcomer: the first start prints a link; whoever opens it is in, sees the plan
+// of a change and puts it in force.
+func TestWalkNewcomer(t *testing.T) {
+	eachWalk(t, 0, func(t *testing.T, w *walked) {
+		out := w.wantExit(0, "sign-in")
+		b := newWalker(t, w.base, "newcomer-"+dialectOf(t))
+		for _, word := range strings.Fields(out) {
+			if strings.Contains(word, "/sign-in?token=") {
+				b.open(word)
+				b.press("Sign in")
+			}
+		}
+		b.sees("Overview")
+		b.shot("overview")
+		b.open("/policy/change")
+		b.press("Show the plan")
+		b.sees("Nothing: it is the configuration in force")
+		b.open("/settings")
+		b.sees("hr")
+		b.shot("settings")
+		b.press("Sign out")
+		b.open("/people")
+		b.sees("Sign in")
+	})
+}
