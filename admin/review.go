@@ -110,7 +110,7 @@ func (a *API) untilDue(text string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	within := at.Sub(a.now())
+	within := at.Sub(a.now()).Round(time.Second) // the clock went on since 14d was read
 	if within <= 0 {
 		return 0, model.Fail(model.Invalid, "due: "+at.Format(time.RFC3339)+" has passed already", nil)
 	}
