@@ -48,13 +48,13 @@ func showAccounts(v *Visit) (any, error) {
 	for _, s := range accountStates {
 		out.Tabs = append(out.Tabs, tab{capital(words(string(s.State))), Query(here, "state", string(s.State)), out.State == s.State})
 		if s.State == out.State {
-			out.Means = s.Means
+			out.Means = capital(s.Means)
 		}
 	}
 	if out.Class != "" {
 		what, do := errorWords(out.Class)
 		out.Tabs = append(out.Tabs, tab{capital(words(out.Class)), Query(here, "class", out.Class), true})
-		out.Means, out.Do = what, do
+		out.Means, out.Do = capital(what), do
 	}
 	return out, nil
 }

@@ -95,7 +95,7 @@ func TestAccountsOfATarget(t *testing.T) {
 			t.Errorf("%d accounts in sync are listed, want 59", all)
 		}
 		page := s.look("auditor", "/targets/chat/accounts?class=invalid", 200)
-		wants(t, page, "the application refuses the data", "What to do", "&lt;i&gt;no")
+		wants(t, page, "The application refuses the data", "What to do", "&lt;i&gt;no")
 		if got := strings.Count(page, "<tr><td>"); got != 2 {
 			t.Errorf("%d accounts with this error, want 2", got)
 		}
