@@ -111,7 +111,7 @@ func runDemo(ctx context.Context, o demoOptions, out, errOut io.Writer) (err err
 	if err := d.startHub(running, o, log, &parts, failed); err != nil {
 		return err
 	}
-	d.welcome()
+	d.welcome(ctx)
 	err = d.play(running, o, failed)
 	stop()
 	parts.Wait()

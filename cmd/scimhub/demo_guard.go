@@ -113,12 +113,17 @@ func (d *demo) settled(ctx context.Context) error {
 }
 
 // welcome prints where everything is and what can be tried.
-func (d *demo) welcome() {
+func (d *demo) welcome(ctx context.Context) {
 	var b strings.Builder
 	cmd := commandName()
 	fmt.Fprintf(&b, "scimhub demo: a hub, four simulated applications and a company of %d, all on this machine.\n\n", len(d.company.people))
 	fmt.Fprintf(&b, "  %-6s %s/scim/v2   HR pushes here with token %s\n", "hub", d.hub.URL, d.hr.token)
 	fmt.Fprintf(&b, "  %-6s %s/api/v1    token %s; metrics at %s/metrics\n", "api", d.hub.URL, d.api.token, d.hub.URL)
+	var link admin.SignInLinkView
+	if err := d.api.call(ctx, "POST", "/sign-in-links", admin.SignInLinkRequest{Role: admin.RoleAdmin}, &link); err != nil {
+		link.URL = d.hub.URL + "/sign-in (with the token of the api)"
+	}
+	fmt.Fprintf(&b, "  %-6s %s   lets you in once, for a quarter of an hour\n", "look", link.URL)
 	for _, a := range d.apps {
 		fmt.Fprintf(&b, "  %-6s %s/_app/state   %s; SCIM at %s with token %s\n", a.name, a.url, a.habits, scimPath, a.token)
 	}
