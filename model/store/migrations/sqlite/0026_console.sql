@@ -1,2 +1,3 @@
--- What pages count
-SELECT 1;
+-- Accounts in a state, page by page in order of identity.
+DROP INDEX accounts_state;
+CREATE INDEX accounts_state ON accounts (target, state, identity_id);
