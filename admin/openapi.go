@@ -62,7 +62,7 @@ func (a *API) Description() ([]byte, error) {
 				"Times are RFC 3339; durations are those of Go, or with d, w, y.",
 			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"}},
 		"servers":    []any{object{"url": "/api/v1"}},
-		"security":   []any{object{"bearer": []string{}}, object{"session": []string{}}},
+		"security":   []any{object{"bearer": []string{}}},
 		"tags":       tags(routes),
 		"paths":      paths,
 		"components": components(schemas),
@@ -197,9 +197,9 @@ func components(schemas *schemas) object {
 			"IdempotencyKey": header(idempotencyKey, "A new one for each request, the same one when it is sent again: it is carried out once, and for a day the first answer is given again",
 				object{"type": "string", "minLength": 1, "maxLength": maxKey}),
 		},
+		// A session of the console opens its pages alone: a cookie is no credential here.
 		"securitySchemes": object{
-			"bearer":  object{"type": "http", "scheme": "bearer", "description": "An API token"},
-			"session": object{"type": "apiKey", "in": "cookie", "name": "__Host-scimhub", "description": "A session of the console, which passes requests on in the name of who is signed in"},
+			"bearer": object{"type": "http", "scheme": "bearer", "description": "An API token"},
 		},
 	}
 }
