@@ -374,3 +374,28 @@ func TestReviewOfErased(t *testing.T) {
 		}
 	})
 }
+
+// TestReviewLinkTakesExclusionsAlong: what a reviewer took from one of two people who turn out
+// to be one stays taken, and goes back when they are parted.
+func TestReviewLinkTakesExclusionsAlong(t *testing.T) {
+	t.Parallel()
+	each(t, askedAcross, func(w *world) {
+		t := w.t
+		resource, p := w.pushed("okta", "ada.okta")
+		_, q := w.pushed("hr", "bob")
+		w.evaluate()
+		v := w.ask(ops(), hub.NewReview{Scope: model.ReviewScope{People: []string{p}}})
+		for _, i := range w.items(v.ID) {
+			if _, err := w.DecideReview(t.Context(), ops(), v.ID, i.ID, hub.ReviewVerdict{Verdict: "revoke", Reason: "over"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.evaluate()
+		w.wantRoles(p)
+		w.link(p, q)
+		w.wantRoles(q)
+		w.unlink(q, "okta", resource)
+		w.wantRoles(q, "employee")
+		w.wantRoles(p)
+	})
+}

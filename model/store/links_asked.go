@@ -19,6 +19,9 @@ func (t *Tx) MoveAsked(from, to string) error {
 	if err := t.moveRequests(from, to); err != nil {
 		return err
 	}
+	if err := t.moveExclusions(to, `identity_id = ?`, from); err != nil {
+		return err
+	}
 	for _, statement := range []string{
 		`UPDATE exceptions SET identity_id = ? WHERE identity_id = ? AND ended_at IS NULL`,
 		`UPDATE deputies SET person_id = ? WHERE person_id = ? AND ended_at IS NULL`,

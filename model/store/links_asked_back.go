@@ -8,6 +8,7 @@ const (
 	askedException = "exception"
 	askedDeputy    = "deputy"
 	askedStandsIn  = "stands_in"
+	askedExclusion = "exclusion"
 )
 
 // noteAsked remembers what is about to go from an identity to another by a link.
@@ -17,6 +18,7 @@ func (t *Tx) noteAsked(from string) error {
 		askedException: `exceptions WHERE identity_id = ? AND ended_at IS NULL`,
 		askedDeputy:    `deputies WHERE person_id = ? AND ended_at IS NULL`,
 		askedStandsIn:  `deputies WHERE deputy_id = ? AND ended_at IS NULL`,
+		askedExclusion: `exclusions WHERE identity_id = ? AND ended_at IS NULL`,
 	} {
 		_, err := t.exec(`INSERT INTO linked_asked (identity_id, kind, item, at) SELECT CAST(? AS text), CAST(? AS text), id, CAST(? AS bigint) FROM `+where+` ON CONFLICT DO NOTHING`,
 			from, kind, micros(t.Now), from)
@@ -49,6 +51,9 @@ func (t *Tx) ReturnAsked(to, holder string) error {
 		if _, err := t.exec(s.statement+of, to, holder, to, s.kind); err != nil {
 			return err
 		}
+	}
+	if err := t.moveExclusions(to, `identity_id = ?`+of, holder, to, askedExclusion); err != nil {
+		return err
 	}
 	_, err = t.exec(`DELETE FROM linked_asked WHERE identity_id = ?`, to)
 	return err

@@ -221,6 +221,26 @@ func (t *Tx) Exclusion(id string) (e model.Exclusion, err error) {
 	return e, json.Unmarshal([]byte(doc), &e)
 }
 
+// moveExclusions gives exclusions that have not ended to an identity: what a reviewer took
+// from one of two people who turn out to be one is taken from that one.
+func (t *Tx) moveExclusions(to, where string, args ...any) error {
+	found, err := t.exclusionsWhere(`ended_at IS NULL AND `+where+` ORDER BY id`, args...)
+	if err != nil {
+		return err
+	}
+	for _, e := range found {
+		e.Identity = to
+		doc, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE exclusions SET identity_id = ?, doc = ? WHERE id = ?`, to, string(doc), e.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // exclusionsOf reads the exclusions of people that have not ended, in order.
 func (t *Tx) exclusionsOf(ids []string) (map[string][]model.Exclusion, error) {
 	if len(ids) == 0 {
