@@ -18,18 +18,19 @@ const itemsShown = 25
 // reviewView is the page of a review: what is to be decided, or was.
 type reviewView struct {
 	reviewLine
-	Groups  []itemGroup
-	Shown   int
-	Next    string // cursor
-	Later   bool   // this is not the first page
-	Filter  itemFilter
-	Narrow  bool // a filter is set
-	Every   bool // may see items that do not wait for them
-	Read    bool // may see the report
-	Operate bool // may close it
-	Bulk    bool // there is something to decide on this page
-	Last    *itemCard
-	States  []stateChoice
+	Groups   []itemGroup
+	Shown    int
+	Next     string // cursor
+	Later    bool   // this is not the first page
+	Filter   itemFilter
+	Narrow   bool // a filter is set
+	Every    bool // may see items that do not wait for them
+	Read     bool // may see the report
+	Operate  bool // may close it
+	Bulk     bool // there is something to decide on this page
+	Last     *itemCard
+	Override bool // decides in the place of whoever is asked
+	Choices  []stateChoice
 }
 
 // itemFilter is which items are shown.
@@ -86,11 +87,12 @@ func showReview(v *Visit) (any, error) {
 	}
 	out := reviewView{reviewLine: lineOfReview(r), Every: v.Caller.May("read") == nil, Operate: v.Caller.May("operate") == nil, Later: v.Query("cursor") != ""}
 	out.Read = out.Every
+	out.Override = v.Caller.Role == admin.RoleAdmin && v.Caller.Person == ""
 	out.Filter = filterOf(v, out)
 	f := out.Filter
 	out.Narrow = f.Person+f.Role+f.Risk+f.Recommend != ""
 	for _, s := range []model.ItemState{model.ItemPending, model.ItemDecided, model.ItemKept, model.ItemEnding, model.ItemRevoking, model.ItemEvaluated, model.ItemRevoked, model.ItemGone, model.ItemUndecided} {
-		out.States = append(out.States, stateChoice{string(s), itemWords(s)})
+		out.Choices = append(out.Choices, stateChoice{string(s), itemWords(s)})
 	}
 	mine := ""
 	if f.Mine {
