@@ -162,3 +162,26 @@ func TestHeldPlan(t *testing.T) {
 		wants(t, s.look("auditor", "/", 200), "git: ") // what is held there waits still
 	})
 }
+
+// TestMovedTarget: a target whose URL is another tenant's waits as a whole, and is
+// released as a whole.
+func TestMovedTarget(t *testing.T) {
+	t.Parallel()
+	eachSite(t, watched, []string{"bob"}, func(t *testing.T, s *site) {
+		err := s.db.UpdateTargetState(t.Context(), "git", func(st *store.TargetState) {
+			st.Base = "old.example/scim"
+			st.Moved = &store.Moved{From: "old.example/scim", To: "new.example/scim", At: s.db.Now(), Digest: "feed", Words: "the URL is <another> tenant's"}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := s.look("approver", "/targets/git", 200)
+		wants(t, page, "the URL is &lt;another&gt; tenant", "Nothing at all is done here", "Type git to confirm", `value="feed"`)
+		lacks(t, page, "What would be done", "<another>")
+		wants(t, s.look("auditor", "/", 200), "held")
+		form := url.Values{"back": {"/targets/git"}, "digest": {"feed"}, "type": {"yes"}, "sure": {"git"}, "key": {"one"}}
+		said := s.send("approver", "/targets/git/release", form, 303)
+		wants(t, said, "Released: work at git goes on")
+		lacks(t, said, "Held plan")
+	})
+}
