@@ -259,8 +259,8 @@ func TestReviewScheduled(t *testing.T) {
 			err := w.Store.View(t.Context(), func(tx *store.Tx) error {
 				list, _, err := tx.Notices(store.NoticeFilter{Limit: 100})
 				for _, n := range list {
-					if strings.HasPrefix(n.Type, "review.") {
-						types = append(types, strings.TrimPrefix(n.Type, "review."))
+					if kind, ok := strings.CutPrefix(n.Type, "review."); ok {
+						types = append(types, kind)
 					}
 				}
 				return err

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -46,13 +47,9 @@ func (b *reviewerBook) learn(ids []string) error {
 	if err != nil {
 		return err
 	}
-	for id, p := range bosses {
-		b.bosses[id] = p
-	}
+	maps.Copy(b.bosses, bosses)
 	above, err := b.tx.Above(managers)
-	for id, line := range above {
-		b.above[id] = line
-	}
+	maps.Copy(b.above, above)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -167,9 +168,7 @@ func (w *campaignWork) tell() error {
 // part of those who are asked it is told once.
 func reviewNews(tx *store.Tx, kind string, c model.Campaign, asked []string, part string, more map[string]any) error {
 	data := map[string]any{"review": c.ID, "name": c.Name, "due": c.Due, "stage": c.Stage + 1, "stages": len(c.Stages)}
-	for k, v := range more {
-		data[k] = v
-	}
+	maps.Copy(data, more)
 	key := fmt.Sprintf("%s/%d/%s/%s", c.ID, c.Stage, part, c.Due.UTC().Format(time.RFC3339Nano))
 	if c.RemindedAt != nil {
 		key += "/" + strconv.FormatInt(c.RemindedAt.UnixMicro(), 10)
