@@ -44,6 +44,9 @@ func (a *API) handler(rt route, thing *route) http.Handler {
 		if err == nil {
 			err = rt.allowed(caller, r)
 		}
+		if err == nil {
+			err = a.stillIn(r, caller)
+		}
 		if err != nil {
 			level := slog.LevelWarn
 			if _, slowed := errors.AsType[*slowedError](err); slowed { // those before it were told
@@ -66,6 +69,16 @@ func (a *API) handler(rt route, thing *route) http.Handler {
 		}
 		send(w, ifNoneMatch(r, out))
 	})
+}
+
+// stillIn refuses the credential of who has left, whatever its role: one that acts for a
+// person ends with them, though nobody has revoked it.
+func (a *API) stillIn(r *http.Request, c Caller) error {
+	why, err := a.Hub.Gone(r.Context(), c.who())
+	if err == nil && why != "" {
+		err = model.Fail(model.Forbidden, why, nil)
+	}
+	return err
 }
 
 // served carries a request out, if what it was made against is still so.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/scimhub/scimhub/fanout"
 	"github.com/scimhub/scimhub/model"
@@ -95,7 +96,8 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 	if err := readJSON(r, &req); err != nil {
 		return nil, err
 	}
-	if err := a.Hub.StillHere(r.Context(), by.who()); err != nil {
+	self, err := a.Hub.Self(r.Context(), by.who())
+	if err != nil {
 		return nil, err
 	}
 	if moved, err := a.releaseMove(r.Context(), t, req.Digest, by); err != nil || moved {
@@ -110,6 +112,9 @@ func (a *API) releaseTarget(r *http.Request, by Caller) (any, error) {
 	}
 	if have := fanout.PlanDigest(plan); have != req.Digest {
 		return nil, model.Fail(model.Refused, fmt.Sprintf("the digest %q is not that of the plan held now (%s): look at the plan again, it may have changed", req.Digest, have), nil)
+	}
+	if self != "" && slices.ContainsFunc(plan.Changes, func(c model.Change) bool { return c.Identity == self }) {
+		return nil, model.Fail(model.Forbidden, "your own account is in this plan: nobody decides about themselves; somebody else releases it, or a token that acts for nobody", nil)
 	}
 	var approvals []store.Approval
 	var groups []store.GroupApproval

@@ -173,7 +173,7 @@ func seen(tx *store.Tx, by Who, seeAll bool, person string) (string, error) {
 	if seeAll {
 		return id, nil
 	}
-	me, err := acting(tx, by)
+	me, err := beingSomebody(tx, by)
 	if err != nil {
 		return "", err
 	}

@@ -65,10 +65,14 @@ func checkState(state string) error {
 
 func requestFilter(tx *store.Tx, by Who, q RequestQuery) (me asker, f store.RequestFilter, err error) {
 	f = store.RequestFilter{State: model.RequestState(q.State), Role: q.Role}
-	if by.Person != "" || !q.SeeAll {
-		if me, err = acting(tx, by); err != nil {
-			return me, f, err
-		}
+	switch {
+	case !q.SeeAll:
+		me, err = beingSomebody(tx, by)
+	case by.Person != "":
+		me, err = acting(tx, by)
+	}
+	if err != nil {
+		return me, f, err
 	}
 	if q.For != "" {
 		row, err := tx.FindIdentity(q.For)
@@ -146,7 +150,7 @@ func (h *Hub) ShownRequest(ctx context.Context, by Who, seeAll bool, id string) 
 			return err
 		}
 		if !seeAll {
-			me, err := acting(tx, by)
+			me, err := beingSomebody(tx, by)
 			if err != nil {
 				return err
 			}

@@ -63,6 +63,38 @@ func acting(tx *store.Tx, by Who) (asker, error) {
 	return a, nil
 }
 
+// beingSomebody is acting for who sees what concerns themselves alone: Forbidden where
+// the credential acts for nobody, to whom nothing would be limited.
+func beingSomebody(tx *store.Tx, by Who) (asker, error) {
+	me, err := acting(tx, by)
+	if err == nil && me.id == "" {
+		err = model.Fail(model.Forbidden, fmt.Sprintf("the token %s may not see everything, and acts for nobody of whom it could see something", by.Name), nil)
+	}
+	return me, err
+}
+
+// Gone says in words why a credential opens nothing any more, not even for looking:
+// whom it acts for has left. Who is held by the guard of a source may have left by its
+// mistake, and somebody has to be able to look into it. Empty: it does, or the person is
+// not known, which is told where it matters.
+func (h *Hub) Gone(ctx context.Context, by Who) (why string, err error) {
+	if by.Person == "" {
+		return "", nil
+	}
+	err = h.Store.View(ctx, func(tx *store.Tx) error {
+		why = ""
+		row, err := tx.FindIdentity(by.Person)
+		if code := model.CodeOf(err); err != nil && (code == model.NotFound || code == model.Conflict) {
+			return nil
+		}
+		if err == nil && (row.Stage == model.Leaver || row.Stage == model.Purged) && !row.OverGuard {
+			why = fmt.Sprintf("the token %s acts for %s, who %s", by.Name, row.Name, stageWords(row.Stage))
+		}
+		return err
+	})
+	return why, err
+}
+
 // StillHere says whether a credential may decide anything: Forbidden where it acts for
 // a person who is not here any more, or of whom it is not known who they are.
 func (h *Hub) StillHere(ctx context.Context, by Who) error {
@@ -73,6 +105,19 @@ func (h *Hub) StillHere(ctx context.Context, by Who) error {
 		_, err := acting(tx, by)
 		return err
 	})
+}
+
+// Self is StillHere, and the identity for whom the credential acts; empty: nobody.
+func (h *Hub) Self(ctx context.Context, by Who) (id string, err error) {
+	if by.Person == "" {
+		return "", nil
+	}
+	err = h.Store.View(ctx, func(tx *store.Tx) error {
+		me, err := acting(tx, by)
+		id = me.id
+		return err
+	})
+	return id, err
 }
 
 // personFor finds who a role is asked for; whoever asks, where nobody is named.

@@ -65,7 +65,7 @@ func (h *Hub) Tasks(ctx context.Context, by Who, q TaskQuery) (out []TaskView, n
 // assignedTo names as whom somebody does tasks; an operator who is nobody does those
 // that are assigned to nobody.
 func assignedTo(tx *store.Tx, me asker) ([]string, error) {
-	var keys []string
+	keys := []string{}
 	if me.operator {
 		keys = []string{""}
 	}
