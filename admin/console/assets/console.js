@@ -108,6 +108,9 @@
   main.addEventListener("focusout", () => { if (waiting) setTimeout(refresh, 300); });
 
   ready();
+  // Who was led to one of many things goes on there with the keyboard.
+  const led = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (led?.matches("[data-item]")) led.focus();
   if (window.EventSource && document.querySelector(".side")) {
     const source = new EventSource("/live");
     let timer = 0;
