@@ -109,7 +109,7 @@
 
   ready();
   // Who was led to one of many things goes on there with the keyboard.
-  const led = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const led = document.getElementById(location.hash.slice(1));
   if (led?.matches("[data-item]")) led.focus();
   if (window.EventSource && document.querySelector(".side")) {
     const source = new EventSource("/live");
