@@ -17,6 +17,7 @@ const (
 	livePoll  = time.Second      // between two looks at the hub, however many pages are open
 	liveBeat  = 20 * time.Second // so often a quiet connection says that it is there
 	liveMost  = 500              // connections
+	liveEach  = 50               // of one caller, who is not to take all of them
 	liveWrite = 10 * time.Second // for one message to be taken
 )
 
@@ -27,24 +28,26 @@ type live struct {
 	ctx     context.Context //nolint:containedctx // of the process: connections end with it
 
 	mu   sync.Mutex
-	subs map[chan int64]bool
+	subs map[chan int64]string // by whom
+	each map[string]int        // connections of each caller
 	seq  int64
 	stop context.CancelFunc // of the poll; nil: none runs
 }
 
 func newLive(ctx context.Context, c *Console) *live {
-	return &live{console: c, ctx: ctx, subs: map[chan int64]bool{}}
+	return &live{console: c, ctx: ctx, subs: map[chan int64]string{}, each: map[string]int{}}
 }
 
-// join begins to listen; false: there are too many already.
-func (l *live) join() (chan int64, bool) {
+// join begins to listen; false: there are too many already, of all or of this caller.
+func (l *live) join(who string) (chan int64, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.subs) >= liveMost {
+	if len(l.subs) >= liveMost || l.each[who] >= liveEach {
 		return nil, false
 	}
 	ch := make(chan int64, 1)
-	l.subs[ch] = true
+	l.subs[ch] = who
+	l.each[who]++
 	if l.stop == nil {
 		ctx, cancel := context.WithCancel(l.ctx)
 		l.stop = cancel
@@ -56,7 +59,11 @@ func (l *live) join() (chan int64, bool) {
 func (l *live) leave(ch chan int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	who := l.subs[ch]
 	delete(l.subs, ch)
+	if l.each[who]--; l.each[who] <= 0 {
+		delete(l.each, who)
+	}
 	if len(l.subs) == 0 && l.stop != nil {
 		l.stop()
 		l.stop = nil
@@ -113,13 +120,27 @@ func (l *live) tell(seq int64) {
 	}
 }
 
+// listener names who listens, whom the API must not refuse how far the hub has come: who
+// has left is told nothing. One that is limited to targets sees pages of those.
+func (l *live) listener(r *http.Request) (string, error) {
+	v, err := l.console.visit(r)
+	if err != nil {
+		return "", err
+	}
+	if v.Caller.Targets == nil {
+		err = v.Get(nil, "/pulse")
+	}
+	return v.Caller.Name + "\x00" + v.Caller.Person, err
+}
+
 // ServeHTTP is one page that listens.
 func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if _, err := l.console.visit(r); err != nil {
+	who, err := l.listener(r)
+	if err != nil {
 		http.Error(w, wordsOf(err), statusOf(err))
 		return
 	}
-	ch, ok := l.join()
+	ch, ok := l.join(who)
 	if !ok {
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, wordsOf(model.Fail(model.Unavailable, "too many pages listen already", nil)), http.StatusServiceUnavailable)
@@ -147,7 +168,7 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case seq := <-ch:
 			text = changed(seq)
 		case <-beat.C:
-			if _, err := l.console.visit(r); err != nil { // signed out meanwhile
+			if _, err := l.listener(r); err != nil { // signed out, or gone, meanwhile
 				return
 			}
 			text = ": still here\n\n"
