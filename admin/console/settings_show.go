@@ -185,7 +185,8 @@ type tokensView struct {
 	May                     bool // may make and end them
 	Sources, Targets, Roles []string
 	Rights                  []string
-	Proxy                   []string // what a token of the proxy may be allowed
+	Proxy                   []string        // what a token of the proxy may be allowed
+	Ticked                  map[string]bool // what was ticked in a form that failed
 }
 
 // tokenLine is a token, for people.
@@ -213,6 +214,10 @@ func showTokens(v *Visit) (any, error) {
 	}
 	if !out.May {
 		return out, nil
+	}
+	out.Ticked = map[string]bool{}
+	for _, name := range slices.Concat(v.Form["scope"], v.Form["may"]) {
+		out.Ticked[name] = true
 	}
 	var sources listing[admin.SourceView]
 	if err := v.Get(&sources, "/sources?limit=100"); err != nil {
