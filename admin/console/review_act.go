@@ -53,13 +53,15 @@ func onward(v *Visit, last string) string {
 	}
 	q := u.Query()
 	q.Del("last")
+	q.Del("at")
 	if last != "" {
 		q.Set("last", last)
 	}
-	u.RawQuery = q.Encode()
 	if then := v.Form.Get("then"); then != "" {
+		q.Set("at", then)
 		u.Fragment = "i-" + then
 	}
+	u.RawQuery = q.Encode()
 	return u.String()
 }
 

@@ -59,15 +59,16 @@ type itemCard struct {
 	Is      string // state in words
 	Peers   string // empty: nobody to compare with
 	Trail   []itemStep
-	Alone   bool   // is decided by itself, not with others
-	Reason  bool   // keeping it needs a reason
-	Ends    bool   // may be given an end
-	Change  bool   // a decision may be changed
-	Then    string // the item behind it on the page
-	Back    string // address of the page
-	Typed   bool   // a decision about it was refused just now
-	Here    string // address of its own page
-	Peruse  bool   // links to people may be followed
+	Alone   bool      // is decided by itself, not with others
+	Reason  bool      // keeping it needs a reason
+	Ends    bool      // may be given an end
+	Change  bool      // a decision may be changed
+	Then    string    // the item behind it on the page
+	Back    string    // address of the page
+	Fault   string    // why a decision about it was refused just now; empty: none was
+	Before  *itemCard // what was decided just before, where this is the next
+	Here    string    // address of its own page
+	Peruse  bool      // links to people may be followed
 	Percent int
 }
 
@@ -115,18 +116,25 @@ func showReview(v *Visit) (any, error) {
 	cards := make([]itemCard, len(found.Items))
 	for i, item := range found.Items {
 		cards[i] = cardOf(v, r, item, f.By)
-		cards[i].Back = v.Again("last", "")
+		cards[i].Back = v.Again("last", "", "at", "")
 		if i > 0 {
 			cards[i-1].Then = item.ID
 		}
 		out.Bulk = out.Bulk || item.Mine
 	}
-	out.Groups = grouped(v, cards, f.By)
 	if err := noteSeen(v, r.ID, found.Items); err != nil {
 		return nil, err
 	}
-	out.Last, err = lastDecided(v, r)
-	return out, err
+	if out.Last, err = lastDecided(v, r); err != nil {
+		return nil, err
+	}
+	for i := range cards { // it stands where whoever decided goes on
+		if out.Last != nil && cards[i].ID == v.Query("at") {
+			cards[i].Before, out.Last = out.Last, nil
+		}
+	}
+	out.Groups = grouped(v, cards, f.By)
+	return out, nil
 }
 
 // filterOf is which items are asked for: those that wait for whoever looks, where there
@@ -199,7 +207,7 @@ func lastDecided(v *Visit, r admin.ReviewView) (*itemCard, error) {
 func grouped(v *Visit, cards []itemCard, by string) (out []itemGroup) {
 	at := map[string]int{}
 	for _, c := range cards {
-		key, g := c.Identity+c.Person, itemGroup{Title: c.Person, Only: v.Again("person", c.Identity, "cursor", "", "last", "")}
+		key, g := c.Identity+c.Person, itemGroup{Title: c.Person, Only: v.Again("person", c.Identity, "cursor", "", "last", "", "at", "")}
 		if c.Peruse && c.Identity != "" {
 			g.Link = personPath(c.Identity)
 		}
@@ -207,7 +215,7 @@ func grouped(v *Visit, cards []itemCard, by string) (out []itemGroup) {
 		case by == "role":
 			key, g = c.What, itemGroup{Title: c.What}
 			if c.Role != "" {
-				g.Only = v.Again("role", c.Role, "cursor", "", "last", "")
+				g.Only = v.Again("role", c.Role, "cursor", "", "last", "", "at", "")
 				if c.Peruse {
 					g.Link = "/roles/" + url.PathEscape(c.Role)
 				}
@@ -240,14 +248,17 @@ func itemWhat(i model.ReviewItem) string {
 
 func cardOf(v *Visit, r admin.ReviewView, i admin.ReviewItemView, by string) itemCard {
 	out := itemCard{ReviewItemView: i, By: by, What: itemWhat(i.ReviewItem), Is: itemWords(i.State), Peruse: v.Caller.May("read") == nil, Back: v.Again(),
-		Here: reviewPath(r.ID) + "/items/" + url.PathEscape(i.ID), Ends: i.Identity != "", Typed: v.fault != "" && v.Form.Get("about") == i.ID}
+		Here: reviewPath(r.ID) + "/items/" + url.PathEscape(i.ID), Ends: i.Identity != ""}
+	if v.Form.Get("about") == i.ID {
+		out.Fault = v.fault
+	}
 	if out.Title = out.What; by == "role" {
 		out.Title = i.Person
 	}
 	out.Mine = i.Mine && v.Caller.May("ask") == nil
 	out.Reason = i.Hints.Recommend == model.VerdictRevoke
 	out.Alone = out.Reason || i.Hints.Risk == "high"
-	if h := i.Hints; h.Peers > 0 {
+	if h := i.Hints; h.Peers > 0 && !strings.Contains(h.Because, "of the same manager") { // else the advice says it
 		out.Peers = fmt.Sprintf("%d of %s with the same manager %s it", h.Holding, plural(h.Peers, "other person"), map[bool]string{true: "has", false: "have"}[h.Holding == 1])
 		out.Percent = h.Holding * 100 / h.Peers
 	}

@@ -139,7 +139,7 @@ func TestReviewCampaign(t *testing.T) {
 		wants(t, page, "not looked at yet are", "open them first", `value="as every year"`, "Autumn &lt;b&gt;")
 		lacks(t, page, "<script>x", "<b>", "Close it")
 		page = s.look("person:boss", review, 200)
-		wants(t, page, "Decided: 0 of 28 items, 28 wait for you", "title &#34;Engineer&#34; from hr", "git: engineers", "27 of 27 other people with the same manager have it", "in dev for boss", "&lt;script&gt;x", "advice: keep", `rel="next"`, "at most 25 items are kept at once")
+		wants(t, page, "Decided: 0 of 28 items, 28 wait for you", "title &#34;Engineer&#34; from hr", "git: engineers", "27 of 27 people of the same manager have it", "in dev for boss", "&lt;script&gt;x", "advice: keep", `rel="next"`, "at most 25 items are kept at once")
 		items := itemsOf(page)
 		page = s.send("person:boss", review+"/decide", with(bulk, "key", "b2"), 400)
 		wants(t, page, "Choose items first")
