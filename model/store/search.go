@@ -95,9 +95,11 @@ type cond struct {
 
 func newScan(f PeopleFilter) (s scan, err error) {
 	if f.After != "" {
-		if err := json.Unmarshal([]byte(f.After), &s.at); err != nil || strings.ContainsRune(s.at.Key+s.at.ID, 0) {
+		var at *candidate // null is none
+		if err := json.Unmarshal([]byte(f.After), &at); err != nil || at == nil || strings.ContainsRune(at.Key+at.ID, 0) {
 			return s, model.Fail(model.Invalid, "the cursor is not one of this listing", err)
 		}
+		s.at = *at
 	}
 	s.conds = conditions(f)
 	switch form := SearchForm(f.Text); {
