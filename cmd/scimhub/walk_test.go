@@ -131,14 +131,57 @@ func TestWalkAuditor(t *testing.T) {
 	})
 }
 
-// TestWalkReview: a campaign of two hundred items is finished, and its report told.
+// TestWalkReview: a campaign of two hundred items is finished page by page, two of them
+// taken away, and the report tells it.
 func TestWalkReview(t *testing.T) {
-	eachWalk(t, sized(198, 198, 40), func(t *testing.T, w *walked) {
-		b := newWalker(t, w.base, "reviewer-"+dialectOf(t))
+	items := sized(200, 200, 60)
+	eachWalk(t, items-1, func(t *testing.T, w *walked) {
+		if err := w.hr.change(t.Context(), http.MethodPut, "/Users/"+w.ids["mia"], w.person("mia", "Mia Manager", "Management", "", true)); err != nil {
+			t.Fatal(err)
+		}
+		w.rest(time.Minute)
 		w.wantExit(0, "review", "start", "--role", "engineer", "--reviewer", "mia", "--due", "14d")
+		b := newWalker(t, w.base, "reviewer-"+dialectOf(t))
 		b.signIn(walkManager)
 		b.open("/reviews")
-		b.shot("reviews")
+		b.press("role engineer")
+		b.sees(fmt.Sprintf("0 of %d items", items))
+		b.shot("campaign")
+		for _, name := range []string{"p000", "p001"} {
+			b.pressIn(name, "Revoke")
+			b.sees("Say why")
+			b.fillIn(name, "Reason", "left the project")
+			b.pressIn(name, "Revoke")
+			b.sees("You decided just now about", name)
+		}
+		for done := 2; done < items; done += 25 {
+			b.fill("Choose all of this page", "")
+			b.press("Keep the chosen")
+			b.sees(fmt.Sprintf("%d of %d items", min(done+25, items), items))
+		}
+		b.sees("you are done")
+		b.shot("done")
+
+		ops := newWalker(t, w.base, "closes-"+dialectOf(t))
+		ops.signIn(walkOperator)
+		ops.open("/reviews")
+		ops.press("role engineer")
+		ops.press("Close it now")
+		ops.sees("Report", fmt.Sprintf("%d decisions", items)) // so many in a few seconds are told
+		await(t, time.Minute, "two people are engineers at git no longer", func() error {
+			if n := w.members("git")["engineers"]; n != items-2 {
+				return fmt.Errorf("there are %d", n)
+			}
+			return nil
+		})
+		await(t, time.Minute, "the report says that it is verified", func() error {
+			ops.open(ops.address())
+			if text := ops.text(); !strings.Contains(text, "verified") {
+				return fmt.Errorf("it reads: %.800s", text)
+			}
+			return nil
+		})
+		ops.shot("report")
 	})
 }
 
