@@ -273,6 +273,9 @@ func TestLive(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
+		if res.Header.Get("X-Accel-Buffering") != "no" {
+			t.Error("a proxy in front may hold events back")
+		}
 		heard := make(chan string)
 		go func() {
 			defer close(heard)

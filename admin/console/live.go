@@ -148,6 +148,7 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer l.leave(ch)
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events until many have come
 	control := http.NewResponseController(w)
 	beat := time.NewTicker(liveBeat)
 	defer beat.Stop()
