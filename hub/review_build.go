@@ -34,6 +34,7 @@ type reviewBuild struct {
 	c     model.Campaign
 	who   *reviewerBook
 	roles map[string]bool // that the campaign is about
+	rough bool            // items are counted and not kept: nobody is asked about them
 }
 
 func newReviewBuild(tx *store.Tx, snap *Snapshot, c model.Campaign) *reviewBuild {
@@ -182,9 +183,11 @@ func (b *reviewBuild) itemsOf(ids []string, wanted func(role string) bool, mirro
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := b.accountsOf(ids)
-	if err != nil {
-		return nil, err
+	var accounts map[string][]model.AccountRow
+	if mirrored || !b.rough || b.c.Scope.UnusedFor > 0 {
+		if accounts, err = b.accountsOf(ids); err != nil {
+			return nil, err
+		}
 	}
 	for _, id := range ids {
 		for _, g := range grants[id] {
@@ -267,6 +270,9 @@ func (b *reviewBuild) accounts(way, after string) (items []model.ReviewItem, nex
 // complete gives items their ids, hints and reviewers, and drops those that the scope
 // leaves out because they were used.
 func (b *reviewBuild) complete(items []model.ReviewItem, grants map[string][]model.Grant, accounts map[string][]model.AccountRow) (out []model.ReviewItem, err error) {
+	if b.rough && b.c.Scope.UnusedFor == 0 {
+		return items, nil
+	}
 	hints, err := newHintBook(b, items, grants, accounts)
 	if err != nil {
 		return nil, err

@@ -8,8 +8,7 @@ func (s *Store) Holders(ctx context.Context, most int, roles ...string) (map[str
 	out := map[string]int{}
 	err := s.single(ctx, s.read, func(tx *Tx) error {
 		for _, role := range roles {
-			var n int
-			err := tx.row(`SELECT count(*) FROM (SELECT 1 FROM grants WHERE role = ? AND ended_at IS NULL LIMIT ?) AS held`, role, most+1).Scan(&n)
+			n, err := tx.CountHolders(most, role)
 			if err != nil {
 				return err
 			}
@@ -18,4 +17,10 @@ func (s *Store) Holders(ctx context.Context, most int, roles ...string) (map[str
 		return nil
 	})
 	return out, err
+}
+
+// CountHolders counts who holds a role now, up to a most: of more it gives one more.
+func (t *Tx) CountHolders(most int, role string) (n int, err error) {
+	err = t.row(`SELECT count(*) FROM (SELECT 1 FROM grants WHERE role = ? AND ended_at IS NULL LIMIT ?) AS held`, role, most+1).Scan(&n)
+	return n, err
 }
