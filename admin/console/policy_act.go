@@ -97,7 +97,7 @@ func rollBack(v *Visit) (Done, error) {
 
 func addException(v *Visit) (Done, error) {
 	var roles []string
-	for _, r := range strings.Split(v.Form.Get("roles"), ",") {
+	for r := range strings.SplitSeq(v.Form.Get("roles"), ",") {
 		if r = strings.TrimSpace(r); r != "" {
 			roles = append(roles, r)
 		}

@@ -58,7 +58,7 @@ func TestReviewsRefused(t *testing.T) {
 		{`owner: "role:security"`, `owner: manager`, "owner"},
 		{`owner: "role:security"`, `owner: "role:nobody"`, `there is no role "nobody"`},
 		{"scope: {risk: high}", "scope: {}", "needs at least one"},
-		{"scope: {risk: high}", "scope: {role: enginer}", `did you mean "engineer"`},
+		{"scope: {risk: high}", "scope: {role: engineers}", `did you mean "engineer"`},
 		{"scope: {risk: high}", "scope: {group: x}", "need target"},
 		{"reviewer: owner", "reviewer: boss", "must be manager, owner"},
 		{"reviewer: owner", `reviewer: "role:boss"`, `there is no role "boss"`},
