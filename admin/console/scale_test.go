@@ -146,7 +146,7 @@ type scale struct {
 	db     *sql.DB
 	people int
 
-	person, boss, request, task, review, item, case1 string
+	person, boss, request, task, review, item string
 }
 
 // openScale makes a database, or takes the one that was left, and serves the console.
@@ -166,6 +166,7 @@ func openScale(b *testing.B, people int) *scale {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { raw.Close() })
+	raw.SetMaxOpenConns(1) // what is set for it holds
 	log := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	h := hub.New(s, log)
 	snap, err := h.Apply(b.Context(), hub.Actor{Name: "bench"}, "hub.yaml", []byte(scaleConfiguration()), 0)
