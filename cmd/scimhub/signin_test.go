@@ -252,9 +252,13 @@ sources: {hr: {tokens: [{name: main, secret: sesame-open-sesame}]}}
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- i.run(ctx) }()
-			t.Cleanup(func() { stop(); <-ended })
+			var ended sync.WaitGroup
+			ended.Go(func() {
+				if err := i.run(ctx); err != nil {
+					t.Errorf("the hub ended: %v", err)
+				}
+			})
+			t.Cleanup(func() { stop(); ended.Wait() })
 			user, _ := scim.DefaultRegistry().Type("User")
 			if _, err := i.hub.Create(t.Context(), hub.Actor{Source: "hr", Name: "main"}, user, map[string]any{"userName": "bob", "active": true}); err != nil {
 				t.Fatal(err)
