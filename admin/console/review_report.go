@@ -18,7 +18,9 @@ type reviewReportView struct {
 	Verified  int64 // of them, those that are seen to be done
 	Open      []itemCard
 	Undecided []itemCard
-	Mean      string // from the decision to the verification; empty: there is none
+	Gone      []itemCard // revocations that are seen to be done, the first of them
+	GoneMore  bool       // there are more
+	Mean      string     // from the decision to the verification; empty: there is none
 	Slowest   string
 	Paces     []paceLine
 }
@@ -46,6 +48,14 @@ func showReviewReport(v *Visit) (any, error) {
 			*list.into = append(*list.into, cardOf(v, r.Review, i, ""))
 		}
 	}
+	var gone listing[admin.ReviewItemView]
+	if err := v.Get(&gone, Query("/reviews/"+url.PathEscape(r.Review.ID)+"/items", "state", string(model.ItemRevoked), "limit", strconv.Itoa(listRows))); err != nil {
+		return nil, err
+	}
+	for _, i := range gone.Items {
+		out.Gone = append(out.Gone, cardOf(v, r.Review, i, ""))
+	}
+	out.GoneMore = gone.Next != ""
 	if r.MeanSeconds > 0 {
 		out.Mean, out.Slowest = model.Span(seconds(r.MeanSeconds)), model.Span(seconds(r.SlowestSeconds))
 	}

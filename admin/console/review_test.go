@@ -191,7 +191,7 @@ func TestReviewCampaign(t *testing.T) {
 		}
 		s.reviews()
 		page = s.look("auditor", review+"/report", 200)
-		wants(t, page, "1 of 1", "on average")
+		wants(t, page, "1 of 1", "on average", "Revoked, and verified gone", "&lt;i&gt;left")
 		lacks(t, page, "not seen to be carried out")
 		page = s.look("auditor", review+"?state=revoked", 200)
 		wants(t, page, "taken away in the hub", "seen to be gone at the target", "revoked and verified")
