@@ -36,7 +36,7 @@ type SourceConnection struct {
 	Address     string           `json:"address"` // of SCIM, as the provider reaches it
 	Credentials []CredentialView `json:"credentials"`
 	Match       []string         `json:"match"` // by what its people are recognised, in that order
-	Guard       string           `json:"guard"` // how many may leave before a person is asked, in words
+	Guard       string           `json:"guard"` // when a person is asked before leavers lose access, in words
 	Silent      string           `json:"silent,omitempty"`
 	Rate        string           `json:"rate,omitempty"`
 	Owner       string           `json:"owner,omitempty"`
@@ -88,7 +88,7 @@ func (a *API) sourceConnection(r *http.Request, _ Caller) (any, error) {
 		return nil, model.Fail(model.NotFound, "there is no source "+name, nil)
 	}
 	out := SourceConnection{Source: s.Name, Dialect: s.Dialect, Address: a.baseURL() + scimAddress, Match: doc.Identity.Match, Owner: s.Owner,
-		Guard:       fmt.Sprintf("more than %s of its people, and more than %d, within %s", percent(s.Guard.Percent), s.Guard.Floor, model.Span(s.Guard.Window)),
+		Guard:       fmt.Sprintf("more than %s of its people, and more than %d, leave within %s", percent(s.Guard.Percent), s.Guard.Floor, strings.TrimSuffix(model.Span(s.Guard.Window), " 0 min")),
 		Credentials: configuredCredentials(s)}
 	if out.Match == nil {
 		out.Match = []string{}

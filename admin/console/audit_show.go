@@ -36,6 +36,7 @@ type auditLine struct {
 	What    string // in words
 	About   string // the object in words
 	Link    string // its page; empty: it has none
+	Glance  string // what matters of the data, in one line
 	Details string // the data, laid out
 	Cut     bool   // it is longer than shown
 	Ref     string
@@ -86,9 +87,10 @@ func correctable(err error) bool {
 }
 
 func entryLine(e admin.AuditFound) auditLine {
-	out := auditLine{AuditFound: e, What: sentence(e.Action), Ref: fmt.Sprintf("%d.%d", e.Lane, e.Seq)}
+	out := auditLine{AuditFound: e, What: doneWords(e.Action), Ref: fmt.Sprintf("%d.%d", e.Lane, e.Seq)}
 	out.About, out.Link = objectOf(e.Object, e.Person)
 	if text := strings.TrimSpace(string(e.Data)); text != "" && text != "{}" {
+		out.Glance = glance(e.Data)
 		var data any
 		if json.Unmarshal(e.Data, &data) == nil {
 			text, _ = indented(data)

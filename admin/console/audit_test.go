@@ -27,7 +27,7 @@ func TestAuditPage(t *testing.T) {
 	t.Parallel()
 	eachSite(t, plainConfiguration, append([]string{"ada", "boss"}, hostileNames()...), func(t *testing.T, s *site) {
 		page := s.look("auditor", "/audit", 200)
-		wants(t, page, "Scim: create", "source hr/main", ">ada<", "/audit/export?format=csv", "No checkpoint")
+		wants(t, page, "Pushed something new", "displayName", "source hr/main", ">ada<", "/audit/export?format=csv", "No checkpoint")
 		lacks(t, page, "<script>alert", "<img src=x")
 		s.look("person:ada", "/audit", 403)
 		s.look("person:ada", "/audit/export", 403)

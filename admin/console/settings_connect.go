@@ -67,7 +67,7 @@ func entraGuide(address string) guide {
 }
 
 func plainGuide(address string) guide {
-	return guide{Title: "Any other provider",
+	return guide{Title: "Any provider that speaks SCIM 2.0",
 		Rows: []guideRow{
 			{"SCIM address", address, "SCIM 2.0; without a slash at the end", true},
 			{"Authentication", "Authorization: Bearer, and " + secretTold, "", false},

@@ -32,7 +32,7 @@ func TestSourcePages(t *testing.T) {
 		page := s.look("auditor", "/settings", 200)
 		wants(t, page, "/settings/sources/okta", "nothing has come from it yet", "1 person")
 		for source, want := range map[string][]string{
-			"hr":    {"Any other provider</h3>", "https://hub.example.com/scim/v2<", "expired", "hr-team@example.com", "more than 10 %", "bearer token"},
+			"hr":    {"Any provider that speaks SCIM 2.0</h3>", "https://hub.example.com/scim/v2<", "expired", "hr-team@example.com", "more than 10 %", "bearer token"},
 			"okta":  {"Okta</h3>", "Authorization", "user and password", "user pay", "without a slash"},
 			"entra": {"Entra ID</h3>", "https://hub.example.com/scim/v2?aadOptscim062020", "tokens of an issuer", "https://sts.example.com/"},
 		} {
