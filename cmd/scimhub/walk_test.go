@@ -168,8 +168,8 @@ func TestWalkReview(t *testing.T) {
 		ops.press("role engineer")
 		ops.press("Close it now")
 		ops.sees("Report", fmt.Sprintf("%d decisions", items)) // so many in a few seconds are told
-		await(t, time.Minute, "two people are engineers at git no longer", func() error {
-			if n := w.members("git")["engineers"]; n != items-2 {
+		await(t, time.Minute, "two people, and who moved, are off at git", func() error {
+			if n := w.target("git").Accounts["disabled"]; n != 3 {
 				return fmt.Errorf("there are %d", n)
 			}
 			return nil
