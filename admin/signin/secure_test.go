@@ -10,8 +10,8 @@ import (
 )
 
 // TestOverTLS: where people reach the hub by HTTPS the cookie goes over nothing else and
-// is the host's own, browsers are told to stay there, and the page lets nothing in that is
-// not the hub's.
+// is the host's own, the API takes none, browsers are told to stay with HTTPS, and the page
+// lets nothing in that is not the hub's.
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -41,6 +41,18 @@ func TestOverTLS(t *testing.T) {
 		c := list[0]
 		if c.Name != "__Host-scimhub" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge > 0 || !c.Expires.IsZero() {
 			t.Errorf("by HTTPS: %+v", c)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v1/me", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.AddCookie(c)
+		res, err := w.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Body.Close(); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("the API takes a cookie: %d", res.StatusCode)
 		}
 		s := w.browser().get("/sign-in")
 		for name, part := range map[string]string{
