@@ -115,11 +115,12 @@ func decideReviews(v *Visit) (Done, error) {
 	verb := map[bool]string{true: "revoked", false: "kept"}[decision == model.VerdictRevoke]
 	said := plural(out.Decided, "item") + " " + verb + "."
 	if n := len(out.Failed); n > 0 {
-		said += fmt.Sprintf("\n%s not decided:", plural(n, "item"))
+		lines := []string{said, plural(n, "item") + " not decided:"}
 		for _, f := range out.Failed[:min(n, 5)] {
 			id, why, _ := strings.Cut(f, ": ")
-			said += "\n" + itemName(v, id) + ": " + why
+			lines = append(lines, itemName(v, id)+": "+why)
 		}
+		said = strings.Join(lines, "\n")
 	}
 	return Done{To: onward(v, ""), Said: said}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/scimhub/scimhub/admin"
@@ -162,8 +163,8 @@ func filterOf(v *Visit, out reviewView) itemFilter {
 // noteSeen tells the API what whoever looks has before them. A page that asks for itself
 // again, or that a browser fetches in advance, is perhaps looked at by nobody.
 func noteSeen(v *Visit, review string, items []admin.ReviewItemView) error {
-	h := v.request.Header
-	if v.request.Method != http.MethodGet || h.Get("X-Live") != "" || h.Get("Sec-Purpose") != "" || v.Caller.May("ask") != nil {
+	h, asked := v.request.Header, v.Caller.May("ask") == nil
+	if v.request.Method != http.MethodGet || h.Get("X-Live") != "" || h.Get("Sec-Purpose") != "" || !asked {
 		return nil
 	}
 	var in admin.ReviewSeen
@@ -292,7 +293,7 @@ func changeable(v *Visit, r admin.ReviewView, i admin.ReviewItemView) bool {
 func trailOf(i model.ReviewItem) (out []itemStep) {
 	all := i.Earlier
 	if i.Decision != nil {
-		all = append(all[:len(all):len(all)], *i.Decision)
+		all = append(slices.Clip(all), *i.Decision)
 	}
 	for _, d := range all {
 		out = append(out, itemStep{At: d.At, Text: decisionWords(d)})
@@ -321,14 +322,16 @@ func decisionWords(d model.ReviewDecision) string {
 	if d.Rule {
 		out = what + ", by the rule of the review: nobody had decided"
 	}
+	words := []string{out}
 	for _, m := range []struct {
 		is   bool
 		text string
 	}{{d.DeputyOf != "", "as a deputy"}, {d.Override, "in the place of who was asked"}, {d.Bulk, "together with others"}, {d.Against, "against the recommendation"}} {
 		if m.is {
-			out += ", " + m.text
+			words = append(words, m.text)
 		}
 	}
+	out = strings.Join(words, ", ")
 	if d.Reason != "" {
 		out += ": “" + d.Reason + "”"
 	}
