@@ -97,13 +97,26 @@ func (t *Tokens) Shown(r *http.Request) (Token, error) {
 	if err == nil && found.ID != "" && t.Used != nil {
 		t.Used(found.ID)
 	}
-	if t.Slowly == nil || found.Random {
+	if found.Random {
 		return found, err
 	}
-	if wait := t.Slowly(r, func() bool { return err == nil }); wait > 0 {
-		return Token{}, model.Fail(model.Unavailable, "too many requests with wrong tokens came from this address; come back later", &slowedError{wait})
+	if slow := t.Slow(r, func() bool { return err == nil }); slow != nil {
+		return Token{}, slow
 	}
 	return found, err
+}
+
+// Slow runs the check of what a request shows in its Authorization header, or says that
+// too many that were wrong came from its address, for [Slowed] to recognise.
+func (t *Tokens) Slow(r *http.Request, check func() bool) error {
+	if t.Slowly == nil {
+		check()
+		return nil
+	}
+	if wait := t.Slowly(r, check); wait > 0 {
+		return model.Fail(model.Unavailable, "too many requests with wrong tokens came from this address; come back later", &slowedError{wait})
+	}
+	return nil
 }
 
 // find is the owner of a token. All tokens are compared, each in constant time.

@@ -3,6 +3,7 @@ package signin
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed" // the page
 	"errors"
 	"html/template"
@@ -117,7 +118,9 @@ func (s *SignIn) doSignIn(w http.ResponseWriter, r *http.Request) {
 	to := returnPath(r.PostForm.Get("return"))
 	var err error
 	if link := r.PostForm.Get("link"); link != "" {
-		err = s.begun(w, r, &start{session: store.Session{Kind: byLink}, proof: hub.SignInProof{Link: link}}, facts{}, nil)
+		if err = s.known(r, link); err == nil {
+			err = s.begun(w, r, &start{session: store.Session{Kind: byLink}, proof: hub.SignInProof{Link: link}}, facts{}, nil)
+		}
 	} else {
 		err = s.withToken(w, r, r.PostForm.Get("token"))
 	}
@@ -126,6 +129,27 @@ func (s *SignIn) doSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// known refuses a link that cannot be used before anything is written, and slows down who
+// tries many, as where tokens are guessed: strangers must not keep the database busy.
+func (s *SignIn) known(r *http.Request, link string) error {
+	sum, works, err := sha256.Sum256([]byte(link)), false, error(nil)
+	look := func() bool {
+		works, err = s.o.Hub.Store.SignInLinkWorks(r.Context(), sum[:])
+		return works || err != nil // who cannot be checked has guessed nothing
+	}
+	as := r.Clone(r.Context())
+	as.Header.Set("Authorization", "Link "+link)
+	switch wait := s.o.Tokens.Slow(as, look); {
+	case wait != nil:
+		return wait
+	case err != nil:
+		return model.Fail(model.Unavailable, "the database does not answer: the link cannot be looked up", err)
+	case !works:
+		return model.Fail(model.Unauthorized, "this link was used already or is too old; make another one on the hub's machine: scimhub sign-in", nil)
+	}
+	return nil
 }
 
 // withToken starts a session with an API token, which is checked, and slowed down where

@@ -41,6 +41,14 @@ func (t *Tx) UseSignInLink(hash []byte) (l SignInLink, err error) {
 	return l, err
 }
 
+// SignInLinkWorks reports whether a link can be used now, without using it.
+func (s *Store) SignInLinkWorks(ctx context.Context, hash []byte) (yes bool, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM sign_in_links WHERE hash = ? AND used_at IS NULL AND expires_at > ?)`, hash, micros(s.Now())).Scan(&yes)
+	})
+	return yes, err
+}
+
 // SignedInFirst reports whether somebody came in by a link that a hub printed when it
 // started.
 func (s *Store) SignedInFirst(ctx context.Context) (yes bool, err error) {
