@@ -242,8 +242,8 @@ func (w *walker) fillIn(within, label, text string) {
 		}
 	case strings.Contains(kind, "checkbox"), strings.Contains(kind, "radio"):
 		w.must("tick "+label, chromedp.Click(chromedp.CSS("[data-field]")))
-	case strings.Contains(kind, "date"):
-		w.must("date "+label, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-field]").value = `+string(mustJSON(text))))
+	case strings.Contains(kind, "date"), strings.HasPrefix(kind, "TEXTAREA"):
+		w.must("set "+label, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-field]").value = `+string(mustJSON(text))))
 	default:
 		w.must("fill "+label, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-field]").value = ""`), chromedp.SendKeys(chromedp.CSS("[data-field]"), text))
 	}

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // TestWalkOperator: an application fails and is put right; more than the guard lets through
@@ -202,11 +205,59 @@ func TestWalkNewcomer(t *testing.T) {
 		b.open("/policy/change")
 		b.press("Show the plan")
 		b.sees("Nothing: it is the configuration in force")
+		crm := startApplication(t, "crm", "generic", appToken)
+		b.open("/policy/change")
+		text, err := value(b, chromedp.Evaluate[string](`document.getElementById("config").value`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = strings.Replace(text, "grants: [{target: chat}]", "grants: [{target: chat}, {target: crm}]", 1)
+		b.fill("or text", text+"  crm: {url: "+crm.base+"/scim/v2, auth: {bearer: \"${env:E2E_APP_TOKEN}\"}}\n")
+		b.press("Show the plan")
+		b.sees("crm", "accounts gain something", "2 × create")
+		b.shot("plan")
+		b.press("Put it in force")
+		b.sees("Version 2 is in force")
+		b.open("/targets/crm")
+		b.sees("2 in sync", "Nothing is wrong here")
 		b.open("/settings")
 		b.sees("hr")
 		b.shot("settings")
 		b.press("Sign out")
+		b.sees("You are signed out")
 		b.open("/people")
 		b.sees("Sign in")
 	})
+}
+
+// TestWalkDemo: what the demo prints leads to its console.
+func TestWalkDemo(t *testing.T) {
+	if os.Getenv("SCIMHUB_BROWSER") == "" {
+		t.Skip("needs a browser: set SCIMHUB_BROWSER to chromium")
+	}
+	p := launch(t, "demo", []string{"SCIMHUB_RUNTIME_DIR=" + t.TempDir()}, "demo", "--for", "90s", "--listen", "127.0.0.1:0")
+	link := ""
+	await(t, time.Minute, "the demo is told to its end", func() error {
+		out := p.out.String()
+		for _, word := range strings.Fields(out) {
+			if strings.Contains(word, "/sign-in?token=") {
+				link = word
+			}
+		}
+		if link == "" || !strings.Contains(out, "released") {
+			return fmt.Errorf("it has not come so far: %.2000s", out)
+		}
+		return nil
+	})
+	b := newWalker(t, link[:strings.Index(link, "/sign-in")], "demo")
+	b.open(link)
+	b.press("Sign in")
+	b.sees("chat", "git", "cloud", "crm")
+	b.shot("overview")
+	b.open("/people")
+	b.shot("people")
+	b.open("/leavers")
+	b.shot("leavers")
+	b.open("/targets/crm")
+	b.shot("target")
 }

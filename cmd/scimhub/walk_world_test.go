@@ -19,10 +19,10 @@ database: "${env:E2E_DATABASE}"
 admin:
   tokens:
     - {name: ops, secret: "${env:E2E_ADMIN_TOKEN}", role: admin}
-    - {name: olga, secret: walk-operator-token-1, role: operator}
-    - {name: audrey, secret: walk-auditor-token-01, role: auditor}
-    - {name: mia, secret: walk-manager-token-01, role: person, person: mia}
-    - {name: ada, secret: walk-person-token-001, role: person, person: ada}
+    - {name: olga, secret: "${env:WALK_OPERATOR}", role: operator}
+    - {name: audrey, secret: "${env:WALK_AUDITOR}", role: auditor}
+    - {name: mia, secret: "${env:WALK_MANAGER}", role: person, person: mia}
+    - {name: ada, secret: "${env:WALK_PERSON}", role: person, person: ada}
 sources:
   hr: {tokens: [{name: main, secret: "${env:E2E_HR_TOKEN}"}], guard: {leavers: 100%, floor: 100000}}
 roles:
@@ -69,6 +69,9 @@ func eachWalk(t *testing.T, others int, run func(*testing.T, *walked)) {
 // newWalked starts the hub and has everybody join.
 func newWalked(t *testing.T, database string, others int) *walked {
 	t.Helper()
+	for name, token := range map[string]string{"WALK_OPERATOR": walkOperator, "WALK_AUDITOR": walkAuditor, "WALK_MANAGER": walkManager, "WALK_PERSON": walkPerson} {
+		t.Setenv(name, token)
+	}
 	w := &walked{world: &world{t: t, dir: t.TempDir(), database: database, apps: map[string]*application{}, ever: map[string]map[string]bool{}}, ids: map[string]string{}}
 	w.config = filepath.Join(w.dir, "hub.yaml")
 	for _, name := range []string{"chat", "git"} {
