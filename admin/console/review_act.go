@@ -73,7 +73,7 @@ func decideReview(v *Visit) (Done, error) {
 	version, _ := strconv.ParseInt(v.Form.Get("version"), 10, 64)
 	reason := strings.TrimSpace(v.Form.Get("reason"))
 	if decision == model.VerdictRevoke && reason == "" {
-		return Done{}, model.Fail(model.Invalid, "Say why it is to be revoked: it stands in the report, and whoever asks for it again is shown it.", nil)
+		return Done{}, model.Fail(model.Invalid, "Say why it is to be revoked: the reason stands in the report.", nil)
 	}
 	var out admin.ReviewItemView
 	in := admin.ReviewDecide{Decision: decision, Reason: reason, Version: version}
