@@ -47,7 +47,7 @@ func TestDocumentedRoutes(t *testing.T) {
 	if err := json.Unmarshal(body, &api); err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("\\b(GET|POST|DELETE) (?:/api/v1)?(/[a-z][a-z/{}-]*)")
+	named := regexp.MustCompile(`\b(GET|POST|DELETE) (?:/api/v1)?(/[a-z][a-z/{}-]*)`)
 	found := 0
 	for name, text := range documents(t) {
 		for _, m := range named.FindAllStringSubmatch(strings.ReplaceAll(text, "\n", " "), -1) {
