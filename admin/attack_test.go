@@ -115,3 +115,23 @@ func TestOwnChangeIsReleasedByOthers(t *testing.T) {
 		}
 	})
 }
+
+// TestAskingIsNoWayToFindOut: who asks for somebody else is not told what that person
+// holds or who they are; who is asked, and the person, are.
+func TestAskingIsNoWayToFindOut(t *testing.T) {
+	t.Parallel()
+	eachAsk(t, func(t *testing.T, a *api) {
+		status, text, _ := a.call("POST", "/requests", "ada", `{"role":"admins","for":"sam","reason":"who is that?"}`)
+		if status != http.StatusOK {
+			t.Fatalf("%d %s", status, text)
+		}
+		_, id, _ := strings.Cut(text, `"id":"`)
+		id, _, _ = strings.Cut(id, `"`)
+		for who, told := range map[string]bool{"ada": false, "sam": true, "auditor": true} {
+			status, text, _ := a.call("GET", "/requests/"+id+"/context", who, "")
+			if status != http.StatusOK || strings.Contains(text, `"holds":["security"]`) != told || strings.Contains(text, `"title":"Security"`) != told || strings.Contains(text, `"limited":true`) == told {
+				t.Errorf("%s: %d %s", who, status, text)
+			}
+		}
+	})
+}

@@ -32,6 +32,9 @@ type RequestContext struct {
 	PeersHold int `json:"peers_hold"`
 	// Conflicts are roles that they hold and should not hold together with this one.
 	Conflicts []string `json:"conflicts"`
+	// Limited says that the caller asked for somebody else and is not told who that is:
+	// title, department, manager, what they hold, peers and conflicts are left out.
+	Limited bool `json:"limited,omitempty"`
 }
 
 // requestContext shows what a request is about to whoever may see the request: GET
@@ -46,12 +49,23 @@ func (a *API) requestContext(r *http.Request, by Caller) (any, error) {
 		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
 	out := RequestContext{Request: shown, Holds: []string{}, Conflicts: []string{}}
+	if !by.seesAll() {
+		may, err := a.Hub.MayKnowAbout(r.Context(), by.who(), shown.Request)
+		if err != nil {
+			return nil, err
+		}
+		out.Limited = !may
+	}
 	err = a.Hub.Store.View(r.Context(), func(tx *store.Tx) error {
 		row, err := tx.FindIdentity(shown.Identity)
 		if err != nil {
 			return err
 		}
 		out.UserName, out.Stage, out.Since = row.Name, row.Stage, row.CreatedAt
+		if out.Limited {
+			out.Name, _, _, _ = spoken(row.User)
+			return nil
+		}
 		out.Name, _, out.Title, out.Department = spoken(row.User)
 		grants, err := tx.Grants([]string{row.ID})
 		if err != nil {

@@ -173,6 +173,22 @@ func (h *Hub) ShownRequest(ctx context.Context, by Who, seeAll bool, id string) 
 	return v, err
 }
 
+// MayKnowAbout reports whether somebody who may see a request may also see who the person
+// is that it is for: themselves, and who is or was asked about it. Who merely asked for
+// somebody else may not: anybody could ask, to find out.
+func (h *Hub) MayKnowAbout(ctx context.Context, by Who, r model.Request) (yes bool, err error) {
+	err = h.Store.View(ctx, func(tx *store.Tx) error {
+		me, err := beingSomebody(tx, by)
+		if err != nil {
+			return err
+		}
+		keys, err := answersFor(tx, me.id)
+		yes = r.Identity == me.id || answered(r, me.id) || r.AskedBy != me.id && slices.ContainsFunc(r.Asked, func(key string) bool { return slices.Contains(keys, key) })
+		return err
+	})
+	return yes, err
+}
+
 func answered(r model.Request, id string) bool {
 	return slices.ContainsFunc(answersOf(r), func(a model.Approval) bool { return a.Approver == id })
 }
