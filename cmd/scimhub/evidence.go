@@ -37,7 +37,7 @@ func (o *evidenceOutput) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.format, "output", "o", "table", "table, json or yaml: one page; csv or jsonl: all of it")
 	cmd.Flags().StringVar(&o.file, "file", "", "write to a new file instead of the output")
 	cmd.Flags().StringVar(&o.cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&o.limit, "limit", 100, "lines on a page, at most 1000")
+	cmd.Flags().IntVar(&o.limit, "limit", 100, "lines on a page, at most 500")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		switch o.format {
 		case "table", "json", "yaml", "csv", "jsonl":

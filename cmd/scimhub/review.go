@@ -131,7 +131,7 @@ func reviewShow(c *client) *cobra.Command {
 	cmd.Flags().StringVar(&person, "person", "", "only items about this person")
 	cmd.Flags().BoolVar(&mine, "mine", false, "only items that wait for you")
 	cmd.Flags().StringVar(&cursor, "cursor", "", "go on where the previous page ended")
-	cmd.Flags().IntVar(&limit, "limit", 100, "items on a page, at most 1000")
+	cmd.Flags().IntVar(&limit, "limit", 100, "items on a page, at most 500")
 	return cmd
 }
 
