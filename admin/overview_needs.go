@@ -62,7 +62,7 @@ func (n *needs) tallied(t store.Tallies) {
 	n.add(Need{Kind: NeedCase, Severity: SeverityWarning, Text: counted(t.Cases, "resource", "resources") + " could belong to several people; who it is has to be decided", Link: "/cases", API: "/cases"}, t.Cases)
 	n.add(Need{Kind: NeedConflict, Severity: SeverityWarning, Text: counted(t.Conflicts, "person is", "people are") + " in a conflict of roles", Link: "/findings?kind=conflict", API: "/conflicts"}, t.Conflicts)
 	n.add(Need{Kind: NeedFinding, Severity: SeverityInfo, Text: counted(t.Findings, "finding", "findings") + " about the facts of people", Link: "/findings", API: "/findings"}, t.Findings)
-	n.add(Need{Kind: NeedDelivery, Severity: SeverityWarning, Text: counted(t.Deliveries, "receiver does", "receivers do") + " not take messages", Link: "/settings/deliveries", API: "/deliveries?state=failed"}, t.Deliveries)
+	n.add(Need{Kind: NeedDelivery, Severity: SeverityWarning, Text: counted(t.Deliveries, "receiver does", "receivers do") + " not take messages", Link: "/settings/deliveries", API: "/notifications/receivers"}, t.Deliveries)
 	severity := SeverityInfo
 	if t.Reviews.Oldest != nil && t.Reviews.Oldest.Before(n.now) {
 		severity = SeverityWarning
