@@ -3,6 +3,7 @@ package console_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -100,10 +101,7 @@ func boxes(items []shownItem, most int) url.Values {
 
 // with is a form with more in it.
 func with(form url.Values, pairs ...string) url.Values {
-	out := url.Values{}
-	for name, values := range form {
-		out[name] = values
-	}
+	out := maps.Clone(form)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		out.Set(pairs[i], pairs[i+1])
 	}
@@ -252,7 +250,7 @@ func TestReviewsOfRisk(t *testing.T) {
 		s.look("person:boss", "/reviews/exclusions", 403)
 		s.look("operator", "/reviews/none", 404)
 		wants(t, s.look("operator", "/reviews/new?count=1&role=engineer", 200), "3 items</strong> about role engineer", `value="engineer"`)
-		wants(t, s.look("operator", "/reviews/new?count=1&role=enginer", 200), "did you mean", `value="enginer"`)
+		wants(t, s.look("operator", "/reviews/new?count=1&role=engineerr", 200), "did you mean", `value="engineerr"`)
 		wants(t, s.look("operator", "/reviews/new?count=1&role=employee&risk=high", 200), "Nobody has what it is about")
 		s.send("auditor", "/reviews", url.Values{"role": {"root"}, "key": {"a"}}, 403)
 		wants(t, s.send("operator", "/reviews", url.Values{"back": {"/reviews/new"}, "name": {"<b>n"}, "key": {"b"}}, 400), "a review needs a scope", `value="&lt;b&gt;n"`)
