@@ -65,6 +65,11 @@ func (h *Hub) CloseReview(ctx context.Context, by Who, id string, in ReviewClosi
 		case c.State == model.CampaignPreparing && !in.Force:
 			return model.Fail(model.Refused, "the review is being prepared; force it to give it up", nil)
 		}
+		if open > 0 {
+			if err := closesOwn(tx, me, id); err != nil {
+				return err
+			}
+		}
 		c.SettleAs = in.Undecided
 		w.close(me.actor())
 		if err := auditCampaign(tx, me.actor(), "review.closing", c, map[string]any{"force": in.Force, "undecided": c.SettleAs, "open": open, "reason": in.Reason}); err != nil {
@@ -81,6 +86,19 @@ func (h *Hub) CloseReview(ctx context.Context, by Who, id string, in ReviewClosi
 	}
 	h.Wake()
 	return h.workNow(ctx, snap, id, model.CampaignClosing)
+}
+
+// closesOwn refuses to force a review closed of who has something in it that is not
+// decided: what becomes of it would be their own doing.
+func closesOwn(tx *store.Tx, me asker, review string) error {
+	if me.id == "" {
+		return nil
+	}
+	own, _, err := tx.ReviewItems(store.ReviewItemFilter{Review: review, Identity: me.id, States: []string{string(model.ItemPending), string(model.ItemDecided)}, Limit: 1})
+	if err == nil && len(own) > 0 {
+		err = model.Fail(model.Forbidden, fmt.Sprintf("%s of %s is not decided yet: nobody decides about themselves by closing the review; somebody else closes it, or it ends by itself", reviewWhat(own[0]), me.name), nil)
+	}
+	return err
 }
 
 // How much of each a report names.
