@@ -45,7 +45,7 @@ SELECT p.i % 16, 1000 + p.i, {at} - ({n} - p.i)::bigint * 20000000, (ARRAY['hub'
 		`INSERT INTO deliveries (id, notice_id, receiver, recipient, bundle, state, attempts, next_at, status, answer, created_at, ended_at) SELECT 'delivery-' || p.num, 'notice-' || p.num, 'mail', '{boss}', FALSE, CASE WHEN p.i % 100 = 1 THEN 'failed' ELSE 'done' END, 1, 0, 200, 'ok', p.at, p.at FROM scale_people p WHERE p.i <= 100000`,
 		`INSERT INTO sessions (id, hash, kind, name, role, person, issuer, subject, sid, data, agent, address, created_at, seen_at, expires_at, ended_by, ended_why)
 SELECT 's-' || p.num, 'h' || p.num, 'oidc', 'u' || p.num, 'auditor', p.id, 'https://idp.example.com', p.num, '', '{}', 'a browser', '192.0.2.1', {at}, {at}, {at} + 3600000000, '', '' FROM scale_people p WHERE p.i <= 5000`,
-		`INSERT INTO deputies (id, person_id, deputy_id, from_at, created_at, by_whom) SELECT 'd-' || p.num, p.id, '{boss}', p.at, p.at, 'ops' FROM scale_people p WHERE p.i BETWEEN 20000 AND 21000`,
+		`INSERT INTO deputies (id, person_id, deputy_id, from_at, created_at, by_whom) SELECT 'd-' || p.num, p.id, '{boss}', p.at, p.at, 'ops' FROM scale_people p WHERE p.i BETWEEN 900 AND 910`,
 		`INSERT INTO target_hours SELECT t, {at} / 3600000000 * 3600000000 - h::bigint * 3600000000, 100, 3 FROM unnest(ARRAY['chat','git','crm']) AS t, generate_series(0, 720) AS h`,
 		`INSERT INTO tokens (id, source, name, hash, created_at, created_by, issued_at) SELECT 't-' || p.num, 'hr', 'n' || p.num, p.num::bytea, p.at, 'ops', p.at FROM scale_people p WHERE p.i <= 1000`,
 		`INSERT INTO imports SELECT 'i-' || p.num, 'hr', p.at, 'ops', 'd', FALSE, FALSE, 10, 1, 2, 3, 4 FROM scale_people p WHERE p.i <= 1000`,

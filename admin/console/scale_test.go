@@ -169,7 +169,12 @@ func openScale(b *testing.B, people int) *scale {
 	raw.SetMaxOpenConns(1) // what is set for it holds
 	log := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	h := hub.New(s, log)
-	snap, err := h.Apply(b.Context(), hub.Actor{Name: "bench"}, "hub.yaml", []byte(scaleConfiguration()), 0)
+	var snap *hub.Snapshot
+	if text := []byte(scaleConfiguration()); made {
+		snap, err = h.Apply(b.Context(), hub.Actor{Name: "bench"}, "hub.yaml", text, 0)
+	} else {
+		snap, err = hub.Compile(1, "hub.yaml", text, h.Check)
+	}
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,8 +11,10 @@ type Around struct {
 
 // Around reads it; reports are not counted beyond most.
 func (t *Tx) Around(id string, most int) (out Around, err error) {
-	err = t.row(`SELECT i.manager_id, coalesce(m.name, ''), (SELECT count(*) FROM (SELECT 1 FROM identities r WHERE r.manager_id = i.id AND r.manager_id <> '' LIMIT ?) AS x)
-FROM identities i LEFT JOIN identities m ON m.id = i.manager_id AND i.manager_id <> '' WHERE i.id = ?`, most, id).Scan(&out.ManagerID, &out.ManagerName, &out.Reports)
+	// The id is given again, not taken from the row: its column has another collation than
+	// that of managers, and no index serves a comparison of the two.
+	err = t.row(`SELECT i.manager_id, coalesce(m.name, ''), (SELECT count(*) FROM (SELECT 1 FROM identities r WHERE r.manager_id = ? AND r.manager_id <> '' LIMIT ?) AS x)
+FROM identities i LEFT JOIN identities m ON m.id = i.manager_id AND i.manager_id <> '' WHERE i.id = ?`, id, most, id).Scan(&out.ManagerID, &out.ManagerName, &out.Reports)
 	return out, err
 }
 
