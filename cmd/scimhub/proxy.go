@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/proxy"
@@ -35,6 +36,13 @@ func (i *instance) proxyCaller(r *http.Request, target string) (proxy.Caller, er
 	who, err := i.admins.Caller(r)
 	if err != nil {
 		return proxy.Caller{}, err
+	}
+	why, err := i.hub.Gone(r.Context(), hub.Who{Name: who.Name, Person: who.Person})
+	if err != nil {
+		return proxy.Caller{}, err
+	}
+	if why != "" {
+		return proxy.Caller{}, model.Fail(model.Forbidden, why, nil)
 	}
 	if who.Targets != nil && !slices.Contains(who.Targets, target) {
 		return proxy.Caller{}, model.Fail(model.Forbidden, "the token is for "+strings.Join(who.Targets, ", ")+" alone", nil)
