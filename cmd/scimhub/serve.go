@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,12 +40,12 @@ with "scimhub apply --config FILE".`,
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: l}))
 			i, err := start(cmd.Context(), instanceOptions{Name: path, Config: text, Log: log, Announce: true})
 			if err != nil {
-				return err
+				return unlessStopped(cmd.Context(), err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "scimhub serves %s (SCIM at %s/scim/v2, configuration version %d)\n", i.URL, i.URL, i.hub.Snapshot().Version)
 			link, _, err := i.signIn.FirstLink(cmd.Context())
 			if err != nil {
-				return errors.Join(err, i.close())
+				return errors.Join(unlessStopped(cmd.Context(), err), i.close())
 			}
 			if link != "" {
 				fmt.Fprintf(cmd.OutOrStdout(), "Nobody can sign in at the console yet: open %s within 15 minutes (it works once; scimhub sign-in prints another)\n", link)
@@ -55,6 +56,15 @@ with "scimhub apply --config FILE".`,
 	cmd.Flags().StringVarP(&path, "config", "c", "hub.yaml", "configuration file")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
+}
+
+// unlessStopped is the error with which a start failed; none if it was told to stop
+// while it started, which is no failure.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // collectSeldom trades memory for time: what is in use is small beside what requests

@@ -162,7 +162,11 @@ func TestFirstSignIn(t *testing.T) {
 				t.Error("the link is in the log")
 			}
 			second.stop()
-			if third := serveHub(t, config); link.MatchString(third.out.String()) {
+			third := serveHub(t, config)
+			if status, page, _ := visit("GET", base+"/healthz", nil); status != 200 { // answered once it has said all
+				t.Fatalf("the third is not well: %d %s", status, page)
+			}
+			if link.MatchString(third.out.String()) {
 				t.Errorf("somebody came in, and it prints another: %s", third.out.String())
 			}
 		})

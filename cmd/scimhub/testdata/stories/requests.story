@@ -219,13 +219,13 @@ On 2027-03-01 08:00
   hr pushes dave: department Compliance
   hr pushes alice: department Sales, manager bob
   alice asks for prod-admin, because release night
-On 2027-03-03 08:00
+On 2027-03-03 08:10
 Then
   alice was told of request.reminder
-On 2027-03-06 08:00
+On 2027-03-06 08:10
 Then
   carol is asked about prod-admin for alice
-On 2027-03-21 08:00
+On 2027-03-21 08:10
 Then
   alice's request for prod-admin is expired: nobody had decided
 
