@@ -224,7 +224,7 @@ func scaleDatabase(b *testing.B) string {
 			_, _ = fmt.Fprintf(os.Stdout, "the database %s is left\n", name)
 			return
 		}
-		if _, err := server.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil { //nolint:noctx // the benchmark's has ended
+		if _, err := server.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			b.Errorf("drop %s: %v", name, err)
 		}
 	})

@@ -63,7 +63,7 @@ func newWalker(t *testing.T, base, name string) *walker {
 		}
 		w.axe = string(text)
 	}
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), browserFlags(path, t.TempDir())...)
+	alloc, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), browserFlags(path, t.TempDir())...)
 	ctx, cancel := chromedp.NewContext(alloc)
 	w.ctx = ctx
 	t.Cleanup(func() { cancel(); stop() })

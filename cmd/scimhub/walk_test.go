@@ -194,7 +194,7 @@ func TestWalkNewcomer(t *testing.T) {
 	eachWalk(t, 0, func(t *testing.T, w *walked) {
 		out := w.wantExit(0, "sign-in")
 		b := newWalker(t, w.base, "newcomer-"+dialectOf(t))
-		for _, word := range strings.Fields(out) {
+		for word := range strings.FieldsSeq(out) {
 			if strings.Contains(word, "/sign-in?token=") {
 				b.open(word)
 				b.press("Sign in")
@@ -239,7 +239,7 @@ func TestWalkDemo(t *testing.T) {
 	link := ""
 	await(t, time.Minute, "the demo is told to its end", func() error {
 		out := p.out.String()
-		for _, word := range strings.Fields(out) {
+		for word := range strings.FieldsSeq(out) {
 			if strings.Contains(word, "/sign-in?token=") {
 				link = word
 			}
