@@ -96,7 +96,7 @@ func (a *API) coreRoutes() []route {
 		{"POST", "/plan", rightOperate, a.plan, about{sum: "What would change, under the configuration in force or another one", in: PlanRequest{}, out: PlanAnswer{}, reads: true}},
 		{"GET", "/sources", rightRead, a.sources, about{sum: "The sources, and how they are", out: page[SourceView]{}, query: paged()}},
 		{"GET", "/sources/{source}", rightRead, a.source, about{sum: "One source", out: SourceView{}}},
-		{"GET", "/targets", rightRead, a.targets, about{sum: "The targets, and how they are", out: page[TargetView]{}, query: paged()}},
+		{"GET", "/targets", rightRead, a.targets, about{sum: "The targets, and how they are", out: page[TargetView]{}, query: paged("names")}},
 		{"GET", "/targets/{target}", rightRead, a.target, about{sum: "One target, with the changes that are held there", out: TargetView{}, query: []string{"changes"}}},
 		{"GET", "/targets/{target}/accounts", rightRead, a.accounts, about{sum: "The accounts at a target, all, those that drifted, in a state, or failing in one way", out: page[AccountView]{}, query: paged("drift", "state", "class")}},
 		{"POST", "/targets/{target}/sync", rightOperate, a.syncTarget, about{sum: "Make everything that waits at a target due now", out: TargetView{}}},

@@ -149,7 +149,7 @@ func (e *evidenceView) choices(v *Visit) error {
 	switch e.Kind {
 	case "access":
 		var targets listing[admin.TargetView]
-		if err := v.Get(&targets, Query("/targets", "limit", "100")); err != nil {
+		if err := v.Get(&targets, Query("/targets", "names", "true", "limit", "100")); err != nil {
 			return err
 		}
 		for _, t := range targets.Items {

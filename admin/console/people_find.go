@@ -26,7 +26,7 @@ func showPeople(v *Visit) (any, error) {
 		Department: strings.TrimSpace(v.Query("department")), Stages: stages(), First: v.Query("cursor") == ""}
 	out.Filtered = out.Q+out.Stage+out.Role+out.Target+out.Department != ""
 	var targets listing[admin.TargetView]
-	if err := v.Get(&targets, Query("/targets", "limit", "500")); err != nil {
+	if err := v.Get(&targets, Query("/targets", "names", "true", "limit", "500")); err != nil {
 		return nil, err
 	}
 	for _, t := range targets.Items {

@@ -154,7 +154,7 @@ func showNewReview(v *Visit) (any, error) {
 		out.Roles = append(out.Roles, r.Name)
 	}
 	var targets listing[admin.TargetView]
-	if err := v.Get(&targets, "/targets?limit=100"); err != nil {
+	if err := v.Get(&targets, "/targets?names=true&limit=100"); err != nil {
 		return nil, err
 	}
 	for _, t := range targets.Items {
