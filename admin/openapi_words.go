@@ -39,6 +39,8 @@ func queryWords(name string) (schema object, words string) {
 	case "mine", "waiting", "overdue", "open", "ended", "all":
 		return flag, "true: only those that are " + map[string]string{"mine": "one's own", "waiting": "waiting for the caller", "overdue": "overdue", "open": "open"}[name] +
 			map[string]string{"ended": "in force or ended", "all": "there at all"}[name]
+	case "names":
+		return flag, "true: names alone, to choose from, without how they are"
 	case "drift":
 		return text, "Anything: only accounts that drifted"
 	case "partial":
