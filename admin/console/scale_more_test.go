@@ -24,7 +24,7 @@ CASE WHEN r.ended_at IS NULL AND t = 'git' THEN 'no answer' ELSE '' END, CASE WH
 FROM leaver_runs r, unnest(ARRAY['chat','git','crm']) AS t`,
 		`INSERT INTO findings SELECT p.id, (ARRAY['missing','date','manager','number'])[1 + p.i % 4], 'title', 'hr', 'title is missing at hr', p.at FROM scale_people p WHERE p.i % 20 = 3`,
 		`INSERT INTO findings SELECT p.id, 'conflict', 'dept-001, staff', 'hr', 'holds dept-001 and staff', p.at FROM scale_people p WHERE p.i % 50 = 1`,
-		`INSERT INTO cases SELECT 'case-' || lpad(p.i::text, 7, '0'), p.id, 'hr', p.rid, 'userName', '["' || p.id || '","{boss}"]', TRUE, p.at, NULL, '', '' FROM scale_people p WHERE p.i % 1000 = 17`,
+		`INSERT INTO cases SELECT '00000000-0000-7000-a000-' || lpad(p.i::text, 12, '0'), p.id, 'hr', p.rid, 'userName', '["' || p.id || '","{boss}"]', TRUE, p.at, NULL, '', '' FROM scale_people p WHERE p.i % 1000 = 17`,
 		`INSERT INTO exceptions (id, identity_id, roles, owner, reason, made_by, from_at, until_at, made_at)
 SELECT 'ex-' || lpad(p.i::text, 7, '0'), p.id, '["dept-001","staff"]', '{boss}', 'known', 'ops', p.at, {at} + 86400000000 * 30, p.at FROM scale_people p WHERE p.i % 500 = 1`,
 		`INSERT INTO tasks (id, kind, target, identity_id, digest, assignee, removes, created_at, due_at, done_at, outcome, generation, auto, doc)

@@ -49,7 +49,7 @@ func (t *Tx) Marked(id string) (bool, error) {
 
 // MergedInto lists an identity and all that turned out to be it, by id.
 func (t *Tx) MergedInto(id string) ([]string, error) {
-	return t.texts(`WITH RECURSIVE m(id) AS (SELECT id FROM identities WHERE id = ? UNION SELECT i.id FROM identities i JOIN m ON i.merged_into = m.id) SELECT id FROM m ORDER BY id`, id)
+	return t.texts(`WITH RECURSIVE m(id) AS (SELECT id FROM identities WHERE id = ? UNION SELECT i.id FROM identities i JOIN m ON i.merged_into = m.id AND i.merged_into <> '') SELECT id FROM m ORDER BY id`, id)
 }
 
 func (t *Tx) eraseOne(id string) error {

@@ -10,3 +10,5 @@ CREATE INDEX tasks_assignee ON tasks (assignee, due_at, id) WHERE done_at IS NUL
 CREATE INDEX requests_role ON requests (role, id);
 CREATE INDEX leaver_runs_page ON leaver_runs (received_at, id) WHERE ended_at IS NULL;
 CREATE INDEX cases_page ON cases (id) WHERE decided_at IS NULL;
+-- Who became somebody, from that one's id on: an index of the collation that ids have.
+CREATE INDEX identities_merged_id ON identities (merged_into COLLATE "C") WHERE merged_into <> '';
