@@ -227,7 +227,7 @@ func showTokens(v *Visit) (any, error) {
 		out.Sources = append(out.Sources, s.Name)
 	}
 	var targets listing[admin.TargetView]
-	err := v.Get(&targets, "/targets?limit=100")
+	err := v.Get(&targets, "/targets?names=true&limit=100")
 	for _, t := range targets.Items {
 		out.Targets = append(out.Targets, t.Name)
 	}
