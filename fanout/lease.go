@@ -158,15 +158,17 @@ func fence(ctx context.Context, kind string) error {
 type fencedBody struct {
 	io.ReadCloser
 	lease *lease
+	begun bool
 }
 
 // Read fails where another replica may work on the target by now; without its body
-// nobody carries a request out.
-func (b fencedBody) Read(p []byte) (int, error) {
-	if b.lease.left() <= leaseMargin/2 {
+// nobody carries a request out. What has begun to go out goes on: it may be there already.
+func (b *fencedBody) Read(p []byte) (int, error) {
+	if !b.begun && b.lease.left() <= leaseMargin/2 {
 		b.lease.lose()
 		return 0, outrun()
 	}
+	b.begun = true
 	return b.ReadCloser.Read(p)
 }
 
@@ -180,11 +182,11 @@ func fenceBody(ctx context.Context, req *http.Request) {
 	if !bound || req.Body == nil || req.Method == http.MethodGet {
 		return
 	}
-	req.Body = fencedBody{req.Body, l}
+	req.Body = &fencedBody{ReadCloser: req.Body, lease: l}
 	if again := req.GetBody; again != nil {
 		req.GetBody = func() (io.ReadCloser, error) {
 			body, err := again()
-			return fencedBody{body, l}, err
+			return &fencedBody{ReadCloser: body, lease: l}, err
 		}
 	}
 }
