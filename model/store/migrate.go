@@ -18,7 +18,7 @@ import (
 var migrations embed.FS
 
 // SchemaVersion is the newest schema this program knows.
-const SchemaVersion = 26
+const SchemaVersion = 31
 
 type migration struct {
 	version int
