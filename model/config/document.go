@@ -48,6 +48,7 @@ type Document struct {
 	Audit     Audit
 	Outbound  Outbound
 	Reviews   Reviews
+	Metrics   Metrics
 
 	Warnings []Fault // what works, but not as one may think; sorted
 	faults   []Fault
@@ -278,6 +279,7 @@ func (r *reader) document(root *node, d *Document) {
 		"audit":    func(n *node) { r.audit(n, &d.Audit) },
 		"outbound": func(n *node) { d.Outbound = r.outbound(n) },
 		"reviews":  func(n *node) { r.reviews(n, &d.Reviews) },
+		"metrics":  func(n *node) { d.Metrics = r.metrics(n) },
 	})
 }
 

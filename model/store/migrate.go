@@ -41,7 +41,7 @@ func (s *Store) migrate(ctx context.Context) error {
 			return s.step(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}, m)
 		})
 		if err != nil {
-			if errors.As(err, new(*model.Error)) {
+			if err = s.mayNotMigrate(ctx, err); errors.As(err, new(*model.Error)) {
 				return err
 			}
 			return model.Fail(model.Unavailable, fmt.Sprintf("migration %04d failed, nothing changed", m.version), err)
@@ -53,16 +53,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // migrated reports whether the schema is the one that this program knows. Where that
 // cannot be read the migrations find out why.
 func (s *Store) migrated(ctx context.Context) bool {
-	query := `SELECT count(*) FROM sqlite_master WHERE name = 'schema_migrations'`
-	if s.pg {
-		query = `SELECT count(to_regclass('schema_migrations'))`
-	}
-	var there, have int
-	db := s.write.WithContext(ctx)
-	if err := db.Raw(query).Scan(&there).Error; err != nil || there == 0 {
-		return false
-	}
-	err := db.Raw(`SELECT coalesce(max(version), 0) FROM schema_migrations`).Scan(&have).Error
+	have, err := s.schema(ctx)
 	return err == nil && have == SchemaVersion
 }
 
@@ -80,7 +71,7 @@ func (s *Store) step(tx *Tx, m migration) error {
 		return err
 	}
 	if have > SchemaVersion {
-		return model.Fail(model.Conflict, fmt.Sprintf("the database has schema %d, this program knows %d: start a newer scimhub", have, SchemaVersion), nil)
+		return tooNew(have)
 	}
 	if have >= m.version {
 		return nil

@@ -59,6 +59,18 @@ type Tx struct {
 // Open opens the database and brings its schema up to date. The URL is
 // sqlite:PATH or postgres://…; an error says which part is wrong.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+	s, err := connect(databaseURL, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect opens the database as it is.
+func connect(databaseURL string, o Options) (*Store, error) {
 	own := o.Now != nil
 	if !own {
 		o.Now = time.Now
@@ -78,9 +90,6 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
