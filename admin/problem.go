@@ -27,6 +27,9 @@ var statuses = map[model.Code]int{
 	model.Conflict: 409, model.Refused: 409, model.Unavailable: 503, model.Internal: 500,
 }
 
+// StatusOf is the status of an error by its code alone.
+func StatusOf(err error) int { return statuses[model.CodeOf(err)] }
+
 // statusError is the cause of an error whose code says less than its status.
 type statusError struct{ status int }
 

@@ -3,9 +3,7 @@ package admin
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -131,20 +129,11 @@ func viewRole(doc *config.Document, role config.Role) RoleView {
 			v.Ask.Approve = append(v.Ask.Approve, strings.Join(s.Of, how))
 		}
 		if q.Expires > 0 {
-			v.Ask.Longest = inDays(q.Expires)
+			v.Ask.Longest = config.FormatDuration(q.Expires)
 		}
 		if q.Emergency != nil {
-			v.Ask.Emergency = inDays(q.Emergency.For)
+			v.Ask.Emergency = config.FormatDuration(q.Emergency.For)
 		}
 	}
 	return v
-}
-
-// inDays writes a duration as the configuration does: in days, where it is some.
-func inDays(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d >= day && d%day == 0 {
-		return strconv.FormatInt(int64(d/day), 10) + "d"
-	}
-	return d.String()
 }

@@ -133,11 +133,11 @@ func (a *API) createToken(r *http.Request, by Caller) (any, error) {
 		return nil, err
 	}
 	if in.Target != "" && len(in.May) == 0 {
-		in.May = []string{proxyRights()[0]}
+		in.May = []string{ProxyRights()[0]}
 	}
 	for _, right := range in.May {
-		if in.Target == "" || !slices.Contains(proxyRights(), right) {
-			return nil, model.Fail(model.Invalid, fmt.Sprintf("may: %q; a token for a target may %s", right, strings.Join(proxyRights(), ", ")), nil)
+		if in.Target == "" || !slices.Contains(ProxyRights(), right) {
+			return nil, model.Fail(model.Invalid, fmt.Sprintf("may: %q; a token for a target may %s", right, strings.Join(ProxyRights(), ", ")), nil)
 		}
 	}
 	k, secret, err := a.Hub.CreateToken(r.Context(), hub.Actor{Name: by.Name}, hub.NewToken{Source: in.Source, Target: in.Target, May: in.May, Name: in.Name, Expires: expires,
@@ -208,5 +208,5 @@ func (a *API) moment(text string) (*time.Time, error) {
 	return &t, nil
 }
 
-// proxyRights are what a token for a target may be allowed, the first by default.
-func proxyRights() []string { return []string{"read", "write", "remove", "managed"} }
+// ProxyRights are what a token for a target may be allowed, the first by default.
+func ProxyRights() []string { return []string{"read", "write", "remove", "managed"} }

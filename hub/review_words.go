@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -83,7 +84,7 @@ func viewCampaign(tx *store.Tx, snap *Snapshot, c model.Campaign, keys []string)
 func oneCampaign(tx *store.Tx, snap *Snapshot, c model.Campaign, n map[string]int64) (v ReviewView, err error) {
 	v = ReviewView{ID: c.ID, Name: c.Name, State: c.State, Origin: c.Origin, Schedule: c.Schedule, Stage: c.Stage, By: c.By, Why: c.Why, Created: c.Created, Due: c.Due,
 		Closed: c.Closed, ClosedBy: c.ClosedBy, Escalate: c.Escalate, Undecided: c.Undecided, Digest: c.Digest, Version: c.Version, BulkKeeps: snap.Doc.Reviews.BulkKeeps,
-		Overdue: c.State != model.CampaignClosed && tx.Now.After(c.Due), Remind: reviewTime(c.Remind), After: reviewTime(c.After)}
+		Overdue: c.State != model.CampaignClosed && tx.Now.After(c.Due), Remind: config.FormatDuration(c.Remind), After: config.FormatDuration(c.After)}
 	if v.About, err = scopeWords(tx, c.Scope); err != nil {
 		return v, err
 	}
@@ -91,7 +92,7 @@ func oneCampaign(tx *store.Tx, snap *Snapshot, c model.Campaign, n map[string]in
 		return v, err
 	}
 	for _, s := range c.Stages {
-		v.Stages = append(v.Stages, ReviewStageView{Reviewers: s.Reviewers, Within: reviewTime(s.Within), Opened: s.Opened, Closed: s.Closed})
+		v.Stages = append(v.Stages, ReviewStageView{Reviewers: s.Reviewers, Within: config.FormatDuration(s.Within), Opened: s.Opened, Closed: s.Closed})
 	}
 	v.Counts = reviewCounts(n)
 	return v, nil
@@ -109,7 +110,7 @@ func reviewCounts(n map[string]int64) ReviewCounts {
 const peopleShown = 20
 
 func viewScope(tx *store.Tx, s model.ReviewScope) (ReviewScopeView, error) {
-	v := ReviewScopeView{Role: s.Role, Target: s.Target, Group: s.Group, Risk: s.Risk, Exceptions: s.Exceptions, MovedSince: s.MovedSince, Unused: reviewTime(s.UnusedFor), Orphans: s.Orphans}
+	v := ReviewScopeView{Role: s.Role, Target: s.Target, Group: s.Group, Risk: s.Risk, Exceptions: s.Exceptions, MovedSince: s.MovedSince, Unused: config.FormatDuration(s.UnusedFor), Orphans: s.Orphans}
 	shown := s.People[:min(len(s.People), peopleShown)]
 	people, err := tx.People(append(slices.Clone(shown), s.Manager))
 	if err != nil {
@@ -122,16 +123,4 @@ func viewScope(tx *store.Tx, s model.ReviewScope) (ReviewScopeView, error) {
 		v.People = append(v.People, cmp.Or(people[id].Name, id))
 	}
 	return v, nil
-}
-
-// reviewTime writes a duration as the configuration does; empty for none.
-func reviewTime(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d == 0:
-		return ""
-	case d%day == 0:
-		return fmt.Sprintf("%dd", d/day)
-	}
-	return d.String()
 }

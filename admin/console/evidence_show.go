@@ -145,22 +145,14 @@ func showEvidence(v *Visit) (any, error) {
 }
 
 // choices are what forms offer.
-func (e *evidenceView) choices(v *Visit) error {
+func (e *evidenceView) choices(v *Visit) (err error) {
 	switch e.Kind {
 	case "access":
-		var targets listing[admin.TargetView]
-		if err := v.Get(&targets, Query("/targets", "names", "true", "limit", "100")); err != nil {
+		if e.Targets, err = targetNames(v); err != nil {
 			return err
 		}
-		for _, t := range targets.Items {
-			e.Targets = append(e.Targets, t.Name)
-		}
-		var roles listing[admin.RoleView]
-		if err := v.Get(&roles, Query("/roles", "limit", "100")); err != nil {
+		if e.Roles, err = roleNames(v); err != nil {
 			return err
-		}
-		for _, r := range roles.Items {
-			e.Roles = append(e.Roles, r.Name)
 		}
 	case "review":
 		var reviews listing[hub.ReviewView]

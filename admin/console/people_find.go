@@ -21,16 +21,12 @@ type peopleView struct {
 // stages are the stages of a life, as filters offer them.
 func stages() []string { return []string{"prehire", "active", "leave", "leaver"} }
 
-func showPeople(v *Visit) (any, error) {
+func showPeople(v *Visit) (_ any, err error) {
 	out := peopleView{Q: strings.TrimSpace(v.Query("q")), Stage: v.Query("stage"), Role: v.Query("role"), Target: v.Query("target"),
 		Department: strings.TrimSpace(v.Query("department")), Stages: stages(), First: v.Query("cursor") == ""}
 	out.Filtered = out.Q+out.Stage+out.Role+out.Target+out.Department != ""
-	var targets listing[admin.TargetView]
-	if err := v.Get(&targets, Query("/targets", "names", "true", "limit", "500")); err != nil {
+	if out.Targets, err = targetNames(v); err != nil {
 		return nil, err
-	}
-	for _, t := range targets.Items {
-		out.Targets = append(out.Targets, t.Name)
 	}
 	var found listing[admin.IdentityView]
 	if err := v.Get(&found, Query("/identities", "q", out.Q, "stage", out.Stage, "role", out.Role, "target", out.Target, "department", out.Department,

@@ -121,7 +121,7 @@ func reviewFields() []string {
 		"due", "second", "second_name", "second_within", "remind", "escalate", "escalate_after", "undecided"}
 }
 
-func showNewReview(v *Visit) (any, error) {
+func showNewReview(v *Visit) (_ any, err error) {
 	if err := v.Caller.May("operate"); err != nil {
 		return nil, err
 	}
@@ -146,19 +146,11 @@ func showNewReview(v *Visit) (any, error) {
 			v.fault, out.Estimate = wordsOf(err), nil
 		}
 	}
-	var roles listing[admin.RoleView]
-	if err := v.Get(&roles, "/roles?limit=100"); err != nil {
+	if out.Roles, err = roleNames(v); err != nil {
 		return nil, err
 	}
-	for _, r := range roles.Items {
-		out.Roles = append(out.Roles, r.Name)
-	}
-	var targets listing[admin.TargetView]
-	if err := v.Get(&targets, "/targets?names=true&limit=100"); err != nil {
+	if out.Targets, err = targetNames(v); err != nil {
 		return nil, err
-	}
-	for _, t := range targets.Items {
-		out.Targets = append(out.Targets, t.Name)
 	}
 	return out, nil
 }

@@ -210,19 +210,11 @@ type problemView struct {
 	Title, Text string
 }
 
-var codes = map[model.Code]int{ //nolint:gochecknoglobals // read only
-	model.Invalid: 400, model.Unauthorized: 401, model.Forbidden: 403, model.NotFound: 404,
-	model.Conflict: 409, model.Refused: 409, model.Unavailable: 503,
-}
-
 func statusOf(err error) int {
 	if p, ok := errors.AsType[*problemError](err); ok && p.status >= http.StatusBadRequest {
 		return p.status
 	}
-	if s, ok := codes[model.CodeOf(err)]; ok {
-		return s
-	}
-	return http.StatusInternalServerError
+	return admin.StatusOf(err)
 }
 
 // wordsOf is an error for whoever looks; what is internal stays in the log.

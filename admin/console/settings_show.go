@@ -202,8 +202,8 @@ type tokenLine struct {
 // soon is before which end of a credential people are warned.
 const soon = 14 * 24 * time.Hour
 
-func showTokens(v *Visit) (any, error) {
-	out := tokensView{Source: v.Query("source"), May: v.Caller.May("administer") == nil, Roles: admin.Roles(), Rights: admin.Rights(), Proxy: []string{"read", "write", "remove", "managed"}}
+func showTokens(v *Visit) (_ any, err error) {
+	out := tokensView{Source: v.Query("source"), May: v.Caller.May("administer") == nil, Roles: admin.Roles(), Rights: admin.Rights(), Proxy: admin.ProxyRights()}
 	var found listing[admin.TokenView]
 	if err := v.Get(&found, Query("/tokens", "source", out.Source, "cursor", v.Query("cursor"), "limit", strconv.Itoa(listRows))); err != nil {
 		return nil, err
@@ -226,12 +226,10 @@ func showTokens(v *Visit) (any, error) {
 	for _, s := range sources.Items {
 		out.Sources = append(out.Sources, s.Name)
 	}
-	var targets listing[admin.TargetView]
-	err := v.Get(&targets, "/targets?names=true&limit=100")
-	for _, t := range targets.Items {
-		out.Targets = append(out.Targets, t.Name)
+	if out.Targets, err = targetNames(v); err != nil {
+		return nil, err
 	}
-	return out, err
+	return out, nil
 }
 
 func tokenLineOf(t admin.TokenView, now time.Time) tokenLine {

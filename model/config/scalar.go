@@ -48,6 +48,19 @@ func ParseDuration(s string) (time.Duration, error) {
 	return total, nil
 }
 
+// FormatDuration writes a duration as a configuration does, in days where it is whole
+// ones; none is nothing. ParseDuration reads it.
+func FormatDuration(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d == 0:
+		return ""
+	case d%day == 0:
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	return d.String()
+}
+
 func durationPart(figure, unit string) (time.Duration, error) {
 	scale := map[string]time.Duration{"d": day, "w": week, "y": year}[unit]
 	if scale == 0 {

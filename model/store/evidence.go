@@ -57,16 +57,10 @@ AND h.at >= coalesce((SELECT max(l.at) FROM identity_history l WHERE l.identity_
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r HistoryRow
-		var at int64
-		var doc string
-		if err := rows.Scan(&r.Identity, &at, &doc); err != nil {
+		r, err := scanHistory(rows)
+		if err != nil {
 			return nil, err
 		}
-		if err := decodeHistory(doc, &r.Doc); err != nil {
-			return nil, err
-		}
-		r.At = fromMicros(at)
 		out[r.Identity] = append(out[r.Identity], r)
 	}
 	return out, rows.Err()

@@ -39,16 +39,10 @@ func (t *Tx) FactsAfter(ids []string, p Place, until time.Time, limit int) (out 
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r HistoryRow
-		var at int64
-		var doc string
-		if err := rows.Scan(&r.Identity, &at, &doc); err != nil {
+		r, err := scanHistory(rows)
+		if err != nil {
 			return nil, err
 		}
-		if err := decodeHistory(doc, &r.Doc); err != nil {
-			return nil, err
-		}
-		r.At = fromMicros(at)
 		out = append(out, r)
 	}
 	return out, rows.Err()

@@ -120,18 +120,22 @@ func (t *Tx) FirstHistory(identity string) (HistoryRow, bool, error) {
 }
 
 func (t *Tx) historyRow(where string, args ...any) (HistoryRow, bool, error) {
-	var r HistoryRow
-	var at int64
-	var doc string
-	err := t.row(`SELECT identity_id, at, doc FROM identity_history WHERE `+where, args...).Scan(&r.Identity, &at, &doc)
+	r, err := scanHistory(t.row(`SELECT identity_id, at, doc FROM identity_history WHERE `+where, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
-	if err != nil {
-		return r, false, err
+	return r, err == nil, err
+}
+
+// scanHistory reads a row of identity_id, at and doc.
+func scanHistory(row interface{ Scan(into ...any) error }) (r HistoryRow, err error) {
+	var at int64
+	var doc string
+	if err := row.Scan(&r.Identity, &at, &doc); err != nil {
+		return r, err
 	}
 	r.At = fromMicros(at)
-	return r, true, decodeHistory(doc, &r.Doc)
+	return r, decodeHistory(doc, &r.Doc)
 }
 
 func decodeHistory(text string, into *HistoryDoc) error {
@@ -161,14 +165,8 @@ func (s *Store) History(ctx context.Context, since time.Time, after string, limi
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var r HistoryRow
-			var at int64
-			var doc string
-			if err := rows.Scan(&r.Identity, &at, &doc); err != nil {
-				return err
-			}
-			r.At = fromMicros(at)
-			if err := decodeHistory(doc, &r.Doc); err != nil {
+			r, err := scanHistory(rows)
+			if err != nil {
 				return err
 			}
 			out = append(out, r)
