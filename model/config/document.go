@@ -48,6 +48,7 @@ type Document struct {
 	Audit     Audit
 	Outbound  Outbound
 	Reviews   Reviews
+	Retention Retention
 	Metrics   Metrics
 
 	Warnings []Fault // what works, but not as one may think; sorted
@@ -219,6 +220,7 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	d.Identity = defaultIdentity()
 	d.Reviews = defaultReviews()
 	d.Audit.Checkpoint = time.Hour
+	d.Retention = defaultRetention()
 	d.Admin.Session, d.Admin.TokenLifetime = defaultSession(), defaultTokenLifetime
 	sum := sha256.Sum256(src)
 	d.digest = hex.EncodeToString(sum[:])
@@ -234,6 +236,7 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	}
 	r := &reader{file: name, faults: faults}
 	r.document(root, d)
+	d.Retention.settle(d.Audit.Retain)
 	d.roles = make(map[string]int, len(d.Roles))
 	for i, role := range d.Roles {
 		if _, twice := d.roles[role.Name]; !twice {
@@ -275,11 +278,12 @@ func (r *reader) document(root *node, d *Document) {
 			r.each(n, func(v *node) { d.Notify = append(d.Notify, r.receiver(v, unique)) })
 			nameReceivers(d.Notify)
 		},
-		"smtp":     func(n *node) { d.SMTP = r.smtp(n) },
-		"audit":    func(n *node) { r.audit(n, &d.Audit) },
-		"outbound": func(n *node) { d.Outbound = r.outbound(n) },
-		"reviews":  func(n *node) { r.reviews(n, &d.Reviews) },
-		"metrics":  func(n *node) { d.Metrics = r.metrics(n) },
+		"smtp":      func(n *node) { d.SMTP = r.smtp(n) },
+		"audit":     func(n *node) { r.audit(n, &d.Audit) },
+		"outbound":  func(n *node) { d.Outbound = r.outbound(n) },
+		"reviews":   func(n *node) { r.reviews(n, &d.Reviews) },
+		"retention": func(n *node) { r.retention(n, &d.Retention) },
+		"metrics":   func(n *node) { d.Metrics = r.metrics(n) },
 	})
 }
 

@@ -102,7 +102,7 @@ func (r *reader) unique(what string) func(*node, string) {
 
 func (r *reader) audit(n *node, a *Audit) {
 	r.fields(n, map[string]func(*node){
-		"retain":     func(n *node) { a.Retain = r.positive(n) },
+		"retain":     func(n *node) { a.Retain = r.auditRetain(n) },
 		"key":        func(n *node) { a.Key = r.secret(n) },
 		"checkpoint": func(n *node) { a.Checkpoint = r.positive(n) },
 	})
