@@ -34,12 +34,13 @@ func layers() map[string]layer {
 	return map[string]layer{
 		".":            {},
 		"model/scim":   {},
+		"telemetry":    {}, // ids, log lines and traces: it knows none of the nouns
 		"model/rows":   {}, // what systems export that know no SCIM: records, no meaning
 		"model":        {may: []string{"model/scim"}},
 		"model/config": {may: []string{"model", "model/scim"}},
 		"model/store": {
 			// The configuration is stored as text: the store never reads it.
-			may:     []string{"model", "model/scim"},
+			may:     []string{"model", "model/scim", "telemetry"},
 			inTests: []string{"model/store/storetest/..."},
 		},
 		"model/store/storetest": {may: []string{"model", "model/scim", "model/store"}},
@@ -53,24 +54,24 @@ func layers() map[string]layer {
 		"outbound": {may: []string{"model"}},
 		"notify": {
 			// It tells what others have written, and decides nothing about people.
-			may:     append([]string{"model/store", "outbound"}, models...),
+			may:     append([]string{"telemetry", "model/store", "outbound"}, models...),
 			inTests: []string{"model/store/..."},
 		},
 		"fanout": {
-			may:     append([]string{"policy", "model/store"}, models...),
+			may:     append([]string{"telemetry", "policy", "model/store"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
 		"proxy": {
 			// A service provider whose resources are those of one target.
-			may:     append([]string{"scimserver", "fanout", "model/store"}, models...),
+			may:     append([]string{"telemetry", "scimserver", "fanout", "model/store"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
 		"hub": {
-			may:     append([]string{"scimserver", "policy", "model/store", "model/rows"}, models...),
+			may:     append([]string{"telemetry", "scimserver", "policy", "model/store", "model/rows"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
 		"admin": {
-			may:     append([]string{"hub", "fanout", "policy", "notify", "model/store", "model/rows"}, models...),
+			may:     append([]string{"telemetry", "hub", "fanout", "policy", "notify", "outbound", "model/store", "model/rows"}, models...),
 			inTests: []string{"conformance/...", "model/store/...", "scimserver/..."},
 		},
 		"cmd": {may: []string{"..."}},
@@ -89,6 +90,7 @@ func homes() map[string][]string {
 		"github.com/go-jose/":             {"scimserver"},
 		"github.com/spf13/cobra":          {"cmd"},
 		"github.com/wneessen/go-mail":     {"notify"},
+		"go.opentelemetry.io/":            {"telemetry"},
 		"github.com/emersion/":            {}, // tests only
 		"net/http/httptest":               {}, // tests only
 		"github.com/google/go-cmp":        {}, // tests only

@@ -73,7 +73,7 @@ func (s *SignIn) backChannel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no provider is configured", http.StatusNotFound)
 		return
 	}
-	if !s.logouts.Allow() {
+	if !s.logouts.allow(r, s.now()) {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "too many at once", http.StatusTooManyRequests)
 		return

@@ -16,6 +16,7 @@ import (
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
+	"github.com/scimhub/scimhub/outbound"
 )
 
 const (
@@ -52,8 +53,7 @@ type providers struct {
 }
 
 func newProviders(now func() time.Time) providers {
-	transport, _ := http.DefaultTransport.(*http.Transport)
-	own := transport.Clone()
+	own := outbound.Configured() // the addresses of keys and tokens are the provider's word
 	own.ResponseHeaderTimeout = askProvider
 	return providers{now: now, mu: &sync.Mutex{}, client: &http.Client{Transport: limited{own}, Timeout: askProvider}}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gorilla/mux"
-	"golang.org/x/time/rate"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/hub"
@@ -38,7 +37,7 @@ type SignIn struct {
 	o         Options
 	sessions  *scs.SessionManager
 	providers providers
-	logouts   *rate.Limiter // of what a provider says at the back door
+	logouts   logoutLimits // of what a provider says at the back door
 
 	mu    sync.Mutex
 	seen  map[string]time.Time // sessions that were used and of which it is not written yet
@@ -47,7 +46,7 @@ type SignIn struct {
 
 // New makes the way in.
 func New(o Options) *SignIn {
-	s := &SignIn{o: o, seen: map[string]time.Time{}, logouts: rate.NewLimiter(10, 50)}
+	s := &SignIn{o: o, seen: map[string]time.Time{}}
 	s.providers = newProviders(o.Hub.Store.Now)
 	s.sessions = scs.New()
 	s.sessions.Store = &rows{s}

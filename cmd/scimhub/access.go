@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/outbound"
 	"github.com/scimhub/scimhub/scimserver"
 )
 
@@ -41,7 +43,7 @@ type sourceAccess struct {
 
 func newSourceAccess(s *store.Store, m *metrics) *sourceAccess {
 	a := &sourceAccess{store: s, metrics: m, used: map[string]bool{}, noted: map[string]time.Time{}}
-	a.Access = scimserver.NewAccess(scimserver.AccessOptions{Now: s.Now, Used: a.note})
+	a.Access = scimserver.NewAccess(scimserver.AccessOptions{Now: s.Now, Used: a.note, Keys: &http.Client{Transport: outbound.Configured()}})
 	return a
 }
 

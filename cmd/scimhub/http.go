@@ -31,9 +31,8 @@ func (i *instance) mount() error {
 	root.PathPrefix(proxy.Prefix).Handler(i.newProxy())
 	root.Path("/api/openapi.json").Methods(http.MethodGet, http.MethodHead).Handler(i.api.OpenAPI())
 	i.api.Mount(root.PathPrefix("/api/v1").Subrouter())
-	root.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
-	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
-	root.Path("/readyz").HandlerFunc(i.ready)
+	i.mountMetrics(root, promhttp.HandlerFor(i.metrics.registry, promhttp.HandlerOpts{}))
+	i.mountProbes(root)
 	open, closePages := context.WithCancel(context.Background())
 	if err := i.mountConsole(open, root); err != nil {
 		closePages()
@@ -42,10 +41,16 @@ func (i *instance) mount() error {
 	root.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusNotFound, "not found: SCIM is at "+scimPath+", the API at /api/v1\n")
 	})
-	i.server = &http.Server{Handler: i.behindProxies(root), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+	i.server = &http.Server{Handler: i.behindProxies(i.withHeaders(root)), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
 	i.server.RegisterOnShutdown(closePages) // a page that listens would keep a stop waiting
 	return nil
+}
+
+// mountProbes says whether the process lives, and whether it can serve.
+func (i *instance) mountProbes(root *mux.Router) {
+	root.Path("/healthz").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
+	root.Path("/readyz").HandlerFunc(i.ready)
 }
 
 // otherVersion answers for versions of the protocol that are not offered (RFC 7644

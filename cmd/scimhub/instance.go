@@ -54,6 +54,7 @@ type instance struct {
 	forget   func() // takes the announcement away
 	listener net.Listener
 	server   *http.Server
+	aside    aside                        // metrics at an address of their own
 	scim     atomic.Pointer[http.Handler] // of the configuration in force
 
 	cursorKey []byte // seals cursors; all replicas share it
@@ -150,6 +151,9 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	if err != nil {
 		return model.Fail(model.Invalid, "listen: "+doc.Listen+" cannot be opened", err)
 	}
+	if i.aside, err = openAside(ctx, doc.Metrics.Listen); err != nil {
+		return err
+	}
 	i.URL = "http://" + i.listener.Addr().String()
 	if doc.TLS != nil {
 		i.URL = "https://" + i.listener.Addr().String()
@@ -231,6 +235,7 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.hub.RunReviews(work) })
 	workers.Go(func() { i.hub.WatchNotices(work) })
 	workers.Go(func() { i.sender.Run(work) })
+	workers.Go(func() { i.aside.serve(i.log) })
 	failed := make(chan error, 1)
 	go func() { failed <- i.serve() }()
 	var err error
@@ -246,6 +251,7 @@ func (i *instance) run(ctx context.Context) error {
 		err = errors.Join(err, e, i.server.Close())
 	}
 	stopWork()
+	i.aside.stop()
 	workers.Wait()
 	i.keeper.Stop(ctx)
 	if errors.Is(err, http.ErrServerClosed) {
@@ -278,6 +284,7 @@ func (i *instance) serve() error {
 
 func (i *instance) close() error {
 	i.forget()
+	i.aside.stop()
 	if i.listener != nil {
 		_ = i.listener.Close() // closed already where it served
 	}
