@@ -73,4 +73,6 @@ type AccountRow struct {
 	FormerID    string     // id of the account that is gone from the target
 	GoneAt      *time.Time // since when
 	UpdatedAt   time.Time
+
+	Trace string // of what the present wish follows from; empty: it is not traced, or was carried out
 }

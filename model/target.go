@@ -36,6 +36,8 @@ type Target struct {
 	Rate    Rate
 	Drift   DriftPolicy
 	Protect []string // SCIM filters over accounts at the target
+
+	Propagate bool // requests carry the trace (traceparent): the application is one's own
 }
 
 // Auth is how the hub shows itself to a target; one of the kinds is set, or none.

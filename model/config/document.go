@@ -50,6 +50,7 @@ type Document struct {
 	Reviews   Reviews
 	Retention Retention
 	Metrics   Metrics
+	Tracing   Tracing // zero: off
 
 	Warnings []Fault // what works, but not as one may think; sorted
 	faults   []Fault
@@ -284,6 +285,7 @@ func (r *reader) document(root *node, d *Document) {
 		"reviews":   func(n *node) { r.reviews(n, &d.Reviews) },
 		"retention": func(n *node) { r.retention(n, &d.Retention) },
 		"metrics":   func(n *node) { d.Metrics = r.metrics(n) },
+		"tracing":   func(n *node) { d.Tracing = r.tracing(n) },
 	})
 }
 

@@ -56,6 +56,8 @@ func (r *reader) target(name string, n *node) model.Target {
 		"rate":    func(n *node) { r.rate(n, &t) },
 		"drift":   func(n *node) { r.drift(n, &t.Drift) },
 		"protect": func(n *node) { t.Protect = r.filters(n) },
+
+		"propagate": func(n *node) { t.Propagate = r.flag(n) },
 	})
 	r.fields(n, known)
 	r.byHand(n)
