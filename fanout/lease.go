@@ -7,16 +7,18 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scimhub/scimhub/model/store"
 )
 
 const (
-	leaseFor    = 15 * time.Second // so late goes on what a process held that crashed
-	renewEvery  = 5 * time.Second
-	renewAgain  = time.Second     // after a failure
-	leaseMargin = 2 * time.Second // no write begins when the lease has less left
+	leaseFor    = 6 * time.Second // so late goes on what a process held that crashed
+	renewEvery  = time.Second
+	renewAgain  = 250 * time.Millisecond  // after a failure
+	leaseMargin = time.Second             // no write begins when the lease has less left
+	leaseFresh  = 2500 * time.Millisecond // nor when the database has last confirmed it so long ago
 )
 
 // lease is this replica's turn at a target, shared by the target's lanes: taken
@@ -30,6 +32,10 @@ const (
 type lease struct {
 	store          *store.Store
 	target, holder string
+
+	freed   func(target string) // told when the lease was given back; may be nil
+	busy    atomic.Bool         // this replica has it
+	refused atomic.Bool         // another one had it when there was work here
 
 	mu     sync.Mutex
 	users  int
@@ -59,9 +65,11 @@ func (l *lease) acquire(ctx context.Context) (work context.Context, ok bool, err
 		if err != nil {
 			err = fmt.Errorf("lease target %s: %w", l.target, err)
 		}
+		l.refused.Store(err == nil)
 		return nil, false, err
 	}
 	l.prolonged(until)
+	l.busy.Store(true)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx)) // outlives the lane that took it
 	l.users, l.stop = 1, make(chan struct{})
 	go l.renew(l.ctx, l.cancel, l.stop)
@@ -85,6 +93,17 @@ func (l *lease) left() time.Duration {
 	defer l.untilMu.Unlock()
 	now := leaseClock()
 	return min(l.until.Sub(now), l.until.Round(0).Sub(now.Round(0)))
+}
+
+// concerned reports whether news of work at the target are for this replica: it works
+// there, or has found another one doing so.
+func (l *lease) concerned() bool { return l.busy.Load() || l.refused.Swap(false) }
+
+// fresh reports whether writes may go out on what is known of the lease: it lasts, and
+// the database said so a moment ago.
+func (l *lease) fresh() bool {
+	left := l.left()
+	return left > leaseMargin && left > leaseFor-leaseFresh && l.store.Reachable()
 }
 
 // renew prolongs the lease now and then. While the database cannot be had it tries
@@ -133,15 +152,16 @@ func (l *lease) bind(ctx context.Context) context.Context {
 }
 
 // fence says nil where a request may be sent: reads always, writes while the lease of
-// which the context is lasts. Where too little is left it is renewed first.
+// which the context is lasts. Where too little is left, or the database was not heard of
+// for a while, it is renewed first: a replica that has lost the database writes nothing.
 func fence(ctx context.Context, kind string) error {
 	l, bound := ctx.Value(leaseKey{}).(*lease)
-	if !bound || strings.HasSuffix(kind, ".get") || strings.HasSuffix(kind, ".list") || l.left() > leaseMargin {
+	if !bound || strings.HasSuffix(kind, ".get") || strings.HasSuffix(kind, ".list") || l.fresh() {
 		return nil
 	}
 	l.renewing.Lock()
 	defer l.renewing.Unlock()
-	if l.left() > leaseMargin {
+	if l.fresh() {
 		return nil
 	}
 	ok, err := l.prolong(ctx)
@@ -164,7 +184,7 @@ type fencedBody struct {
 // Read fails where another replica may work on the target by now; without its body
 // nobody carries a request out. What has begun to go out goes on: it may be there already.
 func (b *fencedBody) Read(p []byte) (int, error) {
-	if !b.begun && b.lease.left() <= leaseMargin/2 {
+	if !b.begun && (b.lease.left() <= leaseMargin/2 || !b.lease.store.Reachable()) {
 		b.lease.lose()
 		return 0, outrun()
 	}
@@ -210,11 +230,15 @@ func (l *lease) release(ctx context.Context) error {
 	close(l.stop)
 	had := l.ctx.Err() == nil
 	l.cancel()
+	l.busy.Store(false)
 	if !had {
 		return nil
 	}
 	if err := l.store.ReleaseTarget(context.WithoutCancel(ctx), l.target, l.holder); err != nil {
 		return fmt.Errorf("give the lease of target %s back: %w", l.target, err)
+	}
+	if l.freed != nil {
+		l.freed(l.target)
 	}
 	return nil
 }

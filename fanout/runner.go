@@ -66,7 +66,7 @@ func (w *Worker) newRunner(t model.Target) (*runner, error) {
 	}
 	r := &runner{w: w, target: t, profile: p, protect: compileProtect(t.Protect),
 		log: w.Log.With("target", t.Name), pending: map[string]bool{},
-		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder},
+		lease:      &lease{store: w.Store, target: t.Name, holder: w.Holder, freed: w.Freed},
 		wakeNormal: make(chan struct{}, 1), wakeUrgent: make(chan struct{}, 1), wakeDrift: make(chan struct{}, 1), wakeGroups: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		quitOnce: make(chan struct{}), done: make(chan struct{})}
 	r.wakeTransfer, r.invited = make(chan struct{}, 1), compilePending(p.Pending)

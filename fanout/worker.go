@@ -37,6 +37,10 @@ type Worker struct {
 	// Expires, if set, is told when the credential in use at a target ends; nil: not known.
 	Expires func(target string, at *time.Time)
 
+	// Freed, if set, is told that the lease of a target was given back, for other
+	// replicas to know; it must not block.
+	Freed func(target string)
+
 	Transport http.RoundTripper // nil: one per target
 	Timeout   time.Duration     // per request; 0: 30 s
 	Version   string            // of scimhub, for User-Agent
@@ -88,6 +92,18 @@ func (w *Worker) Nudge(targets ...string) {
 			continue
 		}
 		signal(w.wake)
+	}
+}
+
+// Heard says that another replica has brought work to a target, or has given back its
+// lease: it concerns whoever works there, or wanted to. It never blocks.
+func (w *Worker) Heard(targets ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range targets {
+		if r := w.runners[name]; r != nil && r.lease.concerned() {
+			r.nudge()
+		}
 	}
 }
 

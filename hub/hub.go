@@ -28,6 +28,9 @@ type Hub struct {
 	Metrics *Metrics
 	// Nudge is told that an account at a target may be due; it must not block.
 	Nudge func(target string)
+	// Busy is told that people are marked while the evaluation still works on others: who
+	// is idle elsewhere may help. It must not block; may be nil.
+	Busy  func()
 	Check Check // of configurations; may be nil
 	// Usable says why a configuration could not be put in force in this process, such
 	// as a secret that is not there; may be nil. What is not usable is not stored.
@@ -98,9 +101,19 @@ func (h *Hub) Activate(s *Snapshot) {
 
 // Wake tells the evaluation that there may be marks. Losing it costs time only.
 func (h *Hub) Wake() {
+	if !h.Look() && h.Busy != nil {
+		h.Busy()
+	}
+}
+
+// Look has the evaluation look for marks; false: it has not come to look yet since it was
+// last told.
+func (h *Hub) Look() bool {
 	select {
 	case h.woken <- struct{}{}:
+		return true
 	default:
+		return false
 	}
 }
 

@@ -18,9 +18,6 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 )
 
-// configPoll is how soon a version applied at another replica is in force here.
-const configPoll = time.Second
-
 // configOf reads what is needed before there is a database: its address, and
 // where to listen. Faults are the caller's business.
 func configOf(name string, text []byte) *config.Document {
@@ -84,7 +81,7 @@ func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.S
 				return err
 			}
 			i.warn(next)
-			return i.activate(ctx, next)
+			return i.applied(ctx, next)
 		}
 		fileErr = errors.New(reason)
 	}
@@ -226,32 +223,6 @@ func adminTokens(doc *config.Document, reveal func(string, model.Secret) string)
 		out = append(out, token)
 	}
 	return out
-}
-
-// followConfig puts versions in force that were applied at other replicas.
-func (i *instance) followConfig(ctx context.Context) {
-	tick := time.NewTicker(configPoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := i.sources.follow(ctx); err != nil && ctx.Err() == nil {
-			i.log.Warn("tokens cannot be read", "error", err)
-		}
-		if err := i.signIn.Flush(ctx); err != nil && ctx.Err() == nil {
-			i.log.Warn("sessions cannot be written", "error", err)
-		}
-		active, ok, err := i.store.ActiveConfig(ctx)
-		if err != nil || !ok || active.Version <= i.hub.Snapshot().Version {
-			continue
-		}
-		if err := i.activateStored(ctx, active); err != nil {
-			i.log.Error("a new configuration cannot be put in force here", "version", active.Version, "error", err)
-		}
-	}
 }
 
 // deviation counts what a source sent that only its dialect lets pass.

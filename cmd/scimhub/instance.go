@@ -59,6 +59,7 @@ type instance struct {
 
 	cursorKey []byte // seals cursors; all replicas share it
 	stopping  atomic.Bool
+	toldAbout chan struct{} // another replica has stored a configuration, or credentials
 
 	deviations hub.Deviations // of sources, for whoever set them up
 }
@@ -89,7 +90,7 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if fileErr != nil && !databaseExists(dsn) {
 		return nil, fileErr // nothing to fall back on; make no empty database either
 	}
-	i := &instance{log: o.Log, admins: &admin.Tokens{Now: o.Now}, forget: func() {}}
+	i := &instance{log: o.Log, admins: &admin.Tokens{Now: o.Now}, forget: func() {}, toldAbout: make(chan struct{}, 1)}
 	if i.store, err = store.Open(ctx, dsn, store.Options{Now: o.Now}); err != nil {
 		return nil, err
 	}
@@ -141,9 +142,11 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.keeper = &hub.Keeper{Hub: i.hub}
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker, Expires: i.metrics.targetCredential}
-	i.hub.Nudge = func(t string) { i.worker.Nudge(t) }
-	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.activate,
-		Nudge: func(t string) { i.worker.Nudge(t) }, Probe: i.probe, Run: i.worker.RunPerson, Reserve: i.worker.Reserve, TokensChanged: i.sources.reload, BaseURL: i.publicURL, Refused: i.refusals.AddAPI}
+	i.worker.Freed = func(t string) { i.store.Tell(store.News{Targets: []string{t}}) }
+	i.hub.Nudge = i.bringWork
+	i.hub.Busy = func() { i.store.Tell(store.News{Marks: true}) }
+	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.applied,
+		Nudge: i.askedFor, Probe: i.probe, Run: i.worker.RunPerson, Reserve: i.worker.Reserve, TokensChanged: i.tokensChanged, BaseURL: i.publicURL, Refused: i.refusals.AddAPI}
 	var lc net.ListenConfig
 	if i.listener = o.Listener; i.listener == nil {
 		i.listener, err = lc.Listen(ctx, "tcp", doc.Listen)
@@ -218,9 +221,13 @@ func (i *instance) run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var workers sync.WaitGroup
+	listen, stopListening := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopListening()
+	var listening sync.WaitGroup
+	listening.Go(func() { i.store.Listen(listen, i.hear, i.databaseState) })
 	workers.Go(func() { i.hub.Run(work) })
 	workers.Go(func() {
-		if err := i.worker.Run(work); err != nil {
+		if err := i.worker.Run(ctx); err != nil { // told to stop, it leaves its targets to others at once
 			i.log.Error("fan-out stopped", "error", err)
 		}
 	})
@@ -241,7 +248,8 @@ func (i *instance) run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		i.log.Info("stopping")
+		i.stopping.Store(true)
+		err = i.linger(failed)
 	case err = <-failed:
 	}
 	i.stopping.Store(true)
@@ -254,6 +262,8 @@ func (i *instance) run(ctx context.Context) error {
 	i.aside.stop()
 	workers.Wait()
 	i.keeper.Stop(ctx)
+	stopListening()
+	listening.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}

@@ -25,6 +25,10 @@ type Document struct {
 	Listen    string // host:port; default 127.0.0.1:8080
 	PublicURL string // what meta.location and links begin with; default http://Listen, with TLS https
 	TLS       *TLS   // nil: plain HTTP
+	// ShutdownDelay is how long a hub that was told to stop goes on answering while
+	// /readyz says that it stops, so that load balancers send nobody any more; nil: not
+	// said, which is a second on PostgreSQL and nothing on SQLite.
+	ShutdownDelay *time.Duration
 	// TrustedProxies are believed in what X-Forwarded-For says of where a request
 	// came from.
 	TrustedProxies []netip.Prefix
@@ -286,6 +290,8 @@ func (r *reader) document(root *node, d *Document) {
 		"retention": func(n *node) { r.retention(n, &d.Retention) },
 		"metrics":   func(n *node) { d.Metrics = r.metrics(n) },
 		"tracing":   func(n *node) { d.Tracing = r.tracing(n) },
+
+		"shutdown_delay": func(n *node) { d.ShutdownDelay = r.shutdownDelay(n) },
 	})
 }
 

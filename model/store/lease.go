@@ -14,11 +14,13 @@ import (
 // because another replica has that lease now: what this one knows of the target is old.
 var ErrLeaseLost = errors.New("another replica has the lease of the target")
 
-// idleUnderLease is how long a transaction under a lease, or one that decides about
-// people, may stand still before the server ends it. It is shorter than any lease or
-// claim, so that a replica which was stopped in the middle of one and wakes up cannot
+// These are how long a transaction under a lease, and one that decides about people,
+// may stand still before the server ends it. They are shorter than any lease and claim, so that a replica which was stopped in the middle of one and wakes up cannot
 // commit it after another has begun, and keeps nobody waiting.
-const idleUnderLease = "8s"
+const (
+	idleUnderLease = "5s"
+	idleDeciding   = "8s"
+)
 
 type leaseKey struct{}
 
@@ -56,7 +58,7 @@ func (t *Tx) endIdle() error {
 	if !t.pg {
 		return nil
 	}
-	if _, err := t.exec(`SELECT set_config('idle_in_transaction_session_timeout', ?, true)`, idleUnderLease); err != nil {
+	if _, err := t.exec(`SELECT set_config('idle_in_transaction_session_timeout', ?, true)`, idleDeciding); err != nil {
 		return fmt.Errorf("bound a transaction: %w", err)
 	}
 	return nil

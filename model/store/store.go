@@ -7,11 +7,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -43,6 +40,10 @@ type Store struct {
 	turns   turns // of writers of SQLite
 	counted counted
 	own     bool // the clock is the caller's: leases follow it and not the server's
+	dsn     string
+	conns   int
+	line    line
+	news    *outbox
 }
 
 // Tx is one transaction. It carries the clock: Now is the same for all that
@@ -54,6 +55,7 @@ type Tx struct {
 	Now time.Time
 
 	later later
+	alone *Store // of a statement without a transaction: the store that sends it
 }
 
 // Open opens the database and brings its schema up to date. The URL is
@@ -78,7 +80,7 @@ func connect(databaseURL string, o Options) (*Store, error) {
 	if o.MaxConns == 0 {
 		o.MaxConns = 16
 	}
-	s := &Store{now: o.Now, deep: newDeepPages(), own: own}
+	s := &Store{now: o.Now, deep: newDeepPages(), own: own, news: newOutbox()}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "sqlite:"):
@@ -119,7 +121,9 @@ func (s *Store) openSQLite(path string, o Options) error {
 }
 
 func (s *Store) openPostgres(dsn string, o Options) error {
-	db, err := openGORM(postgres.New(postgres.Config{DSN: dsn, OptionOpenDB: []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(boundIdle)}}), o.MaxConns)
+	s.dsn, s.conns = dsn, o.MaxConns
+	options := []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(s.line.watch), stdlib.OptionAfterConnect(boundIdle)}
+	db, err := openGORM(postgres.New(postgres.Config{DSN: dsn, OptionOpenDB: options}), o.MaxConns)
 	s.write, s.read, s.pg = db, db, true
 	return err
 }
@@ -172,6 +176,9 @@ func (s *Store) Close() error {
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
 	pool, err := s.read.DB()
 	if err != nil {
 		return fmt.Errorf("database pool: %w", err)
@@ -198,8 +205,12 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 		defer next()
 	}
+	if err := s.ready(); err != nil {
+		return err
+	}
 	var err error
-	for range 5 {
+	for tries := 1; tries <= 5; tries++ {
+		committing := false
 		err = s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
 			tx := &Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}
 			if err := tx.fence(); err != nil {
@@ -211,9 +222,11 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			if err := tx.once(); err != nil {
 				return err
 			}
-			return tx.end()
+			err := tx.end()
+			committing = err == nil
+			return err
 		})
-		if !retryable(err) {
+		if !retryable(err) && (committing || !s.again(ctx, err, tries)) {
 			break
 		}
 	}
@@ -223,12 +236,9 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 // reachable says of an error that comes from a lost or refused connection that the
 // database is not to be had at the moment: who asked may come again.
 func reachable(err error) error {
-	var connect *pgconn.ConnectError
-	var network net.Error
 	var pg *pgconn.PgError
-	lost := errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "08"))
-	if !lost {
+	full := errors.As(err, &pg) && strings.HasPrefix(pg.Code, "53")
+	if !full && !cutOff(err) {
 		return err
 	}
 	return model.Fail(model.Unavailable, "the database does not answer", err)
@@ -240,15 +250,28 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	if s.pg {
 		opts.Isolation = sql.LevelRepeatableRead
 	}
-	return reachable(s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-		return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
-	}, opts))
+	if err := s.ready(); err != nil {
+		return err
+	}
+	for tries := 1; ; tries++ {
+		begun := false // fn may hand out what it reads: it runs once
+		err := s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+			begun = true
+			return fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()})
+		}, opts)
+		if begun || !s.again(ctx, err, tries) {
+			return reachable(err)
+		}
+	}
 }
 
 // single runs fn on a connection without a transaction: for one statement, sent
 // raw. (GORM's own calls would miss the context, which costs a clone of its state.)
 func (s *Store) single(ctx context.Context, db *gorm.DB, fn func(*Tx) error) error {
-	return reachable(fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}))
+	if err := s.ready(); err != nil {
+		return err
+	}
+	return reachable(fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now(), alone: s}))
 }
 
 func retryable(err error) bool {
@@ -274,6 +297,9 @@ func isDivision(err error) bool {
 // on both databases.
 func (t *Tx) exec(text string, args ...any) (int64, error) {
 	res, err := t.db.Statement.ConnPool.ExecContext(t.ctx, t.rebind(text), args...)
+	for tries := 1; t.again(text, err, tries); tries++ {
+		res, err = t.db.Statement.ConnPool.ExecContext(t.ctx, t.rebind(text), args...)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -291,7 +317,11 @@ func (t *Tx) planned(args []any) []any {
 }
 
 func (t *Tx) query(text string, args ...any) (*sql.Rows, error) {
-	return t.db.Statement.ConnPool.QueryContext(t.ctx, t.rebind(text), args...)
+	rows, err := t.db.Statement.ConnPool.QueryContext(t.ctx, t.rebind(text), args...)
+	for tries := 1; t.again(text, err, tries); tries++ {
+		rows, err = t.db.Statement.ConnPool.QueryContext(t.ctx, t.rebind(text), args...)
+	}
+	return rows, err
 }
 
 // texts reads a query whose rows have one column of text.
@@ -313,7 +343,11 @@ func (t *Tx) texts(text string, args ...any) ([]string, error) {
 }
 
 func (t *Tx) row(text string, args ...any) *sql.Row {
-	return t.db.Statement.ConnPool.QueryRowContext(t.ctx, t.rebind(text), args...)
+	row := t.db.Statement.ConnPool.QueryRowContext(t.ctx, t.rebind(text), args...)
+	for tries := 1; t.again(text, row.Err(), tries); tries++ {
+		row = t.db.Statement.ConnPool.QueryRowContext(t.ctx, t.rebind(text), args...)
+	}
+	return row
 }
 
 // rebind numbers the placeholders for PostgreSQL.
