@@ -83,7 +83,7 @@ func (a *API) routes() []route {
 		a.versionRoutes(), a.historyRoutes(), a.importRoutes(), a.lifecycleRoutes(), a.policyRoutes(), a.roleRoutes(),
 		a.taskRoutes(), a.leaverRoutes(), a.driftRoutes(), a.groupRoutes(), a.runRoutes(), a.probeRoutes(), a.healthRoutes(),
 		a.reviewRoutes(), a.notifyRoutes(), a.evidenceRoutes(), a.overviewRoutes(), a.signInRoutes(),
-		a.settingsRoutes())
+		a.settingsRoutes(), a.dataRoutes())
 }
 
 func (a *API) coreRoutes() []route {

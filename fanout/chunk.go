@@ -41,6 +41,7 @@ type job struct {
 	lacking string          // which reference is left out, in words
 	note    string          // what the audit trail says of the account beside the reasons
 	tasks   []string        // tasks whose confirmation was used
+	hop     hop             // of the trace that it goes on with
 }
 
 func (j *job) fail(c model.Change, err error) {
@@ -59,10 +60,12 @@ func (j *job) did(c model.Change) {
 
 // chunk takes rows all the way: find, compare, guard, write, then hand each to
 // out exactly once. Memberships come last, gathered by group.
-func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, width int, out func(*job)) {
+func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, width int, give func(*job)) {
+	out := func(j *job) { j.ended(); give(j) }
 	jobs := make([]*job, len(rows))
 	for i, row := range rows {
 		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent, out: out, leaving: leaving{prior: row.State}}
+		r.resume(hard, jobs[i])
 	}
 	if r.target.Manual != nil {
 		r.remember(jobs)
@@ -120,6 +123,9 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 	if err := r.followGroups(ctx, jobs); err != nil {
 		return err
 	}
+	if err := r.takeAsFound(ctx, jobs); err != nil {
+		return err
+	}
 	var rows []model.AccountRow
 	by := map[string]*job{}
 	for _, j := range jobs {
@@ -140,6 +146,9 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 	for _, c := range p.Changes {
 		by[c.Identity].changes = append(by[c.Identity].changes, c)
 	}
+	for _, j := range jobs {
+		j.planned()
+	}
 	traceOf(ctx).changes(p.Changes, "")
 	return r.intend(ctx, jobs)
 }
@@ -147,7 +156,7 @@ func (r *runner) plan(ctx context.Context, jobs []*job) error {
 // account carries out the changes of the account itself; more says that
 // memberships follow.
 func (r *runner) account(soft, hard context.Context, j *job) (more bool) {
-	hard = r.pace.admit(soft, hard, kindOfChanges(j)) // the wait is over before nobody may take the row any more
+	hard = r.pace.admit(soft, j.hop.in(hard), kindOfChanges(j)) // the wait is over before nobody may take the row any more
 	if !r.claims.start(j.row.Identity, j.mark) {
 		j.drop, j.stolen = true, true
 		return false

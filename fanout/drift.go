@@ -95,7 +95,7 @@ func (r *runner) driftRound(soft, hard context.Context) error {
 	return r.leased(soft, hard, func(soft, hard context.Context) error {
 		_, err := r.sweep(soft, hard, st.DriftWanted)
 		switch {
-		case errors.Is(err, errSweepCut):
+		case errors.Is(err, errSweepCut), errors.Is(err, errNotCalm):
 			err = nil // it goes on from there
 		case err != nil:
 			r.sweepAfter = r.w.Now().Add(sweepRetry)

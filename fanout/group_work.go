@@ -105,6 +105,15 @@ func (r *runner) groupStep(ctx context.Context, g store.TargetGroup) groupOutcom
 	case c.Held != "" && (isOurs(g) || g.RemoteID == "" && c.Verb != model.CreateGroup):
 		return r.groupHolds(g, c.Held)
 	}
+	if c.Verb != model.CreateGroup {
+		words, err := r.groupInRecovery(ctx, c.Verb)
+		switch {
+		case err != nil:
+			return r.groupFailed(g, c, err)
+		case words != "" && g.Approved != Digest(g.Target, c):
+			return r.groupHolds(g, words)
+		}
+	}
 	switch c.Verb {
 	case model.RenameGroup:
 		return r.renameGroup(ctx, g, c)
@@ -159,6 +168,11 @@ func (r *runner) makeGroup(ctx context.Context, g store.TargetGroup) groupOutcom
 	}
 	if there {
 		return r.foundGroup(ctx, g, found)
+	}
+	if c.Held == "" {
+		if c.Held, err = r.groupInRecovery(ctx, model.CreateGroup); err != nil {
+			return r.groupFailed(g, c, err)
+		}
 	}
 	if c.Held != "" {
 		return r.groupHolds(g, c.Held)

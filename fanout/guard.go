@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
 )
 
 // heldLeaver says that the source, not the target, waits for a person.
@@ -86,7 +87,7 @@ func Guard(p model.Plan, f GuardFacts) model.Plan {
 
 func awaitsApproval(held string) bool {
 	switch held {
-	case heldAdopt, heldTransfer, heldIrreversible, heldInvitation, heldPerhaps, heldDestroys:
+	case heldAdopt, heldTransfer, heldIrreversible, heldInvitation, heldPerhaps, heldDestroys, store.HeldUntilRebuilt, store.HeldSinceRebuilt:
 		return true
 	}
 	return false

@@ -17,12 +17,15 @@ func (r *runner) normalRound(soft, hard context.Context) error {
 	if err != nil || !ready {
 		return err
 	}
+	if reads, err := r.recoveryReads(soft); err != nil || reads {
+		return err
+	}
 	rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneNormal, 1)
 	if err != nil {
 		return fmt.Errorf("load due accounts: %w", err)
 	}
 	if len(rows) == 0 && !r.standing().quarantined() && !r.confessing() {
-		return nil
+		return r.recoveryEnds(soft)
 	}
 	return r.leased(soft, hard, r.backlog)
 }
@@ -117,6 +120,13 @@ func (r *runner) stamp(ctx context.Context, worked bool) {
 // guarded applies the guard with the facts of this moment. What it admits counts
 // from now on, so that chunks and lanes running side by side share one limit.
 func (r *runner) guarded(ctx context.Context, p model.Plan, rows []*job) (model.Plan, error) {
+	if len(p.Changes) > 0 {
+		rec, err := r.recovering(ctx)
+		if err != nil {
+			return p, err
+		}
+		p = heldInRecovery(p, rec)
+	}
 	var digests []string
 	removes := false
 	for _, c := range p.Changes {

@@ -41,6 +41,9 @@ type sweeping struct {
 	failed int               // accounts that could not be read
 	due    bool
 	urgent bool
+
+	recovery *store.Recovery // that the sweep is for; nil: for drift
+	found    store.RecoveryFound
 }
 
 // sweep reads groups and accounts of the target and compares them with what was
@@ -53,12 +56,18 @@ func (r *runner) sweep(soft, hard context.Context, wanted bool) (SweepReport, er
 	}
 	hard = leisurely(hard)
 	s := &sweeping{r: r, wanted: wanted, groups: map[string]bool{}, names: map[string]string{}}
+	if err := s.recover(soft, hard); err != nil {
+		return SweepReport{}, err
+	}
 	if err := s.begin(soft); err != nil {
 		return SweepReport{}, err
 	}
 	refused, err := s.read(soft, hard)
 	if err == nil && refused == "" {
 		err = s.conclude(soft, hard)
+	}
+	if err == nil && refused == "" && s.recovery != nil {
+		s.found, err = s.recognise(soft, hard)
 	}
 	if s.due || s.urgent {
 		r.nudge()
@@ -230,11 +239,15 @@ func (s *sweeping) end(ctx context.Context, refused string) (SweepReport, error)
 		return report, fmt.Errorf("store the sweep: %w", err)
 	}
 	if refused == "" {
-		r.w.Metrics.drifted(r.target.Name, report.Kinds)
 		r.w.Metrics.swept(r.target.Name, "ok")
 	} else {
 		r.w.Metrics.swept(r.target.Name, "refused")
 		r.log.Warn("nothing is concluded from a drift sweep", "reason", refused)
+	}
+	if refused == "" && s.recovery != nil {
+		if err := s.recoveryRead(ctx, s.found, report.Kinds); err != nil {
+			return report, fmt.Errorf("store what was recovered: %w", err)
+		}
 	}
 	return report, st.Update(ctx, func(tx *store.Tx) error {
 		if refused == "" && report.New > 0 {

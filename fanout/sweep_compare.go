@@ -79,7 +79,7 @@ func (s *sweeping) judge(look *store.Look, row model.AccountRow, u RemoteUser, g
 			kind = driftResurrected
 		}
 		re := found(kind, "", false, c.fields)
-		if re.urgent {
+		if re.urgent && s.recovery == nil {
 			s.letOut(look, row, c)
 		}
 		if kind == driftChanged && otherPerson(c) {

@@ -166,6 +166,12 @@ func (s *sweeping) react(look *store.Look, row model.AccountRow, found []store.F
 		report.After = f.Observed
 		takes := f.Kind == driftMembership && joinedByHand(f)
 		re := reactionTo(s.r.target, f.Kind, row, takes)
+		if s.recovery != nil {
+			re.action, re.needed = "report", 1
+			if s.recovery.Why == store.RecoveryRebuild { // as it is; what is wanted otherwise is seen then
+				re.action = "revert"
+			}
+		}
 		if re.action == "report" || f.Sightings < re.needed {
 			continue
 		}
@@ -238,7 +244,7 @@ func (s *sweeping) stranger(look *store.Look, row model.AccountRow, exists bool,
 		}
 		row.Observed, row.Drift, row.VerifiedAt = f.Observed, driftUnknown, &now
 		re := reactionTo(s.r.target, driftUnknown, row, true)
-		if re.action == "disable" && f.Sightings >= re.needed && f.Observed.Active && row.State == model.StateUnknown {
+		if s.recovery == nil && re.action == "disable" && f.Sightings >= re.needed && f.Observed.Active && row.State == model.StateUnknown {
 			row.Due, row.NextAttempt, s.due = true, now, true
 			f.Done = &now
 			look.Found = append(look.Found, f)
@@ -254,7 +260,7 @@ func (s *sweeping) stranger(look *store.Look, row model.AccountRow, exists bool,
 func (s *sweeping) group(ctx context.Context, look *store.Look, found []store.Finding) {
 	for _, f := range found {
 		why := "the group was renamed at the target"
-		if f.Action == "revert" && f.Fields[0].Path == "displayName" {
+		if s.recovery == nil && f.Action == "revert" && f.Fields[0].Path == "displayName" {
 			s.renameBack(ctx, f)
 		}
 		if len(f.Fields) == 1 && f.Fields[0].Path == "group" {

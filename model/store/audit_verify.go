@@ -12,21 +12,25 @@ import (
 // all of it: see VerifyCheckpoints.
 func (s *Store) VerifyAudit(ctx context.Context) (checked int64, faults []AuditFault, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
-		c, heads, err := tx.auditChain()
-		if err != nil {
-			return err
-		}
-		for lane := range lanes {
-			if err := tx.walkLane(lane, func(e AuditEntry) error { c.Add(e, nil); return nil }); err != nil {
-				return err
-			}
-		}
-		faults, checked = c.End(heads), c.Checked
-		stray, err := tx.strayLanes()
-		faults = append(faults, stray...)
+		checked, faults, err = tx.verifyAudit()
 		return err
 	})
 	return checked, faults, err
+}
+
+func (t *Tx) verifyAudit() (checked int64, faults []AuditFault, err error) {
+	c, heads, err := t.auditChain()
+	if err != nil {
+		return 0, nil, err
+	}
+	for lane := range lanes {
+		if err := t.walkLane(lane, func(e AuditEntry) error { c.Add(e, nil); return nil }); err != nil {
+			return c.Checked, nil, err
+		}
+	}
+	faults, checked = c.End(heads), c.Checked
+	stray, err := t.strayLanes()
+	return checked, append(faults, stray...), err
 }
 
 // auditChain begins a check at the beginning of every lane; heads are the ends.

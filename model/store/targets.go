@@ -34,6 +34,8 @@ type TargetState struct {
 	Probes       int        `json:"probes,omitempty"`        // in vain since it began
 	RotateWanted bool       `json:"rotate_wanted,omitempty"` // somebody asked for the next credential
 	Slots        int        `json:"slots,omitempty"`         // requests at once that the target bore of late; 0: not known
+
+	Recovery *Recovery `json:"recovery,omitempty"` // nil: its state is whole
 }
 
 // Moved is a change of a target's URL that waits for a person.

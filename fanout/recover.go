@@ -1,0 +1,271 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/store"
+)
+
+// A target is recovered when what the hub knew of it came from a backup, or was lost.
+// The target is read in full first; accounts that exist are recognised by the target's
+// match rules and taken as they are, memberships too; until a person has seen what
+// differs nothing is written but for leavers; and what would be removed waits for the
+// approval of each change, for what granted it may have been lost with the rest.
+
+const (
+	recoveryChunk = 100             // accounts recognised at a time
+	recoveryCalm  = 2 * time.Minute // how long reading waits for people to be decided about
+)
+
+// heldInRecovery holds the changes of a plan as the phase of a recovery asks for. It is
+// pure.
+//
+//	change                          reading, waiting   settling
+//	------------------------------------------------------------
+//	held already                    stays held         stays held
+//	of a leaver                     passes             passes
+//	removes something               held               held
+//	any other                       held               passes
+func heldInRecovery(p model.Plan, r *store.Recovery) model.Plan {
+	if r == nil {
+		return p
+	}
+	out := model.Plan{Target: p.Target, Changes: slices.Clone(p.Changes)}
+	for i := range out.Changes {
+		c := &out.Changes[i]
+		switch {
+		case c.Held != "" || c.Urgent:
+		case r.Phase != store.RecoverySettling:
+			c.Held = store.HeldUntilRebuilt
+		case c.Removes():
+			c.Held = store.HeldSinceRebuilt
+		}
+	}
+	return out
+}
+
+// recovering is the recovery of the target; nil: there is none.
+func (r *runner) recovering(ctx context.Context) (*store.Recovery, error) {
+	st, err := r.w.Store.TargetState(ctx, r.target.Name)
+	if err != nil {
+		return nil, fmt.Errorf("read target state: %w", err)
+	}
+	return st.Recovery, nil
+}
+
+// recoveryReads reports whether the normal lane has to wait for the target to be read.
+func (r *runner) recoveryReads(ctx context.Context) (bool, error) {
+	rec, err := r.recovering(ctx)
+	return rec != nil && rec.Phase == store.RecoveryReading, err
+}
+
+// recoveryEnds ends a recovery of which nothing is left.
+func (r *runner) recoveryEnds(ctx context.Context) error {
+	rec, err := r.recovering(ctx)
+	if err != nil || rec == nil || rec.Phase == store.RecoveryReading || rec.Phase == store.RecoveryWaiting && rec.Why == store.RecoveryRebuild {
+		return err
+	}
+	over, err := r.w.Store.EndRecovery(ctx, r.target.Name)
+	if over {
+		r.log.Info("the target is recovered")
+	}
+	return err
+}
+
+// groupInRecovery says why a group is not made, renamed or removed yet; empty: it is.
+func (r *runner) groupInRecovery(ctx context.Context, v model.Verb) (string, error) {
+	rec, err := r.recovering(ctx)
+	switch {
+	case err != nil || rec == nil || v == model.AdoptGroup:
+		return "", err
+	case rec.Phase != store.RecoverySettling:
+		return store.HeldUntilRebuilt, nil
+	case v == model.DeleteGroup:
+		return store.HeldSinceRebuilt, nil
+	}
+	return "", nil
+}
+
+// recover finds out whether the sweep is to recover the target, and prepares that.
+func (s *sweeping) recover(soft, hard context.Context) error {
+	rec, err := s.r.recovering(soft)
+	if err != nil || rec == nil || rec.Phase != store.RecoveryReading {
+		return err
+	}
+	s.recovery = rec
+	calm, err := s.recoveryBegins(soft, hard, rec)
+	if err == nil && !calm {
+		err = errNotCalm
+	}
+	return err
+}
+
+// recoveryBegins prepares a sweep that recovers: people are decided about first, as far
+// as that comes to an end, and the groups that are granted are looked for. calm is false
+// where that is still under way.
+func (s *sweeping) recoveryBegins(soft, hard context.Context, rec *store.Recovery) (calm bool, err error) {
+	r := s.r
+	if r.w.Now().Before(rec.Since.Add(recoveryCalm)) {
+		if marked, err := r.w.Store.AnythingMarked(soft); err != nil || marked {
+			return false, err
+		}
+	}
+	if !r.profile.Has("Group") {
+		return true, nil
+	}
+	due, err := r.w.Store.TargetGroups(soft, r.target.Name)
+	if err != nil {
+		return false, fmt.Errorf("read groups: %w", err)
+	}
+	for _, g := range due {
+		if err := s.halt(soft); err != nil {
+			return false, err
+		}
+		if !g.Due || isOurs(g) || !g.Wanted {
+			continue
+		}
+		if err := survive(r.log, func() error { return r.workGroup(hard, g.Name) }); err != nil {
+			r.log.Warn("a group cannot be looked for", "group", g.Name, "error", err)
+		}
+	}
+	return true, nil
+}
+
+// recognise takes over the accounts that the target shows and that rows wait for.
+func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFound, err error) {
+	r := s.r
+	defer r.index.drop()
+	for after := ""; ; {
+		if soft.Err() != nil {
+			return found, errSweepCut
+		}
+		since := r.claims.announce()
+		rows, err := r.w.Store.AwaitedAccounts(soft, r.target.Name, after, recoveryChunk)
+		last := len(rows) < recoveryChunk
+		if len(rows) > 0 {
+			after = rows[len(rows)-1].Identity
+		}
+		rows = slices.DeleteFunc(rows, isForeign)
+		rows, marks := r.claims.reserve(since, rows, recoveryChunk)
+		if err != nil {
+			return found, fmt.Errorf("read accounts: %w", err)
+		}
+		if len(rows) > 0 {
+			var mu sync.Mutex
+			var done []*job
+			r.chunk(soft, withMembers(hard, s), rows, marks, max(r.profile.Concurrency, 1), func(j *job) {
+				mu.Lock()
+				defer mu.Unlock()
+				done = append(done, j)
+			})
+			for _, j := range done {
+				recognised(&found, j)
+			}
+			r.settle(hard, done)
+		}
+		if last {
+			return found, nil
+		}
+	}
+}
+
+// recognised counts what became of one account.
+func recognised(found *store.RecoveryFound, j *job) {
+	switch {
+	case j.drop || j.row.Desired == nil:
+		return
+	case j.err != nil || (j.held != "" && j.row.Applied == nil), j.row.RemoteID != "" && j.row.Applied == nil:
+		found.Ambiguous++
+		return
+	case j.row.RemoteID == "":
+		found.Missing++
+		return
+	}
+	found.Recognised++
+	if len(j.changes) == 0 {
+		found.Same++
+		return
+	}
+	found.Differ++
+	if slices.ContainsFunc(j.changes, model.Change.Removes) {
+		found.Removals++
+	}
+}
+
+type membersKey struct{}
+
+// withMembers lets the accounts that a chunk finds be taken with the memberships that a
+// sweep has read.
+func withMembers(ctx context.Context, s *sweeping) context.Context {
+	return context.WithValue(ctx, membersKey{}, s)
+}
+
+// takeAsFound makes accounts that were found, and that the adoption rule gives to the
+// hub, its own as they are. What is wanted otherwise is then a difference like any other,
+// and a membership that nothing grants is a removal, which is held.
+func (r *runner) takeAsFound(ctx context.Context, jobs []*job) error {
+	s, ok := ctx.Value(membersKey{}).(*sweeping)
+	if !ok {
+		return nil
+	}
+	var ids []string
+	var open []*job
+	for _, j := range jobs {
+		if j.found == nil || j.row.Owned != "" || j.row.Desired == nil || j.row.Observed == nil || j.err != nil || j.held != "" || j.drop ||
+			r.target.Adopt == "ask" || forbidden(r.target.Mode, model.Adopt) != "" {
+			continue
+		}
+		ids, open = append(ids, j.row.RemoteID), append(open, j)
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	members, err := r.w.Store.SweepMembers(ctx, r.target.Name, ids)
+	if err != nil {
+		return fmt.Errorf("read who is in which group: %w", err)
+	}
+	for _, j := range open {
+		applied := r.profile.Canonical(*j.row.Observed)
+		applied.Groups = slices.DeleteFunc(slices.Clone(members[j.row.RemoteID]), func(g string) bool { return !s.groups[g] })
+		slices.Sort(applied.Groups)
+		seen := applied
+		j.row.Owned, j.row.Applied, j.row.Observed = model.OwnedAdopted, &applied, &seen
+		j.did(model.Change{Verb: model.Adopt, Identity: j.row.Identity, UserName: nameOf(j.row), RemoteID: j.row.RemoteID, Before: &seen, After: &applied,
+			Because: []string{"recognised after a loss: taken as it is"}})
+	}
+	return nil
+}
+
+// recoveryRead ends the reading of a target: from now on what was found waits for a
+// person.
+func (s *sweeping) recoveryRead(ctx context.Context, found store.RecoveryFound, kinds map[string]int) error {
+	r := s.r
+	known, seen, err := r.w.Store.KnownAccounts(ctx, r.target.Name, s.at.Began)
+	if err != nil {
+		return err
+	}
+	differing := min(kinds[driftChanged]+kinds[driftMembership]+kinds[driftResurrected], seen)
+	found.Accounts = s.at.Checked
+	found.Recognised += max(seen, known-kinds[driftMissing])
+	found.Differ += differing
+	found.Same = max(found.Recognised-found.Differ, 0)
+	found.Missing += kinds[driftMissing]
+	found.Unknown = kinds[driftUnknown]
+	now := r.w.Now()
+	err = r.w.Store.UpdateTargetState(ctx, r.target.Name, func(st *store.TargetState) {
+		if st.Recovery != nil && st.Recovery.Phase == store.RecoveryReading {
+			st.Recovery.Phase, st.Recovery.Read, st.Recovery.Found = store.RecoveryWaiting, &now, found
+		}
+	})
+	r.nudge()
+	return err
+}
+
+// errNotCalm ends a sweep that is to recover before people are decided about.
+var errNotCalm = errors.New("people are still being decided about")
