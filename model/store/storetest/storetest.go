@@ -131,10 +131,14 @@ func URL(t testing.TB, dialect string) string {
 	return withParam(t, server, "search_path", schema)
 }
 
-// Migrated names a fresh database as URL does. On SQLite its schema is there already,
-// copied from one that was made once: to make it costs more than most tests do.
+// Migrated names a fresh database as URL does. Its schema is there already, since to
+// make it costs more than most tests do: on SQLite copied from one that was made once,
+// on PostgreSQL one that a test before has left and that was cleaned (see pool.go).
 func Migrated(t testing.TB, dialect string) string {
 	t.Helper()
+	if dialect == Postgres && scratchServer() {
+		return pooledURL(t)
+	}
 	databaseURL := URL(t, dialect)
 	if dialect != SQLite {
 		return databaseURL
