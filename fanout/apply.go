@@ -13,7 +13,9 @@ import (
 // perform carries out one change of an account and takes what the target says
 // into the row.
 func (r *runner) perform(ctx context.Context, j *job, c model.Change) error {
-	err := r.timed(string(c.Verb), func() error { return r.attempt(ctx, j, c) })
+	under, end := r.changing(ctx, j, c)
+	err := r.timed(string(c.Verb), func() error { return r.attempt(under, j, c) })
+	end(err)
 	if ClassOf(err) == Conflict && renamed(c) && j.row.Applied != nil {
 		err = r.nameTaken(ctx, j, c, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 const (
@@ -43,6 +44,8 @@ type Client struct {
 	opts    ClientOptions
 	auth    *authenticator
 	http    *http.Client
+
+	propagate bool // requests carry the trace
 }
 
 var _ Connector = (*Client)(nil)
@@ -66,7 +69,7 @@ func NewClient(t model.Target, p Profile, o ClientOptions) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = newTransport(t, p)
 	}
-	c := &Client{base: baseURL(t.URL, p.BasePath), profile: p, opts: o}
+	c := &Client{base: baseURL(t.URL, p.BasePath), profile: p, opts: o, propagate: t.Propagate}
 	c.http = &http.Client{Transport: o.Transport, CheckRedirect: stayOnHost}
 	c.auth = &authenticator{auth: t.Auth, http: c.http, now: o.Now}
 	return c, nil
@@ -143,6 +146,9 @@ func (c *Client) newRequest(ctx context.Context, r request, text []byte) (*http.
 	req.Header.Set("User-Agent", "scimhub/"+c.opts.Version)
 	if c.profile.UserAgent != "" {
 		req.Header.Set("User-Agent", c.profile.UserAgent)
+	}
+	if c.propagate && r.address == "" {
+		telemetry.Outbound(ctx, req.Header)
 	}
 	secrets, err := c.auth.sign(ctx, req)
 	if err != nil {

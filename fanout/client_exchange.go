@@ -123,6 +123,8 @@ func (c *Client) exchange(ctx context.Context, r request, body []byte) (got repl
 		return reply{}, err
 	}
 	defer func() { done(err) }() // the pace may add to what the error says
+	ctx, span := asking(ctx, r)
+	defer func() { answered(span, got.status, err) }()
 	defer func() { traceOf(ctx).exchanged(r, body, got.status, err) }()
 	if got, err = c.send(ctx, r, body); err == nil && !got.ok() {
 		err = c.refused(got)

@@ -180,7 +180,9 @@ func (r *runner) patch(ctx context.Context, name, id string, members []member) e
 	if len(add) == 0 {
 		verb = model.Part
 	}
-	if err := r.timed(string(verb), func() error { return r.conn.PatchMembers(ctx, id, add, remove) }); err != nil {
+	under, end := r.changingMembers(ctx, name, members, verb)
+	err := r.timed(string(verb), func() error { return r.conn.PatchMembers(under, id, add, remove) })
+	if end(err); err != nil {
 		return err
 	}
 	return r.arrived(ctx, name, id, add)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // Snapshot is the part of the active configuration that the fan-out needs. It is
@@ -46,6 +47,8 @@ type Worker struct {
 	Version   string            // of scimhub, for User-Agent
 	Poll      time.Duration     // how often work from elsewhere is looked for; 0: 1 s
 	Grace     time.Duration     // for requests under way when Run is told to stop; 0: 10 s
+
+	Tracing *telemetry.Tracing // goes on with the traces of what was decided; nil: nothing is traced
 
 	mu      sync.Mutex
 	runners map[string]*runner

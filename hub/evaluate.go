@@ -10,6 +10,7 @@ import (
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // How the evaluation takes its work. A batch is one transaction; small enough
@@ -86,7 +87,7 @@ func (h *Hub) evaluateMarked(ctx context.Context, snap *Snapshot) (int, error) {
 // decideAll decides about people whose marks were claimed, and stores what follows, in one
 // transaction. Only where a mirrored group was renamed that no target follows yet does it
 // take several: who leaves goes first, whoever else is in the batch comes after the group.
-func (h *Hub) decideAll(ctx context.Context, snap *Snapshot, marks []store.Mark) error {
+func (h *Hub) decideAll(ctx context.Context, snap *Snapshot, marks []store.Mark) (err error) {
 	urgent := slices.ContainsFunc(marks, func(m store.Mark) bool { return m.Urgent })
 	if !urgent { // who may be leaving does not wait
 		h.groupsBefore(ctx)
@@ -96,15 +97,22 @@ func (h *Hub) decideAll(ctx context.Context, snap *Snapshot, marks []store.Mark)
 	if urgent {
 		ctx = store.Urgently(ctx)
 	}
+	hops := h.resume(ctx, snap, marks)
+	defer func() { endHops(hops, err) }()
+	if len(marks) == 1 {
+		ctx = telemetry.In(ctx, hops[marks[0].Identity].span)
+	}
 	for tries := 0; len(marks) > 0; tries++ {
 		if tries > 0 && !h.groupsBefore(ctx) {
 			tries = renamedTries
 		}
-		b := &batch{targets: map[string]bool{}, afterGroups: tries < renamedTries}
-		err := h.Store.Update(ctx, func(tx *store.Tx) error {
+		b := &batch{targets: map[string]bool{}, afterGroups: tries < renamedTries, hops: hops}
+		began := h.Store.Now()
+		err = h.Store.Update(ctx, func(tx *store.Tx) error {
 			b.again()
 			return h.survive(tx, snap, marks, b)
 		})
+		h.Metrics.Seconds.Observe(h.Store.Now().Sub(began).Seconds())
 		if err != nil {
 			return err
 		}
@@ -230,11 +238,13 @@ type batch struct {
 
 	afterGroups bool         // nobody but leavers is decided about before groups have their new names
 	waiting     []store.Mark // who is to be decided about after the groups
+
+	hops map[string]hop // of people whose marks carried a trace; nil: none
 }
 
 // again begins anew: a transaction may be tried more than once.
 func (b *batch) again() {
-	*b = batch{targets: b.targets, afterGroups: b.afterGroups}
+	*b = batch{targets: b.targets, afterGroups: b.afterGroups, hops: b.hops}
 	clear(b.targets)
 }
 
@@ -270,7 +280,9 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 		return nil, err
 	}
 	changed, reasonsOnly := d.Rows(stored, pressingSince(next), next.OverGuard)
+	b.hops[d.Identity.ID].decided(d, len(changed))
 	for _, a := range changed {
+		a.Trace = b.hops[d.Identity.ID].next
 		b.accounts = append(b.accounts, a)
 		b.targets[a.Target] = true
 	}

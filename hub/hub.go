@@ -18,6 +18,7 @@ import (
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/policy"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // Hub is the hub's own data and the rules for changing it. It is safe for
@@ -32,6 +33,8 @@ type Hub struct {
 	// is idle elsewhere may help. It must not block; may be nil.
 	Busy  func()
 	Check Check // of configurations; may be nil
+	// Tracing goes on with the traces of what was pushed; nil: nothing is traced.
+	Tracing *telemetry.Tracing
 	// Usable says why a configuration could not be put in force in this process, such
 	// as a secret that is not there; may be nil. What is not usable is not stored.
 	Usable func(*Snapshot) error

@@ -47,6 +47,8 @@ type accountRow struct {
 	FormerID      string
 	GoneAt        *int64
 	SeenAt        int64 `gorm:"->"` // of sweeps, which write it alone
+
+	Trace string `gorm:"->"` // of SetDesiredAll and settleRow
 }
 
 func (accountRow) TableName() string { return "accounts" }
@@ -144,7 +146,7 @@ func (r accountRow) plain() (model.AccountRow, error) {
 		State: model.AccountState(r.State), Drift: r.Drift, Due: r.Due, DisabledAt: timePtr(r.DisabledAt), Generation: r.Generation,
 		Attempts: r.Attempts, NextAttempt: fromMicros(r.NextAt), LastError: r.LastError, ErrorClass: r.ErrorClass,
 		VerifiedAt: timePtr(r.VerifiedAt), UpdatedAt: fromMicros(r.UpdatedAt),
-		SentAt: timePtr(r.SentAt), CreatingAt: timePtr(r.CreatingAt), FormerID: r.FormerID, GoneAt: timePtr(r.GoneAt)}
+		SentAt: timePtr(r.SentAt), CreatingAt: timePtr(r.CreatingAt), FormerID: r.FormerID, GoneAt: timePtr(r.GoneAt), Trace: r.Trace}
 	err4 := json.Unmarshal([]byte(r.Because), &a.Because)
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return a, fmt.Errorf("account %s at %s: %w", r.IdentityID, r.Target, err)

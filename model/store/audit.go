@@ -123,6 +123,7 @@ func (t *Tx) Audit(entries ...AuditEntry) error {
 		if e.At.IsZero() {
 			e.At = t.Now
 		}
+		e.Data = t.joined(e.Data)
 		e.seal()
 		seq++
 		hash = chain(hash, e.digest())

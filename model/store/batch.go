@@ -38,7 +38,11 @@ func (t *Tx) SetDesiredAll(accounts []model.AccountRow) error {
 	})
 	now := micros(t.Now)
 	for chunk := range portions(sorted) {
-		args := make([]any, 0, 13*len(chunk))
+		column, value, conflict := "", "", ", trace = ''" // whatever was carried belongs to an earlier wish
+		if slices.ContainsFunc(chunk, func(a model.AccountRow) bool { return a.Trace != "" }) {
+			column, value, conflict = ", trace", ",?", ", trace = excluded.trace"
+		}
+		args := make([]any, 0, 14*len(chunk))
 		for _, a := range chunk {
 			r, err := toRow(a)
 			if err != nil {
@@ -49,11 +53,14 @@ func (t *Tx) SetDesiredAll(accounts []model.AccountRow) error {
 				due = 0
 			}
 			args = append(args, r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.Drill, r.State, r.Due, due, now)
+			if value != "" {
+				args = append(args, a.Trace)
+			}
 		}
-		_, err := t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, drill, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
-VALUES `+tuples(`(?,?,?,'','',?,?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?)`, len(chunk))+`
+		_, err := t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, drill, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at`+column+`)
+VALUES `+tuples(`(?,?,?,'','',?,?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?`+value+`)`, len(chunk))+`
 ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held, drill = excluded.drill,
-state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`, args...)
+state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`+conflict, args...)
 		if err != nil {
 			return err
 		}

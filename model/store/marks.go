@@ -13,6 +13,7 @@ type Mark struct {
 	Generation int64
 	Urgent     bool
 	MarkedAt   time.Time
+	Trace      string // of the last traced write that marked it, for telemetry.Resume; empty: none
 }
 
 // Mark marks identities in this transaction.
@@ -69,7 +70,7 @@ func (s *Store) ClaimMarks(ctx context.Context, limit int, d time.Duration) ([]M
 		// Materialised, or a plan might run the inner select more than once and claim too much.
 		rows, err := tx.query(`WITH c AS MATERIALIZED (SELECT identity_id FROM marks WHERE leased_until <= ? ORDER BY urgent DESC, marked_at, identity_id LIMIT ?`+skip+`)
 UPDATE marks SET leased_until = ? FROM c WHERE marks.identity_id = c.identity_id
-RETURNING marks.identity_id, marks.generation, marks.urgent, marks.marked_at`, now, limit, micros(tx.Now.Add(d)))
+RETURNING marks.identity_id, marks.generation, marks.urgent, marks.marked_at, marks.trace`, now, limit, micros(tx.Now.Add(d)))
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ RETURNING marks.identity_id, marks.generation, marks.urgent, marks.marked_at`, n
 		for rows.Next() {
 			var m Mark
 			var at int64
-			if err := rows.Scan(&m.Identity, &m.Generation, &m.Urgent, &at); err != nil {
+			if err := rows.Scan(&m.Identity, &m.Generation, &m.Urgent, &at, &m.Trace); err != nil {
 				return err
 			}
 			m.MarkedAt = fromMicros(at)
@@ -141,9 +142,13 @@ func (t *Tx) MarkMembers(group string) error {
 	if err := t.holdBelow(group); err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) `+membersBelow(t.pg)+joins(t.pg, `
-SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0 FROM down JOIN resources r ON r.id = down.id AND r.source = down.source WHERE r.identity_id <> '' ORDER BY 1
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`), group, micros(t.Now), micros(t.Now))
+	column, value, conflict, trace := traceColumn(t.carried())
+	if value != "" {
+		value = ", CAST(? AS text)"
+	}
+	_, err := t.exec(`INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until`+column+`) `+membersBelow(t.pg)+joins(t.pg, `
+SELECT DISTINCT r.identity_id, CAST(? AS bigint), FALSE, CAST(? AS bigint), 0`+value+` FROM down JOIN resources r ON r.id = down.id AND r.source = down.source WHERE r.identity_id <> '' ORDER BY 1
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END`+conflict), append([]any{group, micros(t.Now), micros(t.Now)}, trace...)...)
 	return err
 }
 

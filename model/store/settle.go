@@ -55,7 +55,7 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 						return err
 					}
 				}
-				entries = append(entries, changeEntry(target, c, "", o.Row.LastError))
+				entries = append(entries, named(changeEntry(target, c, "", o.Row.LastError), target, o.Row.Generation, c))
 				removed = removed || c.Removes()
 			}
 			if r := o.Row; r.Desired == nil && r.RemoteID == "" && r.FormerID != "" { // also what was gone by itself
@@ -64,7 +64,7 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 				}
 			}
 			if o.Failed != nil {
-				entries = append(entries, changeEntry(target, *o.Failed, "failed", o.Row.LastError))
+				entries = append(entries, named(changeEntry(target, *o.Failed, "failed", o.Row.LastError), target, o.Row.Generation, *o.Failed))
 			}
 			if removed {
 				if _, err := tx.exec(`INSERT INTO removals (target, at, identity_id) VALUES (?,?,?)`, target, micros(tx.Now), o.Row.Identity); err != nil {
@@ -104,11 +104,12 @@ func (t *Tx) settleRow(a model.AccountRow) error {
 	_, err = t.exec(`UPDATE accounts SET user_name = CASE WHEN generation = ? THEN ? ELSE user_name END, remote_id = ?, owned = ?, applied = ?, observed = ?, sent = ?, enabled = ?, invited = ?, disabled_at = ?, verified_at = ?, former_id = ?, gone_at = ?, updated_at = ?,
 drift = CASE WHEN generation = ? THEN ? ELSE drift END, state = CASE WHEN generation = ? THEN ? ELSE state END, due = CASE WHEN generation = ? THEN ? ELSE TRUE END,
 attempts = CASE WHEN generation = ? THEN ? ELSE attempts END, next_at = CASE WHEN generation = ? THEN ? ELSE next_at END,
-last_error = CASE WHEN generation = ? THEN ? ELSE last_error END, error_class = CASE WHEN generation = ? THEN ? ELSE error_class END
+last_error = CASE WHEN generation = ? THEN ? ELSE last_error END, error_class = CASE WHEN generation = ? THEN ? ELSE error_class END,
+trace = CASE WHEN generation = ? AND NOT ? THEN '' ELSE trace END
 WHERE target = ? AND identity_id = ?`,
 		r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Sent, r.Enabled, r.Invited, r.DisabledAt, r.VerifiedAt, r.FormerID, r.GoneAt, micros(t.Now),
 		r.Generation, r.Drift, r.Generation, r.State, r.Generation, r.Due, r.Generation, r.Attempts, r.Generation, r.NextAt,
-		r.Generation, r.LastError, r.Generation, r.ErrorClass, r.Target, r.IdentityID)
+		r.Generation, r.LastError, r.Generation, r.ErrorClass, r.Generation, r.Due, r.Target, r.IdentityID)
 	return err
 }
 

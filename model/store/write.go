@@ -70,6 +70,8 @@ type piece struct {
 func (s *Store) CreateResource(ctx context.Context, w ResourceWrite) error {
 	do := func(tx *Tx) error { return tx.CreateResource(w) }
 	if s.pg && len(w.Joined) <= perStatement && len(w.Marks) <= perStatement {
+		ctx, span := s.span(ctx)
+		defer span.End("")
 		return s.retry(func() error { return s.single(ctx, s.write, do) }) // one statement is its own transaction
 	}
 	return s.Update(ctx, do)
@@ -125,6 +127,8 @@ func (s *Store) ModifyResource(ctx context.Context, w ResourceWrite) error {
 		return ErrStale
 	}
 	w.Alone = true
+	ctx, span := s.span(ctx)
+	defer span.End("")
 	return s.retry(func() error { return s.single(ctx, s.write, func(tx *Tx) error { return tx.ModifyResource(w) }) })
 }
 
@@ -219,7 +223,7 @@ func (t *Tx) record(w ResourceWrite, lane int, pieces []piece) error {
 		args: []any{eventID.String(), micros(t.Now), "resource." + w.Action, w.Source, w.Resource.ID, w.Identity, string(data)}})
 	pieces = append(pieces, t.markPieces(w.Marks, w.Urgent)...)
 	pieces = append(pieces, t.groupPieces(w)...)
-	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: data}
+	entry := AuditEntry{At: t.Now, Actor: w.Actor, Action: "scim." + w.Action, Object: object, Identity: w.Identity, Data: t.joined(data)}
 	entry.seal()
 	if w.Alone && len(pieces) > maxTogether {
 		return ErrStale
@@ -317,11 +321,12 @@ func (t *Tx) markPieces(identities []string, urgent bool) []piece {
 }
 
 func (t *Tx) markPiece(identities []string, urgent bool) piece {
-	args := make([]any, 0, 4*len(identities))
+	column, value, conflict, trace := traceColumn(t.carried())
+	args := make([]any, 0, 5*len(identities))
 	for _, id := range identities {
-		args = append(args, id, micros(t.Now), urgent, micros(t.Now))
+		args = append(append(args, id, micros(t.Now), urgent, micros(t.Now)), trace...)
 	}
-	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,0),", len(identities)), ",")
-	return piece{text: `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until) VALUES ` + rows + `
-ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)`, args: args}
+	rows := tuples("(?,?,?,?,0"+value+")", len(identities))
+	return piece{text: `INSERT INTO marks (identity_id, generation, urgent, marked_at, leased_until` + column + `) VALUES ` + rows + `
+ON CONFLICT (identity_id) DO UPDATE SET generation = CASE WHEN excluded.generation > marks.generation THEN excluded.generation ELSE marks.generation + 1 END, urgent = (marks.urgent OR excluded.urgent)` + conflict, args: args}
 }
