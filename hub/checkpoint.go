@@ -18,22 +18,19 @@ import (
 const (
 	checkpointTick = time.Minute     // how often it is looked whether a checkpoint is due
 	checkpointLast = 5 * time.Second // for the last one, when the hub stops
-	pruneEvery     = 6 * time.Hour
-	pruneBatches   = 50 // in one go
 )
 
 // auditKeyName is the process key that signs checkpoints where none is configured. It
 // is in the database: it shows who changed the trail without knowing the hub, no more.
 const auditKeyName = "audit checkpoints"
 
-// Keeper signs checkpoints of the audit trail and takes away what is older than it is
-// kept. The zero value is not ready: Hub has to be set.
+// Keeper signs checkpoints of the audit trail. The zero value is not ready: Hub has to be
+// set.
 type Keeper struct {
 	Hub *Hub
 
-	mu     sync.Mutex
-	last   store.Checkpoint // that this process made or saw
-	pruned time.Time
+	mu   sync.Mutex
+	last store.Checkpoint // that this process made or saw
 }
 
 // AuditKey is the key that signs checkpoints: the configured one, or else the hub's own.
@@ -110,12 +107,6 @@ func (k *Keeper) Tick(ctx context.Context) {
 		return
 	}
 	k.Checkpoint(ctx, snap.Doc.Audit.Checkpoint)
-	k.mu.Lock()
-	due := snap.Doc.Audit.Retain > 0 && !k.Hub.Store.Now().Before(k.pruned.Add(pruneEvery))
-	k.mu.Unlock()
-	if due {
-		k.prune(ctx, snap.Doc.Audit.Retain)
-	}
 }
 
 // Stop signs the last checkpoint, when nothing writes any more.
@@ -158,28 +149,5 @@ func (k *Keeper) Checkpoint(ctx context.Context, minAge time.Duration) {
 func (k *Keeper) warn(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		k.Hub.Log.Warn("the audit trail has no new checkpoint", "error", err)
-	}
-}
-
-// prune takes away what is too old, in batches, so that nobody waits long for one.
-func (k *Keeper) prune(ctx context.Context, retain time.Duration) {
-	now := k.Hub.Store.Now()
-	for range pruneBatches {
-		n, more, err := k.Hub.Store.PruneAudit(ctx, now.Add(-retain))
-		if err != nil {
-			if ctx.Err() == nil {
-				k.Hub.Log.Warn("the audit trail cannot be shortened", "error", err)
-			}
-			return
-		}
-		if n > 0 {
-			k.Hub.Log.Info("audit entries older than they are kept are gone", "entries", n)
-		}
-		if !more {
-			k.mu.Lock()
-			k.pruned = now
-			k.mu.Unlock()
-			return
-		}
 	}
 }

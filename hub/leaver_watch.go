@@ -11,33 +11,19 @@ import (
 
 // How leavers are looked after.
 const (
-	leaverTick    = time.Second
-	leaverPage    = 500
-	leaverRetain  = 400 * 24 * time.Hour // how long runs are kept
-	leaverPruning = time.Hour
-	leaverBatch   = 1000
+	leaverTick = time.Second
+	leaverPage = 500
 )
 
 // WatchLeavers looks after the runs of leavers until ctx ends: it says so, once, when
 // the goal of a target is at risk and when it is missed, ends the runs of people who
-// came back, takes drills on, and takes runs away that are too old. Any number of
-// replicas may do so.
+// came back, and takes drills on. Any number of replicas may do so.
 func (h *Hub) WatchLeavers(ctx context.Context) {
 	tick := time.NewTicker(leaverTick)
 	defer tick.Stop()
-	var pruned time.Time
 	for {
 		if err := h.LookAtLeavers(ctx); err != nil && ctx.Err() == nil {
 			h.Log.Warn("leavers cannot be looked at", "error", err)
-		}
-		if now := h.Store.Now(); now.Sub(pruned) >= leaverPruning {
-			more, err := h.Store.PruneLeavers(ctx, now.Add(-leaverRetain), leaverBatch)
-			if err != nil && ctx.Err() == nil {
-				h.Log.Warn("old runs of leavers cannot be taken away", "error", err)
-			}
-			if !more {
-				pruned = now
-			}
 		}
 		select {
 		case <-ctx.Done():

@@ -14,15 +14,13 @@ import (
 
 // How the sender works.
 const (
-	tickEvery   = time.Second
-	expandLimit = 100
-	claimHooks  = 8 // webhooks of one receiver taken at a time, of which
-	atOnce      = 4 // are sent at once
-	claimMails  = 50
-	claimFor    = 5 * time.Minute // longer than a chunk ever takes
-	keep        = 90 * 24 * time.Hour
-	pruneEvery  = time.Hour
-	pruneLimit  = 1000
+	tickEvery    = time.Second
+	expandLimit  = 100
+	claimHooks   = 8 // webhooks of one receiver taken at a time, of which
+	atOnce       = 4 // are sent at once
+	claimMails   = 50
+	claimFor     = 5 * time.Minute // longer than a chunk ever takes
+	abandonEvery = time.Hour
 )
 
 // Sender tells receivers what happened. Any number of replicas may run one; they share
@@ -40,7 +38,7 @@ type Sender struct {
 	transports map[bool]*http.Transport // by whether private addresses are allowed
 	key        []byte                   // signs links
 	lanes      map[string]*lane         // by receiver
-	pruned     time.Time
+	abandoned  time.Time
 }
 
 // lane is the work for one receiver, which no other receiver's waits for.
@@ -88,7 +86,7 @@ func (s *Sender) round(ctx context.Context, doc *config.Document, work *sync.Wai
 		default:
 		}
 	}
-	s.prune(ctx, doc)
+	s.abandon(ctx, doc)
 }
 
 // serve works for one receiver until ctx ends or it is not configured any more.
@@ -240,10 +238,10 @@ func (s *Sender) settle(ctx context.Context, c config.Receiver, o outcome, list 
 	return nil
 }
 
-// prune takes away what is old, once an hour, and gives up what is for nobody.
-func (s *Sender) prune(ctx context.Context, doc *config.Document) {
+// abandon gives up, once an hour, what is for nobody.
+func (s *Sender) abandon(ctx context.Context, doc *config.Document) {
 	now := s.Store.Now()
-	if now.Sub(s.pruned) < pruneEvery {
+	if now.Sub(s.abandoned) < abandonEvery {
 		return
 	}
 	names := make([]string, len(doc.Notify))
@@ -251,16 +249,10 @@ func (s *Sender) prune(ctx context.Context, doc *config.Document) {
 		names[i] = c.Name
 	}
 	err := s.Store.AbandonDeliveries(ctx, names, now.Add(-24*time.Hour), "the receiver is not in the configuration any more")
-	more := false
-	if err == nil {
-		more, err = s.Store.PruneNotices(ctx, now.Add(-keep), pruneLimit)
-	}
 	if err != nil && ctx.Err() == nil {
-		s.Log.Warn("old events cannot be taken away", "error", err)
+		s.Log.Warn("messages for receivers that are gone cannot be given up", "error", err)
 	}
-	if !more {
-		s.pruned = now
-	}
+	s.abandoned = now
 }
 
 func (s *Sender) closeIdle() {

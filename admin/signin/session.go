@@ -259,7 +259,6 @@ func (s *SignIn) end(ctx context.Context, row store.Session, by, why string) {
 const (
 	sweepEvery = time.Minute
 	sweepLimit = 1000
-	keepEnded  = 90 * 24 * time.Hour // the audit trail has it for longer
 )
 
 // Flush writes which sessions were used, and now and then closes and forgets those that
@@ -275,7 +274,8 @@ func (s *SignIn) Flush(ctx context.Context) error {
 	s.mu.Unlock()
 	err := s.o.Hub.Store.SessionsSeen(ctx, seen)
 	if sweep {
-		err = errors.Join(err, s.o.Hub.Store.SweepSessions(ctx, s.o.Hub.Snapshot().Doc.Admin.Session.Idle, keepEnded, sweepLimit))
+		doc := s.o.Hub.Snapshot().Doc
+		err = errors.Join(err, s.o.Hub.Store.SweepSessions(ctx, doc.Admin.Session.Idle, doc.Retention.Sessions, sweepLimit))
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func (s *Store) SignCheckpoint(ctx context.Context, key ed25519.PrivateKey, minA
 
 func (t *Tx) signCheckpoint(key ed25519.PrivateKey, minAge time.Duration) (Checkpoint, bool, error) {
 	if t.pg {
-		if _, err := t.exec(`SELECT pg_advisory_xact_lock(7266223013)`); err != nil {
+		if _, err := t.exec(auditLock); err != nil {
 			return Checkpoint{}, false, err
 		}
 	}

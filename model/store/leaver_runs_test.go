@@ -258,10 +258,10 @@ func TestLeaverListsAndNumbers(t *testing.T) {
 		if due, err := db.LeaversDue(t.Context()); err != nil || strings.Join(due, " ") != "git" {
 			t.Errorf("due at %v, %v", due, err)
 		}
-		if more, err := db.PruneLeavers(t.Context(), clock.Now(), 10); !more || err != nil {
+		if _, more, err := db.PruneBatch(t.Context(), "r1", "leaver_runs", clock.Now(), 10); !more || err != nil {
 			t.Errorf("prune: %v %v", more, err)
 		}
-		if more, err := db.PruneLeavers(t.Context(), clock.Now(), 10); more || err != nil {
+		if _, more, err := db.PruneBatch(t.Context(), "r1", "leaver_runs", clock.Now(), 10); more || err != nil {
 			t.Errorf("prune: %v %v", more, err)
 		}
 		if got := strings.Join(list(store.LeaverFilter{}), " "); got != "p19 p18 p17 p16 p15" {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/scimhub/scimhub/model"
 )
@@ -46,28 +45,6 @@ func (s *Store) AnyReturned(ctx context.Context) (found bool, err error) {
 AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.identity_id = r.identity_id AND a.leaver AND a.leaver_at = r.received_at))`).Scan(&found)
 	})
 	return found, err
-}
-
-// PruneLeavers takes away runs that ended before a moment, up to limit of them; more
-// says that there are more.
-func (s *Store) PruneLeavers(ctx context.Context, before time.Time, limit int) (more bool, err error) {
-	err = s.Update(ctx, func(tx *Tx) error {
-		ids, err := tx.texts(`SELECT id FROM leaver_runs WHERE ended_at < ? AND received_at < ? ORDER BY received_at LIMIT ?`, micros(before), micros(before), limit)
-		if err != nil {
-			return err
-		}
-		more = len(ids) == limit
-		for chunk := range portions(ids) {
-			if _, err := tx.exec(`DELETE FROM leaver_targets WHERE run_id IN `+list(len(chunk)), anys(chunk)...); err != nil {
-				return err
-			}
-			if _, err := tx.exec(`DELETE FROM leaver_runs WHERE id IN `+list(len(chunk)), anys(chunk)...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return more, err
 }
 
 // StartDrill opens a drill: it begins now. Targets of the run that are not needed are

@@ -278,26 +278,6 @@ func (s *Store) PendingDeliveries(ctx context.Context) (map[string]int, error) {
 	return out, err
 }
 
-// PruneNotices takes away up to limit notices, with their deliveries, that are older
-// than a moment. It reports whether there may be more.
-func (s *Store) PruneNotices(ctx context.Context, before time.Time, limit int) (more bool, err error) {
-	err = s.Update(ctx, func(tx *Tx) error {
-		// Ids grow with time, so the oldest stand first; the wall's clock gave them, which a test's may differ from.
-		ids, err := tx.texts(`SELECT id FROM (SELECT id, at, expanded FROM notices ORDER BY id LIMIT ?) o WHERE at < ? AND expanded`, limit, micros(before))
-		if err != nil || len(ids) == 0 {
-			more = false
-			return err
-		}
-		more = len(ids) == limit
-		if _, err := tx.exec(`DELETE FROM deliveries WHERE notice_id IN `+list(len(ids)), anys(ids)...); err != nil {
-			return err
-		}
-		_, err = tx.exec(`DELETE FROM notices WHERE id IN `+list(len(ids)), anys(ids)...)
-		return err
-	})
-	return more, err
-}
-
 // AbandonDeliveries gives up what is on its way to receivers that are not known any
 // more, and was made before a moment.
 func (s *Store) AbandonDeliveries(ctx context.Context, known []string, before time.Time, why string) error {

@@ -128,10 +128,10 @@ func TestDeliveriesAreTakenOnce(t *testing.T) {
 		if pending, _ := db.PendingDeliveries(t.Context()); pending["ops"] != 0 {
 			t.Errorf("pending %v", pending)
 		}
-		if more, err := db.PruneNotices(t.Context(), noon(), 20); err != nil || more || db.Int(t, `SELECT count(*) FROM notices`) != 30 {
+		if _, more, err := db.PruneBatch(t.Context(), "r1", "notices", noon(), 20); err != nil || more || db.Int(t, `SELECT count(*) FROM notices`) != 30 {
 			t.Errorf("what is not old is gone: %v, %v", more, err)
 		}
-		if more, err := db.PruneNotices(t.Context(), clock.Now(), 20); err != nil || !more || db.Int(t, `SELECT count(*) FROM deliveries`) != 10 {
+		if _, more, err := db.PruneBatch(t.Context(), "r1", "notices", clock.Now(), 20); err != nil || !more || db.Int(t, `SELECT count(*) FROM deliveries`) != 10 {
 			t.Errorf("the oldest are not gone: %v, %v", more, err)
 		}
 	})

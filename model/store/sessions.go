@@ -192,10 +192,13 @@ func (s *Store) SessionsSeen(ctx context.Context, seen map[string]time.Time) err
 
 // SweepSessions closes sessions that ran out, and forgets those that have been over for
 // longer than keep, with links and answers of providers that are of no use any more; no
-// more than limit of each. idle is how long a session may be unused.
+// more than limit of each. idle is how long a session may be unused; keep 0: for ever.
 func (s *Store) SweepSessions(ctx context.Context, idle, keep time.Duration, limit int) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		now, unused, before := micros(tx.Now), micros(tx.Now.Add(-idle)), micros(tx.Now.Add(-keep))
+		if keep <= 0 {
+			before = 0
+		}
 		for _, q := range []struct {
 			text string
 			args []any
