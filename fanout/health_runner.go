@@ -21,7 +21,6 @@ func (r *runner) recall(ctx context.Context) {
 	r.health = Health{Failures: st.Failures, ErrorClass: Class(st.ErrorClass), LastError: st.LastError, Reason: st.Reason, Probes: st.Probes,
 		RetryAt: timeOf(st.RetryAt), QuarantinedAt: timeOf(st.QuarantinedAt), FailingSince: timeOf(st.FailingSince)}
 	r.noted = r.health
-	r.w.Metrics.health(r.target.Name, r.health)
 }
 
 func (r *runner) standing() Health {
@@ -67,7 +66,6 @@ func (r *runner) forgive(st store.TargetState) {
 	if st.QuarantinedAt == nil && r.noted.quarantined() && r.health.QuarantinedAt.Equal(r.noted.QuarantinedAt) {
 		r.health = Health{RetryAt: r.w.Now()}
 		r.noted = Health{}
-		r.w.Metrics.health(r.target.Name, r.health)
 		return
 	}
 	if st.RetryAt == nil && !r.noted.RetryAt.IsZero() && r.health.RetryAt.Equal(r.noted.RetryAt) {
@@ -141,7 +139,6 @@ func (r *runner) note(ctx context.Context, always bool) {
 	if !changed && !always {
 		return
 	}
-	r.w.Metrics.health(r.target.Name, h)
 	slots, _, _ := r.pace.gate.state()
 	entry, told := quarantineEntry(r.target.Name, was, h)
 	err := r.w.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {

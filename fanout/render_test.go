@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,32 +106,39 @@ func TestProfiles(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
-	m, err := NewMetrics(reg, func() []StateCount { return []StateCount{{"git", "held", 3}, {"git", "in_sync", 4}} })
+	m, err := NewMetrics(reg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.operation("git", "create", nil, noon, noon.Add(time.Second))
-	m.operation("git", "create", &ClientError{Class: Throttled}, noon, noon)
-	m.drifted("git", map[string]int{driftChanged: 2})
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
+	for _, target := range []string{"git", "chat"} {
+		m.operation(target, "create", nil, noon, noon.Add(time.Second))
+		m.operation(target, "create", &ClientError{Class: Throttled}, noon, noon)
+		m.swept(target, "ok")
+		m.left(target, noon, noon.Add(time.Minute))
 	}
-	got := map[string]int{}
-	for _, f := range families {
-		got[f.GetName()] = len(f.GetMetric())
-		if f.GetName() == "scimhub_held_changes" && f.GetMetric()[0].GetGauge().GetValue() != 3 {
-			t.Errorf("held: %v", f)
+	series := func() map[string]int {
+		families, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
 		}
+		got := map[string]int{}
+		for _, f := range families {
+			got[f.GetName()] = len(f.GetMetric())
+		}
+		return got
 	}
-	for name, n := range map[string]int{"scimhub_held_changes": 1, "scimhub_accounts": 2, "scimhub_target_operations_total": 2, "scimhub_target_operation_seconds": 1,
-		"scimhub_drift": 5, "scimhub_target_last_attempt_timestamp_seconds": 1, "scimhub_target_last_success_timestamp_seconds": 1} {
-		if got[name] != n {
-			t.Errorf("%s has %d lines, want %d", name, got[name], n)
-		}
+	want := map[string]int{"scimhub_target_operations_total": 4, "scimhub_target_operation_seconds": 2, "scimhub_drift_sweeps_total": 2, "scimhub_leaver_seconds": 2}
+	if got := series(); !maps.Equal(got, want) {
+		t.Errorf("series %v, want %v", got, want)
 	}
 	m.forget("git")
-	if _, err := NewMetrics(reg, nil); err == nil {
+	for name := range want {
+		want[name] /= 2
+	}
+	if got := series(); !maps.Equal(got, want) {
+		t.Errorf("without git: series %v, want %v", got, want)
+	}
+	if _, err := NewMetrics(reg); err == nil {
 		t.Error("registered twice")
 	}
 }

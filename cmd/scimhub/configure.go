@@ -206,6 +206,9 @@ func (i *instance) activate(ctx context.Context, snap *hub.Snapshot) error {
 	i.admins.Replace(admins)
 	endpoints := i.serviceProvider(snap.Doc.Registry)
 	i.scim.Store(&endpoints)
+	if was := i.hub.Snapshot(); was != nil {
+		i.metrics.follow(was.Doc, snap.Doc)
+	}
 	i.hub.Activate(snap)
 	if err := i.hub.LearnIndexed(ctx); err != nil {
 		i.log.Warn("resources are not passed on as they are stored yet", "error", err)

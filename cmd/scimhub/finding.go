@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"io"
 	"strconv"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/scimhub/scimhub/admin"
-	"github.com/scimhub/scimhub/model/store"
 )
 
 func findingCommand(c *client) *cobra.Command {
@@ -69,29 +65,4 @@ func findingSummary(c *client) *cobra.Command {
 	}
 	o.flag(cmd)
 	return cmd
-}
-
-// findingsCollector counts findings at each scrape. Labels are bounded: sources are
-// those of configurations, kinds are the program's.
-type findingsCollector struct{ store *store.Store }
-
-func findingsDesc() *prometheus.Desc {
-	return prometheus.NewDesc("scimhub_findings", "Facts that are missing, impossible or contradictory, by source and kind.", []string{"source", "kind"}, nil)
-}
-
-// Describe is part of prometheus.Collector.
-func (c findingsCollector) Describe(ch chan<- *prometheus.Desc) { ch <- findingsDesc() }
-
-// Collect is part of prometheus.Collector.
-func (c findingsCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	counts, err := c.store.CountFindings(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(findingsDesc(), err)
-		return
-	}
-	for _, n := range counts {
-		ch <- prometheus.MustNewConstMetric(findingsDesc(), prometheus.GaugeValue, float64(n.Count), n.Source, n.Kind)
-	}
 }

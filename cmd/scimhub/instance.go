@@ -124,7 +124,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.hub.Usable = i.usable
 	i.hub.DrillExempt = fanout.DrillExempt
 	i.deviations.Store, i.deviations.Log = i.store, o.Log
-	fanoutMetrics, err := fanout.NewMetrics(registry, i.stateCounts)
+	fanoutMetrics, err := fanout.NewMetrics(registry)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
@@ -142,6 +142,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.keeper = &hub.Keeper{Hub: i.hub}
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker, Expires: i.metrics.targetCredential}
+	i.metrics.holder, i.metrics.snapshot = func() string { return i.worker.Holder }, i.hub.Snapshot
 	i.worker.Freed = func(t string) { i.store.Tell(store.News{Targets: []string{t}}) }
 	i.hub.Nudge = i.bringWork
 	i.hub.Busy = func() { i.store.Tell(store.News{Marks: true}) }
@@ -193,22 +194,6 @@ func (i *instance) current() *fanout.Snapshot {
 	return &fanout.Snapshot{Version: s.Version, Targets: s.Doc.Targets}
 }
 
-func (i *instance) stateCounts() []fanout.StateCount {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	counts, err := i.store.StateCounts(ctx)
-	if err != nil {
-		i.log.Warn("accounts cannot be counted", "error", err)
-	}
-	var out []fanout.StateCount
-	for target, states := range counts {
-		for state, n := range states {
-			out = append(out, fanout.StateCount{Target: target, State: string(state), N: n})
-		}
-	}
-	return out
-}
-
 // holder names this process in leases; a restarted process is another one.
 func holder() string {
 	host, _ := os.Hostname()
@@ -234,6 +219,7 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.followConfig(work) })
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
 	workers.Go(func() { i.keeper.Run(work) })
+	workers.Go(func() { (&hub.AuditWatch{Hub: i.hub}).Run(work) })
 	workers.Go(func() { i.hub.KeepIndexed(work) })
 	workers.Go(func() { i.hub.KeepFindable(work) })
 	workers.Go(func() { i.deviations.Run(work) })

@@ -1,20 +1,17 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/url"
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
-	"github.com/scimhub/scimhub/model/store"
 )
 
 func leaverCommand(c *client) *cobra.Command {
@@ -149,37 +146,4 @@ func leaverNumbers(c *client) *cobra.Command {
 	o.flag(cmd)
 	cmd.Flags().StringVar(&period, "since", "30d", "of those whose fact came within this time")
 	return cmd
-}
-
-// leaversCollector counts open leavers at each scrape. Labels are bounded: targets are
-// those of configurations.
-type leaversCollector struct{ store *store.Store }
-
-func leaversOpen() *prometheus.Desc {
-	return prometheus.NewDesc("scimhub_leavers_open", "Leavers whose access is not verified gone yet, by target.", []string{"target"}, nil)
-}
-
-func leaversAtRisk() *prometheus.Desc {
-	return prometheus.NewDesc("scimhub_leavers_at_risk", "Leavers of whom the goal of a target is at risk or missed, and access not verified gone.", nil, nil)
-}
-
-// Describe is part of prometheus.Collector.
-func (c leaversCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- leaversOpen()
-	ch <- leaversAtRisk()
-}
-
-// Collect is part of prometheus.Collector.
-func (c leaversCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	open, atRisk, err := c.store.LeaverCounts(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(leaversAtRisk(), err)
-		return
-	}
-	for target, n := range open {
-		ch <- prometheus.MustNewConstMetric(leaversOpen(), prometheus.GaugeValue, float64(n), target)
-	}
-	ch <- prometheus.MustNewConstMetric(leaversAtRisk(), prometheus.GaugeValue, float64(atRisk))
 }

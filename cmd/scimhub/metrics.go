@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -9,35 +9,81 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/scimhub/scimhub/hub"
+	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
 
-// metrics are those of the HTTP front and of the process as a whole.
+// metrics are those of the HTTP fronts, of the process, and what is read from the
+// database. Labels are bounded: names of the configuration, of routes and of kinds; never
+// a person, never what a client sent.
 type metrics struct {
 	registry   *prometheus.Registry
 	requests   *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
 	deviations *prometheus.CounterVec
 	expiry     *prometheus.GaugeVec
+	fronts     fronts
+
+	holder   func() string        // names this replica in leases; set before the first scrape
+	snapshot func() *hub.Snapshot // the configuration in force; nil: none is yet
+	forget   []func(label, name string)
 
 	mu      sync.Mutex
 	targets map[string]*time.Time // when the credential in use at a target ends, as the worker says
 }
 
 func newMetrics(r *prometheus.Registry, s *store.Store) *metrics {
-	m := &metrics{registry: r,
+	m := &metrics{registry: r, fronts: newFronts(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scimhub_scim_requests_total",
-			Help: "SCIM requests by source, method, resource type and status."}, []string{"source", "method", "resource", "code"}),
+			Help: "SCIM requests by source (empty: nobody was authenticated), method, resource type and HTTP status."}, []string{"source", "method", "resource", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "scimhub_scim_request_seconds",
-			Help: "Duration of SCIM requests.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}, []string{"method", "resource"}),
+			Help: "Seconds that SCIM requests took.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}, []string{"method", "resource"}),
 		deviations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scimhub_scim_deviations_total",
 			Help: "Deviations from the standard that a source's dialect tolerated."}, []string{"source", "deviation"}),
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "scimhub_credential_expiry_timestamp_seconds",
-			Help: "When a credential expires."}, []string{"kind", "name"}),
+			Help: "Unix time when a credential expires; one that does not has no series. kind is source, admin, target or tls."}, []string{"kind", "name"}),
+		holder:   func() string { return "" },
+		snapshot: func() *hub.Snapshot { return nil },
 	}
-	r.MustRegister(m.requests, m.seconds, m.deviations, m.expiry, marksCollector{s}, findingsCollector{s}, leaversCollector{s}, approvalsCollector{s}, tasksCollector{s}, reviewsCollector{s}, sourcesCollector{s}, collectors.NewGoCollector(),
+	parts := hubParts(s, func() string { return m.holder() }, func() *hub.Snapshot { return m.snapshot() })
+	r.MustRegister(m.requests, m.seconds, m.deviations, m.expiry, m.fronts.requests, m.fronts.seconds, m.fronts.open,
+		newFigures(parts...), newProcess(s, func() *hub.Snapshot { return m.snapshot() }), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.forget = []func(label, name string){forgetting(m.requests.MetricVec), forgetting(m.deviations.MetricVec)}
 	return m
+}
+
+// forgetting drops the series of a vector that have a label with this value.
+func forgetting(v *prometheus.MetricVec) func(label, name string) {
+	return func(label, name string) { v.DeletePartialMatch(prometheus.Labels{label: name}) }
+}
+
+// follow drops the counters of sources and targets that another configuration than
+// before no longer knows.
+func (m *metrics) follow(before, after *config.Document) {
+	for _, s := range before.Sources {
+		if !slices.ContainsFunc(after.Sources, func(o config.Source) bool { return o.Name == s.Name }) {
+			m.drop("source", s.Name)
+		}
+	}
+	for _, t := range before.Targets {
+		if !slices.ContainsFunc(after.Targets, func(o model.Target) bool { return o.Name == t.Name }) {
+			m.drop("target", t.Name)
+		}
+	}
+	for _, r := range before.Notify {
+		if !slices.ContainsFunc(after.Notify, func(o config.Receiver) bool { return o.Name == r.Name }) {
+			m.drop("receiver", r.Name)
+		}
+	}
+}
+
+func (m *metrics) drop(label, name string) {
+	for _, forget := range m.forget {
+		forget(label, name)
+	}
 }
 
 func (m *metrics) observe(source, method, resource string, code int, d time.Duration) {
@@ -74,30 +120,4 @@ func (m *metrics) targetCredential(target string, at *time.Time) {
 		return
 	}
 	m.expiry.WithLabelValues("target", target).Set(float64(at.Unix()))
-}
-
-// marksCollector reads the backlog of the evaluation at each scrape.
-type marksCollector struct{ store *store.Store }
-
-var (
-	pendingMarks = prometheus.NewDesc("scimhub_pending_marks", "People to be evaluated.", nil, nil)
-	oldestMark   = prometheus.NewDesc("scimhub_oldest_mark_seconds", "Age of the oldest mark; 0 if there is none.", nil, nil)
-)
-
-func (c marksCollector) Describe(ch chan<- *prometheus.Desc) { ch <- pendingMarks; ch <- oldestMark }
-
-func (c marksCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	n, oldest, err := c.store.Marks(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(pendingMarks, err)
-		return
-	}
-	age := 0.0
-	if oldest != nil {
-		age = c.store.Now().Sub(*oldest).Seconds()
-	}
-	ch <- prometheus.MustNewConstMetric(pendingMarks, prometheus.GaugeValue, float64(n))
-	ch <- prometheus.MustNewConstMetric(oldestMark, prometheus.GaugeValue, age)
 }

@@ -24,9 +24,6 @@ func (i *instance) wireSender(registry *prometheus.Registry) error {
 	if err != nil {
 		return err
 	}
-	if err := registry.Register(noticesCollector{i.store}); err != nil {
-		return fmt.Errorf("metrics of notifications: %w", err)
-	}
 	i.sender = &notify.Sender{Store: i.store, Log: i.log, Metrics: m, Version: version, Current: func() *config.Document {
 		if s := i.hub.Snapshot(); s != nil {
 			return s.Doc

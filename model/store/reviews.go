@@ -232,25 +232,30 @@ func (t *Tx) ReviewPaces(review string, limit int) ([]json.RawMessage, error) {
 }
 
 // OpenReviewItems counts what waits in reviews, by state: pending, revoking, evaluated.
-func (s *Store) OpenReviewItems(ctx context.Context) (map[string]int64, error) {
-	out := map[string]int64{}
-	err := s.single(ctx, s.read, func(tx *Tx) error {
-		rows, err := tx.query(`SELECT c.who, sum(c.n) FROM review_counts c WHERE c.kind = 'state' AND c.who IN ('pending', 'revoking', 'evaluated') AND c.n > 0 GROUP BY c.who`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var who string
-			var n int64
-			if err := rows.Scan(&who, &n); err != nil {
-				return err
-			}
-			out[who] = n
-		}
-		return rows.Err()
+func (s *Store) OpenReviewItems(ctx context.Context) (out map[string]int64, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		out, err = tx.openReviewItems()
+		return err
 	})
 	return out, err
+}
+
+func (t *Tx) openReviewItems() (map[string]int64, error) {
+	rows, err := t.query(`SELECT c.who, sum(c.n) FROM review_counts c WHERE c.kind = 'state' AND c.who IN ('pending', 'revoking', 'evaluated') AND c.n > 0 GROUP BY c.who`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]int64{}
+	for rows.Next() {
+		var who string
+		var n int64
+		if err := rows.Scan(&who, &n); err != nil {
+			return nil, err
+		}
+		out[who] = n
+	}
+	return out, rows.Err()
 }
 
 // ReviewWaitingFor counts the items of a review that wait for any of these; one that
