@@ -24,6 +24,7 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/notify"
 	"github.com/scimhub/scimhub/proxy"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // Limits of a stop: how long requests under way and work at targets may take to end.
@@ -37,6 +38,7 @@ type instance struct {
 	URL string // where it listens, http://host:port
 
 	log      *slog.Logger
+	tracing  *telemetry.Tracing
 	store    *store.Store
 	hub      *hub.Hub
 	worker   *fanout.Worker
@@ -45,6 +47,7 @@ type instance struct {
 	tls      *tlsFiles // nil: plain HTTP
 	refusals *hub.Refusals
 	keeper   *hub.Keeper // of the audit trail
+	kept     *hub.Retention
 	admins   *admin.Tokens
 	metrics  *metrics
 	proxied  *proxy.Metrics
@@ -52,6 +55,7 @@ type instance struct {
 	signIn   *signin.SignIn
 	local    local
 	forget   func() // takes the announcement away
+	presence *store.Presence
 	listener net.Listener
 	server   *http.Server
 	aside    aside                        // metrics at an address of their own
@@ -90,9 +94,13 @@ func start(ctx context.Context, o instanceOptions) (*instance, error) {
 	if fileErr != nil && !databaseExists(dsn) {
 		return nil, fileErr // nothing to fall back on; make no empty database either
 	}
-	i := &instance{log: o.Log, admins: &admin.Tokens{Now: o.Now}, forget: func() {}, toldAbout: make(chan struct{}, 1)}
+	o.Log = logTo(o.Log.Handler())
+	i := &instance{log: o.Log, tracing: &telemetry.Tracing{Log: o.Log}, admins: &admin.Tokens{Now: o.Now}, forget: func() {}, toldAbout: make(chan struct{}, 1)}
 	if i.store, err = store.Open(ctx, dsn, store.Options{Now: o.Now}); err != nil {
 		return nil, err
+	}
+	if i.presence, err = i.store.Attend(ctx); err != nil {
+		return nil, errors.Join(err, i.close())
 	}
 	if err := i.wire(ctx, o, doc); err != nil {
 		return nil, errors.Join(err, i.close())
@@ -123,6 +131,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.hub.Check = checkProfiles
 	i.hub.Usable = i.usable
 	i.hub.DrillExempt = fanout.DrillExempt
+	i.hub.Tracing = i.tracing
 	i.deviations.Store, i.deviations.Log = i.store, o.Log
 	fanoutMetrics, err := fanout.NewMetrics(registry)
 	if err != nil {
@@ -140,10 +149,12 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 	i.sources.made = func(list []store.Token) { i.admins.ReplaceStored(admin.StoredTokens(list)) }
 	i.refusals = hub.NewRefusals(i.store, o.Log)
 	i.keeper = &hub.Keeper{Hub: i.hub}
+	i.kept = hub.NewRetention(i.hub, holder(), registry)
 	i.worker = &fanout.Worker{Store: i.store, Current: i.current, Holder: holder(), Log: o.Log, Metrics: fanoutMetrics,
 		Now: i.store.Now, Version: version, Grace: stopWorker, Expires: i.metrics.targetCredential}
 	i.metrics.holder, i.metrics.snapshot = func() string { return i.worker.Holder }, i.hub.Snapshot
 	i.worker.Freed = func(t string) { i.store.Tell(store.News{Targets: []string{t}}) }
+	i.worker.Tracing, i.sender.Tracing = i.tracing, i.tracing
 	i.hub.Nudge = i.bringWork
 	i.hub.Busy = func() { i.store.Tell(store.News{Marks: true}) }
 	i.api = &admin.API{Hub: i.hub, Tokens: i.admins, Log: o.Log, Version: thisVersion(), Activate: i.applied,
@@ -219,6 +230,8 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.followConfig(work) })
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
 	workers.Go(func() { i.keeper.Run(work) })
+	workers.Go(func() { i.kept.Run(work) })
+	workers.Go(func() { i.presence.Keep(work) })
 	workers.Go(func() { (&hub.AuditWatch{Hub: i.hub}).Run(work) })
 	workers.Go(func() { i.hub.KeepIndexed(work) })
 	workers.Go(func() { i.hub.KeepFindable(work) })
@@ -248,6 +261,7 @@ func (i *instance) run(ctx context.Context) error {
 	i.aside.stop()
 	workers.Wait()
 	i.keeper.Stop(ctx)
+	i.tracing.Stop(ctx)
 	stopListening()
 	listening.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
@@ -284,5 +298,6 @@ func (i *instance) close() error {
 	if i.listener != nil {
 		_ = i.listener.Close() // closed already where it served
 	}
+	i.presence.End()
 	return i.store.Close()
 }
