@@ -13,6 +13,7 @@ import (
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // How long one command of a server may take, and a chunk of letters altogether.
@@ -41,7 +42,9 @@ func (s *Sender) mail(ctx context.Context, doc *config.Document, c config.Receiv
 		if failed != nil {
 			o.words = failed.Error()
 		} else {
+			_, span := s.Tracing.Root(ctx, "email", telemetry.Client, telemetry.Text(telemetry.AttrReceiver, c.Name), telemetry.Number(telemetry.AttrBatch, len(l.deliveries)))
 			o = send(client, doc, l, s.Store.Now())
+			o.end(span)
 		}
 		if !o.ok && ctx.Err() != nil {
 			return ctx.Err()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // How the sender works.
@@ -31,6 +32,8 @@ type Sender struct {
 	Log     *slog.Logger
 	Metrics *Metrics // may be nil
 	Version string   // of the program
+
+	Tracing *telemetry.Tracing // nil: nothing is traced
 
 	roots      *x509.CertPool // that receivers are trusted by; nil: the machine's
 	patience   time.Duration  // how long a webhook may take to answer; 0: webhookTime

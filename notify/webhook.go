@@ -22,6 +22,7 @@ import (
 	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/outbound"
+	"github.com/scimhub/scimhub/telemetry"
 )
 
 // webhookTime is how long a receiver may take to answer.
@@ -70,8 +71,22 @@ type outcome struct {
 	after    time.Duration // the receiver asked to wait so long; 0: it did not
 }
 
+// end says in a span how an attempt went, without the receiver's words.
+func (o outcome) end(span telemetry.Span) {
+	if o.status != 0 {
+		span.Set(telemetry.Number(telemetry.AttrStatus, o.status))
+	}
+	if o.ok {
+		span.End("")
+		return
+	}
+	span.End("not delivered")
+}
+
 // post sends one notice to a webhook.
-func (s *Sender) post(ctx context.Context, doc *config.Document, c config.Receiver, n store.Notice) outcome {
+func (s *Sender) post(ctx context.Context, doc *config.Document, c config.Receiver, n store.Notice) (told outcome) {
+	ctx, span := s.Tracing.Root(ctx, "webhook", telemetry.Client, telemetry.Text(telemetry.AttrReceiver, c.Name), telemetry.Text(telemetry.AttrEvent, n.Type))
+	defer func() { told.end(span) }()
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.patience, webhookTime))
 	defer cancel()
 	req, err := s.request(ctx, doc, c, n)

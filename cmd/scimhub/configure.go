@@ -209,6 +209,7 @@ func (i *instance) activate(ctx context.Context, snap *hub.Snapshot) error {
 	if was := i.hub.Snapshot(); was != nil {
 		i.metrics.follow(was.Doc, snap.Doc)
 	}
+	i.trace(ctx, snap)
 	i.hub.Activate(snap)
 	if err := i.hub.LearnIndexed(ctx); err != nil {
 		i.log.Warn("resources are not passed on as they are stored yet", "error", err)

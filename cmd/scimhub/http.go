@@ -26,6 +26,7 @@ const maxHeader = 1 << 20
 // mount makes the HTTP server: every front of the hub, in one place.
 func (i *instance) mount() error {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	root.Use(routed)
 	root.Path(scimPath + `{rest:(?:/.*)?}`).HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*i.scim.Load()).ServeHTTP(w, r) })
 	root.PathPrefix("/scim").HandlerFunc(otherVersion)
 	root.PathPrefix(proxy.Prefix).Handler(i.newProxy())
@@ -41,7 +42,7 @@ func (i *instance) mount() error {
 	root.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusNotFound, "not found: SCIM is at "+scimPath+", the API at /api/v1\n")
 	})
-	i.server = &http.Server{Handler: i.lastAnswers(i.behindProxies(i.withHeaders(i.metrics.fronts.counted(root)))), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+	i.server = &http.Server{Handler: i.identified(i.lastAnswers(i.behindProxies(i.withHeaders(i.metrics.fronts.counted(root))))), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
 	i.server.RegisterOnShutdown(closePages) // a page that listens would keep a stop waiting
 	return nil
@@ -63,9 +64,10 @@ func otherVersion(w http.ResponseWriter, _ *http.Request) {
 // configuration may bring types of its own, so each one gets endpoints of its own.
 func (i *instance) serviceProvider(types *scim.Registry) http.Handler {
 	root := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: i.sources.Authenticate, AuthenticationSchemes: i.sources.Schemes,
+	h := &scimserver.Handler{Backend: backend{i}, Registry: types, Auth: sourced(i.sources.Authenticate), AuthenticationSchemes: i.sources.Schemes,
 		BaseURL: i.scimBase, Log: i.log, Now: i.store.Now, Observe: i.observe,
 		CursorKey: i.cursorKey, StoresPasswords: true, Refused: i.refusals.Add}
+	root.Use(routed)
 	h.Mount(root.PathPrefix(scimPath).Subrouter())
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -17,7 +18,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var path, level string
+	var path, level, format string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the hub",
@@ -37,7 +38,10 @@ with "scimhub apply --config FILE".`,
 				return err
 			}
 			collectSeldom()
-			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: l}))
+			log, err := newLog(cmd.ErrOrStderr(), format, l)
+			if err != nil {
+				return err
+			}
 			i, err := start(cmd.Context(), instanceOptions{Name: path, Config: text, Log: log, Announce: true})
 			if err != nil {
 				return unlessStopped(cmd.Context(), err)
@@ -55,7 +59,20 @@ with "scimhub apply --config FILE".`,
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "hub.yaml", "configuration file")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	cmd.Flags().StringVar(&format, "log-format", "text", "text or json")
 	return cmd
+}
+
+// newLog writes the log in a format.
+func newLog(w io.Writer, format string, level slog.Level) (*slog.Logger, error) {
+	o := &slog.HandlerOptions{Level: level}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format must be text or json, not %q", format)}
 }
 
 // unlessStopped is the error with which a start failed; none if it was told to stop
