@@ -43,7 +43,7 @@ type api struct {
 
 func eachAPI(t *testing.T, run func(t *testing.T, a *api)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		log := slog.New(slog.DiscardHandler)
 		h := hub.New(db.Store, log)
 		snap, err := h.Apply(t.Context(), hub.Actor{Name: "test"}, "hub.yaml", []byte(configuration), 0)

@@ -105,7 +105,7 @@ func (p *past) truth() truth {
 // reasons are those that explain gives.
 func TestEvidenceIsTrue(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			p := newPast(t, dialect, 7)
@@ -333,7 +333,7 @@ func cutLast(t *testing.T, text string) (before, last string) {
 // TestEvidenceOfAPerson: every change once, in order, however small the pages.
 func TestEvidenceOfAPerson(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			p := newPast(t, dialect, 11)

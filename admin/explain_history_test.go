@@ -261,7 +261,7 @@ func (p *past) explain(person, at string) string {
 func TestExplainAgreesWithTheLog(t *testing.T) {
 	t.Parallel()
 	const steps, questions = 150, 1000
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			p := newPast(t, dialect, 42)

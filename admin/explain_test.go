@@ -51,7 +51,7 @@ func (p *past) setPerson(name string, attrs map[string]any) {
 
 func eachPast(t *testing.T, run func(p *past)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			run(newPast(t, dialect, 7))

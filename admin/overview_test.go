@@ -26,7 +26,7 @@ func needOf(list []admin.Need, kind, subject string) (admin.Need, bool) {
 // TestOverview: what needs somebody is named, the most urgent first, and nothing else is.
 func TestOverview(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			p := newPast(t, dialect, 5)
@@ -117,7 +117,7 @@ func TestWhatIf(t *testing.T) {
 // what explain says.
 func TestSearchAndView(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			p := newPast(t, dialect, 9)

@@ -84,7 +84,7 @@ func (p *recorded) title(id, title string) {
 // TestReplay: what a configuration would have decided, and when.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			day := func(n int) time.Time { return time.Date(2027, 3, 1+n, 12, 0, 0, 0, time.UTC) }

@@ -29,7 +29,7 @@ targets: {chat: {url: http://127.0.0.1:1}}
 // has a token has its role and name for a secret.
 func eachAsk(t *testing.T, run func(t *testing.T, a *api)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		log := slog.New(slog.DiscardHandler)
 		h := hub.New(db.Store, log)
 		snap, err := h.Apply(t.Context(), hub.Actor{Name: "test"}, "hub.yaml", []byte(askable), 0)

@@ -152,7 +152,7 @@ func checkWindows(t interface{ Fatalf(string, ...any) }, l rateLimit, used []tim
 // use all of it.
 func TestBucketShared(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		l := newRateLimit(200, 10, 0)
 		l.name = "target/x/*"
 		var mu sync.Mutex

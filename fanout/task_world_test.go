@@ -15,7 +15,7 @@ import (
 // byPeople runs a test with a manual target on every database.
 func byPeople(t *testing.T, change func(*model.Target), run func(w *world)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		target := model.Target{Name: "wiki", Mode: model.ModeEnforce, Adopt: "auto", Leaver: model.LeaverPolicy{First: "disable"},
 			Manual: &model.Manual{Due: 72 * time.Hour, DueLeave: 4 * time.Hour}, Guard: model.Guard{Percent: 100, Floor: 1000, Window: time.Hour},
 			Drift: model.DriftPolicy{Changed: "revert", Missing: "recreate", Unknown: "report"}}

@@ -64,7 +64,7 @@ type world struct {
 // each runs a test on every dialect; the clock stands still.
 func each(t *testing.T, configuration string, run func(w *world)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			clock := storetest.NewClock(noon())

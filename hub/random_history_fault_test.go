@@ -366,7 +366,7 @@ func (f *faulty) inTheEnd() {
 // access from nobody; and when nothing fails any more it is as the facts say.
 func TestRandomFaultsTakeNothing(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			f := newFaulty(t, dialect, historySeed(t))

@@ -20,7 +20,7 @@ import (
 
 func eachRefusals(t *testing.T, run func(t *testing.T, db *storetest.DB, clock *storetest.Clock, r *hub.Refusals)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			clock := storetest.NewClock(noon())

@@ -32,7 +32,7 @@ type world struct {
 // each runs a test on every database.
 func each(t *testing.T, run func(w *world)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			clock := storetest.NewClock(noon())

@@ -46,7 +46,7 @@ targets: {chat: {url: "http://127.0.0.1:1", auth: {bearer: swordfish-swordfish}}
 // eachSite runs a test over both databases with a configuration and people at work.
 func eachSite(t *testing.T, configuration string, people []string, run func(*testing.T, *site)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 		h := hub.New(db.Store, log)
 		snap, err := h.Apply(t.Context(), hub.Actor{Name: "test"}, "hub.yaml", []byte(configuration), 0)

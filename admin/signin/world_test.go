@@ -76,7 +76,7 @@ func (l *logged) String() string {
 
 func eachWorld(t *testing.T, run func(t *testing.T, w *world)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			clock := storetest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))

@@ -51,7 +51,7 @@ func TestOrigin(t *testing.T) {
 // nothing, so that a guesser cannot be somebody else with each guess.
 func TestForwardedBySomebody(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		for configuration, want := range map[string]string{
 			twoSources: "192.0.2.7:5",
 			"trusted_proxies: [10.0.0.0/8]\n" + twoSources:                 "192.0.2.7:5",

@@ -68,7 +68,7 @@ func TestTokensOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	const invalid = "scim 401 : the bearer token is not valid"
 	clock := storetest.NewClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		a, b := newReplica(t, db.Store, twoSources), newReplica(t, storetest.OpenURL(t, db.Dialect, db.URL, store.Options{Now: clock.Now}).Store, twoSources)
 		ops, ctx := hub.Actor{Name: "ops"}, t.Context()
 		follow := func() {
@@ -187,7 +187,7 @@ func TestUsedIsWrittenOnceADay(t *testing.T) {
 // credential of its source.
 func TestTokenNames(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		r := newReplica(t, db.Store, `
 tls: {cert: a, key: b, client_ca: c}
 public_url: https://127.0.0.1:8080

@@ -41,10 +41,10 @@ var appNames = []string{"chat", "crm", "git"}
 // PostgreSQL schema.
 func eachDatabase(t *testing.T, run func(t *testing.T, w *world)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			run(t, newWorld(t, storetest.URL(t, dialect)))
+			run(t, newWorld(t, storetest.Migrated(t, dialect)))
 		})
 	}
 }

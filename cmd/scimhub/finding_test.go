@@ -17,7 +17,7 @@ import (
 // nothing wrong.
 func TestFindingsMetric(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		registry := prometheus.NewPedanticRegistry()
 		registry.MustRegister(atOnce{findingsPart(db.Store, func() *hub.Snapshot { return nil })})
 		shown := func() (out []string) {

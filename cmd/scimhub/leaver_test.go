@@ -18,7 +18,7 @@ import (
 // and the people of whom a goal is at risk; never a person.
 func TestLeaversMetric(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		registry := prometheus.NewPedanticRegistry()
 		registry.MustRegister(atOnce{statePart(db.Store, func() string { return "" }, func() *hub.Snapshot { return nil })})
 		shown := func() (out []string) {

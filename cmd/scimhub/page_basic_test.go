@@ -14,11 +14,11 @@ import (
 // wrong one they ask again, and the audit trail knows of it.
 func TestPagesWithBasic(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			base := freeAddress(t)
-			serveHub(t, fmt.Sprintf("listen: %s\ndatabase: %q\nadmin: {tokens: [{name: eyes, secret: hunter2hunter2, role: auditor}, {name: old, secret: sesame-open-sesame, role: admin, expires: 2001-01-01}]}\n", base, storetest.URL(t, dialect)))
+			serveHub(t, fmt.Sprintf("listen: %s\ndatabase: %q\nadmin: {tokens: [{name: eyes, secret: hunter2hunter2, role: auditor}, {name: old, secret: sesame-open-sesame, role: admin, expires: 2001-01-01}]}\n", base, storetest.Migrated(t, dialect)))
 			get := func(path, password string) (int, string, http.Header) {
 				t.Helper()
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+base+path, http.NoBody)

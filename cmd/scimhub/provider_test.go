@@ -31,10 +31,10 @@ type provider struct {
 // PostgreSQL schema. The sources are given by name with their dialects.
 func eachProvider(t *testing.T, sources map[string]string, run func(t *testing.T, p *provider)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			run(t, newProvider(t, storetest.URL(t, dialect), sources))
+			run(t, newProvider(t, storetest.Migrated(t, dialect), sources))
 		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 // TestLeaverAtTheProxy: a token that acts for somebody who has left opens no target.
 func TestLeaverAtTheProxy(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+	storetest.EachOnTurn(t, func(t *testing.T, db *storetest.DB) {
 		h := hub.New(db.Store, slog.New(slog.DiscardHandler))
 		snap, err := hub.Compile(1, "hub.yaml", []byte(twoSources), nil)
 		if err != nil {

@@ -26,7 +26,7 @@ const scriptPatience = 30 * time.Second
 // At the end of each script no secret may have been in anything that was written.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			deadline, _ := t.Deadline() // without one it is zero, which is none
@@ -65,7 +65,7 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 func setupScript(env *testscript.Env, dialect string) error {
 	t := env.T().(scriptT).T
 	port := freePort(t)
-	env.Setenv("DATABASE", storetest.URL(t, dialect))
+	env.Setenv("DATABASE", storetest.Migrated(t, dialect))
 	env.Setenv("PORT", fmt.Sprint(port))
 	env.Setenv("HUB", fmt.Sprintf("http://127.0.0.1:%d", port))
 	env.Setenv("SCIMHUB_RUNTIME_DIR", filepath.Join(env.WorkDir, "run"))

@@ -136,10 +136,10 @@ func freeAddress(t *testing.T) string {
 // lets the first admin in, once; when it starts again it prints no other.
 func TestFirstSignIn(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			config := fmt.Sprintf("listen: %s\ndatabase: %q\n", freeAddress(t), storetest.URL(t, dialect))
+			config := fmt.Sprintf("listen: %s\ndatabase: %q\n", freeAddress(t), storetest.Migrated(t, dialect))
 			link := regexp.MustCompile(`http://\S+/sign-in\?token=(\S+)`)
 			first := serveHub(t, config)
 			await(t, func() bool { return link.MatchString(first.out.String()) })
@@ -235,7 +235,7 @@ func openProvider(t *testing.T, redirect string) string {
 // pages, its keys and its page about them.
 func TestSignInThroughProvider(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects() {
+	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			listen, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -249,7 +249,7 @@ listen: %s
 database: %q
 admin: {oidc: {issuer: %q, client_id: hub, client_secret: hub-secret, roles: {admin: [scimhub-admins]}}}
 sources: {hr: {tokens: [{name: main, secret: sesame-open-sesame}]}}
-`, listen.Addr(), storetest.URL(t, dialect), issuer)
+`, listen.Addr(), storetest.Migrated(t, dialect), issuer)
 			var log written
 			i, err := start(t.Context(), instanceOptions{Name: "hub.yaml", Config: []byte(config), Log: slog.New(slog.NewTextHandler(&log, nil)), Listener: listen})
 			if err != nil {

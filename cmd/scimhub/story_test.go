@@ -31,7 +31,7 @@ type sentence struct {
 // fewestStories guards against stories that get lost.
 const fewestStories = 95
 
-// TestStories runs every story on every database.
+// TestStories runs every story on every database, see OnTurn.
 func TestStories(t *testing.T) { // it sets the environment, so it is not parallel itself
 	setSecrets(t)
 	stories := readStories(t)
@@ -39,17 +39,13 @@ func TestStories(t *testing.T) { // it sets the environment, so it is not parall
 	if told < fewestStories {
 		t.Errorf("%d stories are told, there should be %d at least", told, fewestStories)
 	}
-	for n, s := range stories {
+	for _, s := range stories {
 		t.Run(strings.TrimSuffix(s.file, ".story")+"/"+s.title, func(t *testing.T) {
 			t.Parallel()
 			if s.pending != "" {
 				t.Skip("pending: " + s.pending)
 			}
-			dialects := storetest.Dialects()
-			if raceDetector { // which makes SQLite, C turned into Go, ten times slower
-				dialects = dialects[n%len(dialects):][:1]
-			}
-			for _, dialect := range dialects {
+			for _, dialect := range storetest.OnTurn(t) {
 				t.Run(dialect, func(t *testing.T) {
 					t.Parallel()
 					tell(t, s, dialect)

@@ -61,8 +61,8 @@ func eachWalk(t *testing.T, others int, run func(*testing.T, *walked)) {
 	if os.Getenv("SCIMHUB_BROWSER") == "" {
 		t.Skip("needs a browser: set SCIMHUB_BROWSER to chromium")
 	}
-	for _, dialect := range storetest.Dialects() {
-		t.Run(dialect, func(t *testing.T) { run(t, newWalked(t, storetest.URL(t, dialect), others)) })
+	for _, dialect := range storetest.OnTurn(t) {
+		t.Run(dialect, func(t *testing.T) { run(t, newWalked(t, storetest.Migrated(t, dialect), others)) })
 	}
 }
 

@@ -51,7 +51,12 @@ type DB struct {
 // Each runs a test on a fresh database of every dialect, in parallel.
 func Each(t *testing.T, run func(t *testing.T, db *DB), options ...store.Options) {
 	t.Helper()
-	for _, dialect := range Dialects() {
+	each(t, Dialects(), run, options)
+}
+
+func each(t *testing.T, dialects []string, run func(t *testing.T, db *DB), options []store.Options) {
+	t.Helper()
+	for _, dialect := range dialects {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			run(t, Open(t, dialect, options...))
