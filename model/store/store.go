@@ -198,6 +198,8 @@ func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond
 // Update runs fn in a transaction that commits when fn returns nil. A deadlock
 // or a serialization failure runs fn again, so fn must not have effects elsewhere.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	ctx, span := s.span(ctx)
+	defer span.End("")
 	if !s.pg {
 		next, err := s.turns.take(ctx)
 		if err != nil {
