@@ -25,14 +25,26 @@ type client struct {
 	http          http.Client
 }
 
-// resolve finds the hub: flags, then the environment, then the hub that runs on
-// this machine.
+// resolve finds the hub and the token to come in with: flags, then the environment,
+// then the hub that runs on this machine.
 func (c *client) resolve() error {
-	if c.server == "" {
-		c.server = os.Getenv("SCIMHUB_SERVER")
-	}
 	if c.token == "" {
 		c.token = os.Getenv("SCIMHUB_TOKEN")
+	}
+	if err := c.locate(); err != nil {
+		return err
+	}
+	if c.token == "" {
+		return model.Fail(model.Unauthorized, "an API token is needed: --token or SCIMHUB_TOKEN", nil)
+	}
+	c.http.Timeout = 10 * time.Minute // a plan over everybody takes its time
+	return nil
+}
+
+// locate finds the hub. One on this machine, where a token is missing, lends its own.
+func (c *client) locate() error {
+	if c.server == "" {
+		c.server = os.Getenv("SCIMHUB_SERVER")
 	}
 	if c.server == "" || c.token == "" {
 		h, err := findLocal(c.server)
@@ -49,15 +61,11 @@ func (c *client) resolve() error {
 			return err
 		}
 	}
-	if c.token == "" {
-		return model.Fail(model.Unauthorized, "an API token is needed: --token or SCIMHUB_TOKEN", nil)
-	}
 	u, err := url.Parse(c.server)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return usageError{fmt.Errorf("--server must be http://host:port, not %q", c.server)}
 	}
 	c.server = strings.TrimRight(c.server, "/")
-	c.http.Timeout = 10 * time.Minute // a plan over everybody takes its time
 	return nil
 }
 
