@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -42,6 +43,12 @@ if it is ready, 1 if it is not or does not answer. No token is needed.`,
 // awaitReady asks until the hub is ready, for as long as wait says, once at least.
 func awaitReady(ctx context.Context, c *client, wait time.Duration) error {
 	given := c.server
+	if given == "" {
+		given = os.Getenv("SCIMHUB_SERVER")
+	}
+	if given != "" {
+		c.token = "none needed" // so that the one that was named is asked, and no other
+	}
 	over := time.NewTimer(wait)
 	defer over.Stop()
 	for {
