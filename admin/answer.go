@@ -90,7 +90,7 @@ func (a *API) served(r *http.Request, rt route, thing *route, caller Caller) ans
 	}
 	if err != nil {
 		if model.CodeOf(err) == model.Internal {
-			a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+			a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 		a.refused(r, rt, caller, err)
 		return problemAnswer(err)
@@ -108,7 +108,7 @@ func (a *API) served(r *http.Request, rt route, thing *route, caller Caller) ans
 func (a *API) jsonAnswer(r *http.Request, status int, kind string, v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {
-		a.Log.Error("answer cannot be encoded", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Log.ErrorContext(r.Context(), "answer cannot be encoded", "method", r.Method, "path", r.URL.Path, "error", err)
 		return problemAnswer(model.Fail(model.Internal, "the answer cannot be encoded: the log says more", err))
 	}
 	return answer{status: status, kind: kind, body: body, kept: body}

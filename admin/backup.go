@@ -20,7 +20,7 @@ func (a *API) backup(r *http.Request, by Caller) (any, error) {
 	return streamed{kindBackup, func(ctx context.Context, w *bufio.Writer) error {
 		done, err := a.Hub.Store.Backup(ctx, w, a.Version.Version, nil)
 		if err == nil {
-			a.Log.Info("backup written", "actor", by.Name, "rows", done.Rows)
+			a.Log.InfoContext(ctx, "backup written", "actor", by.Name, "rows", done.Rows)
 		}
 		return err
 	}}, nil

@@ -23,7 +23,7 @@ func (a *API) OpenAPI() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := made()
 		if err != nil {
-			a.Log.Error("the API cannot be described", "error", err)
+			a.Log.ErrorContext(r.Context(), "the API cannot be described", "error", err)
 			send(w, problemAnswer(err))
 			return
 		}

@@ -184,7 +184,7 @@ func (a *API) tokenAnswer(ctx context.Context, k store.Token, secret string, err
 	}
 	if a.TokensChanged != nil {
 		if err := a.TokensChanged(ctx); err != nil {
-			a.Log.Warn("a changed token is not in force here yet", "error", err)
+			a.Log.WarnContext(ctx, "a changed token is not in force here yet", "error", err)
 		}
 	}
 	v := a.tokenView(k)

@@ -95,11 +95,11 @@ func (r *runner) noteDoubts(ctx context.Context, by map[string]verdict) {
 	}
 	doubts = slices.Compact(doubts)
 	for _, words := range doubts {
-		r.log.Warn("look-up not believed", "error", words)
+		r.log.WarnContext(ctx, "look-up not believed", "error", words)
 	}
 	err := r.w.Store.UpdateTargetState(context.WithoutCancel(ctx), r.target.Name, func(st *store.TargetState) { st.Doubts = doubts })
 	if err != nil {
-		r.log.Error("target state cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "target state cannot be stored", "error", err)
 	}
 }
 

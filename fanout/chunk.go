@@ -75,7 +75,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 		r.invitations(soft, hard, jobs, width)
 	}
 	if err := r.plan(hard, jobs); err != nil {
-		r.log.Error("plan failed", "error", err)
+		r.log.ErrorContext(hard, "plan failed", "error", err)
 		for _, j := range jobs {
 			j.drop = true
 		}
@@ -324,7 +324,7 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 	r.going.done.Add(int64(len(list)))
 	err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list)
 	if err != nil {
-		r.log.Error("outcomes cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "outcomes cannot be stored", "error", err)
 		r.doubtful(jobs, err)
 	}
 	for _, j := range jobs {

@@ -19,7 +19,7 @@ const careEvery = time.Minute // that credentials are looked at
 func (r *runner) care(soft, hard context.Context) {
 	for soft.Err() == nil {
 		if err := survive(r.log, func() error { return r.careRound(hard) }); err != nil && soft.Err() == nil {
-			r.log.Error("credentials cannot be looked after", "error", err)
+			r.log.ErrorContext(hard, "credentials cannot be looked after", "error", err)
 		}
 		wait(soft, r.wakeCare, careEvery)
 	}
@@ -56,7 +56,7 @@ func (r *runner) careRound(ctx context.Context) error {
 	}
 	err = r.ping(withSlot(ctx, step.Test))
 	if err != nil && ClassOf(err) != Credentials {
-		r.log.Warn("the next credential cannot be tried now", "error", err)
+		r.log.WarnContext(ctx, "the next credential cannot be tried now", "error", err)
 		return nil
 	}
 	return r.tested(ctx, step, err, now)
@@ -97,7 +97,7 @@ func (r *runner) reviewCredentials(ctx context.Context) ([]store.Credential, err
 		r.useSlot(slots[i].Slot)
 	}
 	if warned > 0 {
-		r.log.Warn("the credential of the target expires", "expires", expires.UTC(), "days", warned)
+		r.log.WarnContext(ctx, "the credential of the target expires", "expires", expires.UTC(), "days", warned)
 	}
 	if r.w.Expires != nil {
 		r.w.Expires(r.target.Name, expires)
@@ -152,9 +152,9 @@ func (r *runner) tested(ctx context.Context, step credentialStep, refusal error,
 	case err != nil:
 		return fmt.Errorf("store the credential: %w", err)
 	case refusal != nil:
-		r.log.Warn("the target refuses a credential that is not in use", "slot", step.Test, "error", refusal)
+		r.log.WarnContext(ctx, "the target refuses a credential that is not in use", "slot", step.Test, "error", refusal)
 	case switched:
-		r.log.Info("the target's credential was changed", "slot", step.Test, "because", step.Switch)
+		r.log.InfoContext(ctx, "the target's credential was changed", "slot", step.Test, "because", step.Switch)
 		r.useSlot(step.Test)
 		r.newCredential()
 	}

@@ -46,7 +46,7 @@ func (r *runner) confess(ctx context.Context) error {
 	}
 	err := r.w.Store.Doubt(ctx, r.target.Name, open)
 	if err == nil {
-		r.log.Warn("accounts are read again that were written while the lease was being lost", "accounts", len(open))
+		r.log.WarnContext(ctx, "accounts are read again that were written while the lease was being lost", "accounts", len(open))
 		return nil
 	}
 	r.doubtMu.Lock()

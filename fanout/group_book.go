@@ -220,7 +220,7 @@ func (r *runner) forgetGroup(ctx context.Context, name, id string) {
 		signal(r.wakeGroups)
 	}
 	if err != nil {
-		r.log.Error("group cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "group cannot be stored", "error", err)
 	}
 }
 

@@ -86,7 +86,7 @@ func (r *runner) arrived(ctx context.Context, name, id string, added []string) e
 		return nil
 	})
 	if err != nil {
-		r.log.Warn("members cannot be read back", "error", err)
+		r.log.WarnContext(ctx, "members cannot be read back", "error", err)
 		return nil
 	}
 	if found || !whole {

@@ -13,7 +13,7 @@ import (
 func (r *runner) recall(ctx context.Context) {
 	st, err := r.w.Store.TargetState(ctx, r.target.Name)
 	if err != nil {
-		r.log.Error("target state cannot be read", "error", err)
+		r.log.ErrorContext(ctx, "target state cannot be read", "error", err)
 		return
 	}
 	r.healthMu.Lock()
@@ -95,7 +95,7 @@ func (r *runner) probed(ctx context.Context) bool {
 	}
 	due, err := r.w.Store.DueAccounts(ctx, r.target.Name, store.LaneNormal, 1)
 	if err != nil {
-		r.log.Error("due accounts cannot be read", "error", err)
+		r.log.ErrorContext(ctx, "due accounts cannot be read", "error", err)
 		return false
 	}
 	r.healthMu.Lock()
@@ -157,7 +157,7 @@ func (r *runner) note(ctx context.Context, always bool) {
 		})
 	})
 	if err != nil {
-		r.log.Error("target state cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "target state cannot be stored", "error", err)
 		return
 	}
 	r.healthMu.Lock()
@@ -165,9 +165,9 @@ func (r *runner) note(ctx context.Context, always bool) {
 	r.healthMu.Unlock()
 	switch {
 	case told && h.quarantined():
-		r.log.Warn("target quarantined", "reason", h.Reason, "error", h.LastError, "next_probe", h.RetryAt)
+		r.log.WarnContext(ctx, "target quarantined", "reason", h.Reason, "error", h.LastError, "next_probe", h.RetryAt)
 	case told:
-		r.log.Info("target works again", "quarantined_since", was.QuarantinedAt)
+		r.log.InfoContext(ctx, "target works again", "quarantined_since", was.QuarantinedAt)
 	}
 }
 

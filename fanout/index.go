@@ -77,7 +77,7 @@ func (x *accountIndex) fill(ctx context.Context, r *runner, most int) bool {
 	}
 	by, err := x.read(ctx, r)
 	if err != nil {
-		r.log.Warn("the list of accounts cannot be used; accounts are looked up one by one", "error", err)
+		r.log.WarnContext(ctx, "the list of accounts cannot be used; accounts are looked up one by one", "error", err)
 		return false
 	}
 	x.by, x.loaded, x.took, x.tried = by, now, r.w.Now().Sub(now), time.Time{}

@@ -66,7 +66,7 @@ func (r *runner) noteInvited(ctx context.Context, row model.AccountRow, u Remote
 		return
 	}
 	if err := r.w.Store.SetInvited(context.WithoutCancel(ctx), row); err != nil {
-		r.log.Error("what the target showed cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "what the target showed cannot be stored", "error", err)
 	} else if row.Due {
 		r.nudge()
 	}

@@ -125,7 +125,7 @@ func (r *runner) disableAgain(ctx context.Context, j *job) bool {
 	j.row.Applied = &active
 	p, err := r.guarded(ctx, Diff(r.inForce(), r.profile, []model.AccountRow{j.row}, r.w.Now()), []*job{j})
 	if err != nil {
-		r.log.Error("plan failed", "error", err)
+		r.log.ErrorContext(ctx, "plan failed", "error", err)
 		j.drop = true
 		return false
 	}

@@ -65,7 +65,7 @@ func (p *pacer) answered(ctx context.Context, r PaceRequest, err error) {
 		}
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		if err := b.answered(limit, e); err != nil {
-			p.log.Error("the pause that the target asked for cannot be shared", "error", err)
+			p.log.ErrorContext(ctx, "the pause that the target asked for cannot be shared", "error", err)
 		}
 		cancel()
 	}

@@ -51,18 +51,18 @@ func (r *runner) advance(ctx context.Context, end bool) {
 	g.next = now.Add(progressEvery)
 	waiting, err := r.w.Store.DueByNow(ctx, r.target.Name)
 	if err != nil {
-		r.log.Error("what waits cannot be counted", "error", err)
+		r.log.ErrorContext(ctx, "what waits cannot be counted", "error", err)
 		return
 	}
 	if g.last.Since.IsZero() { // an earlier process may have begun
 		if g.last, err = r.w.Store.Progress(ctx, r.target.Name); err != nil {
-			r.log.Error("progress cannot be read", "error", err)
+			r.log.ErrorContext(ctx, "progress cannot be read", "error", err)
 			return
 		}
 	}
 	g.last = advance(g.last, int(g.done.Swap(0)), waiting, now)
 	if err := r.w.Store.SaveProgress(ctx, r.target.Name, g.last); err != nil {
-		r.log.Error("progress cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "progress cannot be stored", "error", err)
 	}
 }
 

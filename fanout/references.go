@@ -139,7 +139,7 @@ func scimName(path string) (urn, attr string) {
 // references is refer, where a failure concerns the accounts that refer to others.
 func (r *runner) references(ctx context.Context, jobs []*job) {
 	if err := r.refer(ctx, jobs); err != nil {
-		r.log.Error("references cannot be resolved", "error", err)
+		r.log.ErrorContext(ctx, "references cannot be resolved", "error", err)
 		for _, j := range jobs {
 			j.drop = j.drop || (j.row.Desired != nil && len(r.profile.referencesIn(*j.row.Desired)) > 0)
 		}

@@ -113,7 +113,7 @@ func (r *runner) stamp(ctx context.Context, worked bool) {
 		}
 	})
 	if err != nil {
-		r.log.Error("target state cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "target state cannot be stored", "error", err)
 	}
 }
 

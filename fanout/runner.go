@@ -157,7 +157,7 @@ func (r *runner) run(ctx context.Context) {
 func (r *runner) loop(soft, hard context.Context, wake <-chan struct{}, round func(soft, hard context.Context) error) {
 	for soft.Err() == nil {
 		if err := survive(r.log, func() error { return round(soft, hard) }); err != nil && soft.Err() == nil {
-			r.log.Error("round failed", "error", err)
+			r.log.ErrorContext(hard, "round failed", "error", err)
 		}
 		wait(soft, wake, r.w.poll())
 	}

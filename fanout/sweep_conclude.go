@@ -282,6 +282,6 @@ func (s *sweeping) renameBack(ctx context.Context, f store.Finding) {
 		signal(s.r.wakeGroups)
 	}
 	if err != nil {
-		s.r.log.Error("a renamed group cannot be put right", "group", f.Group, "error", err)
+		s.r.log.ErrorContext(ctx, "a renamed group cannot be put right", "group", f.Group, "error", err)
 	}
 }

@@ -51,7 +51,7 @@ func (s *sweeping) readGroups(soft, hard context.Context) error {
 			return nil
 		default:
 			failed = append(failed, g.Name)
-			r.log.Warn("the members of a group could not be read", "group", g.Name, "error", err)
+			r.log.WarnContext(hard, "the members of a group could not be read", "group", g.Name, "error", err)
 		}
 		s.at.Place = g.Name
 		if err := s.save(hard); err != nil {
@@ -132,7 +132,7 @@ func (s *sweeping) renames(ctx context.Context, groups []store.TargetGroup) erro
 		return nil
 	})
 	if err != nil {
-		s.r.log.Warn("the groups could not be listed", "error", err)
+		s.r.log.WarnContext(ctx, "the groups could not be listed", "error", err)
 	}
 	return nil // names are no reason to look no further
 }

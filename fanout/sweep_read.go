@@ -204,7 +204,7 @@ func (s *sweeping) lookAgain(soft, hard context.Context, rows []model.AccountRow
 		return errors.Join(errs...) // the target, not the accounts
 	}
 	if s.failed += len(errs); len(errs) > 0 {
-		s.r.log.Warn("accounts could not be read", "count", len(errs), "error", errs[0])
+		s.r.log.WarnContext(hard, "accounts could not be read", "count", len(errs), "error", errs[0])
 	}
 	if !s.byList() {
 		s.at.Checked += len(shown)

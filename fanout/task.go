@@ -227,7 +227,7 @@ func (r *runner) settleTasks(ctx context.Context, jobs []*job) {
 	}
 	slices.Sort(ids)
 	if err := r.saveTasks(context.WithoutCancel(ctx), ids, used, by, transfers); err != nil {
-		r.log.Error("tasks cannot be stored", "error", err)
+		r.log.ErrorContext(ctx, "tasks cannot be stored", "error", err)
 	}
 }
 
@@ -326,7 +326,7 @@ func (r *runner) wakeAsked(ctx context.Context, jobs []*job) {
 	}
 	woken, err := r.w.Store.AskedAgain(context.WithoutCancel(ctx), r.target.Name, heldTransfer, ids)
 	if err != nil {
-		r.log.Error("accounts that wait for tasks cannot be looked at", "error", err)
+		r.log.ErrorContext(ctx, "accounts that wait for tasks cannot be looked at", "error", err)
 	}
 	if woken > 0 {
 		signal(r.wakeUrgent)

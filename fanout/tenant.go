@@ -98,7 +98,7 @@ func (r *runner) recognise(ctx context.Context, st store.TargetState, here strin
 	if err != nil || !fresh {
 		return false, err
 	}
-	r.log.Error("target held", "error", m.Words)
+	r.log.ErrorContext(ctx, "target held", "error", m.Words)
 	return false, r.w.Store.AuditChanges(ctx, r.target.Name, []model.Change{{Verb: model.Report, Because: []string{m.Words}}})
 }
 

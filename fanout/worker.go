@@ -142,7 +142,7 @@ func (w *Worker) follow(ctx context.Context, stopping *sync.WaitGroup) {
 		}
 		r, err := w.newRunner(t)
 		if err != nil {
-			w.Log.Error("target cannot be worked on", "target", name, "error", err)
+			w.Log.ErrorContext(ctx, "target cannot be worked on", "target", name, "error", err)
 			continue
 		}
 		w.runners[name] = r

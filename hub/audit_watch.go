@@ -31,7 +31,7 @@ func (a *AuditWatch) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := a.Tick(ctx); err != nil && ctx.Err() == nil {
-			a.Hub.Log.Warn("the audit trail is not verified at the moment", "error", err)
+			a.Hub.Log.WarnContext(ctx, "the audit trail is not verified at the moment", "error", err)
 		}
 		select {
 		case <-tick.C:
@@ -64,7 +64,7 @@ func (a *AuditWatch) Tick(ctx context.Context) error {
 		return err // the claim ends by itself
 	}
 	if n, first := w.Faulty(); n > before || n > 0 && w.Began.IsZero() {
-		a.Hub.Log.Error("the audit trail does not verify: run scimhub audit verify", "faults", n, "first", first)
+		a.Hub.Log.ErrorContext(ctx, "the audit trail does not verify: run scimhub audit verify", "faults", n, "first", first)
 		a.Hub.TellAuditBroken(ctx, n, first)
 	}
 	return a.Hub.Store.SaveAuditWatch(ctx, w)

@@ -132,7 +132,7 @@ func (k *Keeper) Checkpoint(ctx context.Context, minAge time.Duration) {
 		signer, _ := hex.DecodeString(k.last.PublicKey) // of this process, whichever key is configured now
 		faults, err := k.Hub.Store.CompareCheckpoint(ctx, k.last, store.CheckpointKeys{Others: []ed25519.PublicKey{signer}})
 		if err == nil && len(faults) > 0 {
-			log.Error("the audit trail is not what this process signed: run scimhub audit verify", "faults", len(faults), "first", faults[0].Message)
+			log.ErrorContext(ctx, "the audit trail is not what this process signed: run scimhub audit verify", "faults", len(faults), "first", faults[0].Message)
 			k.Hub.TellAuditBroken(ctx, len(faults), faults[0].Message)
 		}
 	}
@@ -148,6 +148,6 @@ func (k *Keeper) Checkpoint(ctx context.Context, minAge time.Duration) {
 
 func (k *Keeper) warn(ctx context.Context, err error) {
 	if ctx.Err() == nil {
-		k.Hub.Log.Warn("the audit trail has no new checkpoint", "error", err)
+		k.Hub.Log.WarnContext(ctx, "the audit trail has no new checkpoint", "error", err)
 	}
 }

@@ -71,6 +71,6 @@ func (d *Deviations) flush(ctx context.Context) {
 		return
 	}
 	if err := d.Store.AddDeviations(ctx, list); err != nil {
-		d.Log.Warn("deviations of sources were not counted", "error", err)
+		d.Log.WarnContext(ctx, "deviations of sources were not counted", "error", err)
 	}
 }

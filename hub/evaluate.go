@@ -31,11 +31,11 @@ func (h *Hub) Run(ctx context.Context) {
 		groups, groupsErr := h.EvaluateGroups(ctx)
 		n, err := h.EvaluateBatch(ctx)
 		if n += groups; groupsErr != nil && ctx.Err() == nil { // people do not wait for groups
-			h.Log.Error("groups of targets cannot be worked out", "error", groupsErr)
+			h.Log.ErrorContext(ctx, "groups of targets cannot be worked out", "error", groupsErr)
 		}
 		switch {
 		case err != nil && ctx.Err() == nil:
-			h.Log.Error("evaluation failed", "error", err)
+			h.Log.ErrorContext(ctx, "evaluation failed", "error", err)
 			pause = errorPause
 		case n > 0:
 			continue
@@ -126,7 +126,7 @@ func (h *Hub) decideAll(ctx context.Context, snap *Snapshot, marks []store.Mark)
 // its own, so that one bad identity stops nobody else. The bad one keeps its mark
 // and is tried again when the claim ends.
 func (h *Hub) oneByOne(ctx context.Context, snap *Snapshot, marks []store.Mark, cause error) error {
-	h.Log.Warn("batch failed, evaluating one by one", "error", cause)
+	h.Log.WarnContext(ctx, "batch failed, evaluating one by one", "error", cause)
 	var last error
 	for _, m := range marks {
 		if err := h.decideAll(ctx, snap, []store.Mark{m}); err != nil {

@@ -74,7 +74,7 @@ func (h *Hub) groupsBefore(ctx context.Context) bool {
 	for range groupsAhead {
 		n, err := h.EvaluateGroups(ctx)
 		if err != nil && ctx.Err() == nil {
-			h.Log.Error("groups of targets cannot be worked out", "error", err)
+			h.Log.ErrorContext(ctx, "groups of targets cannot be worked out", "error", err)
 		}
 		if err != nil || n == 0 {
 			return err == nil

@@ -142,7 +142,7 @@ func (h *Hub) Import(ctx context.Context, by Actor, in Import) (ImportResult, er
 		if !errors.Is(err, store.ErrStale) && !taken {
 			return out, err
 		}
-		h.Log.Info("the source wrote during an import, which is worked out again", "source", in.Source)
+		h.Log.InfoContext(ctx, "the source wrote during an import, which is worked out again", "source", in.Source)
 	}
 	return ImportResult{}, model.Fail(model.Conflict, "source "+in.Source+" writes users at the same time; nothing was changed, try again", nil)
 }

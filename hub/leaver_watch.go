@@ -23,7 +23,7 @@ func (h *Hub) WatchLeavers(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := h.LookAtLeavers(ctx); err != nil && ctx.Err() == nil {
-			h.Log.Warn("leavers cannot be looked at", "error", err)
+			h.Log.WarnContext(ctx, "leavers cannot be looked at", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -136,7 +136,7 @@ func (h *Hub) warnOf(ctx context.Context, snap *Snapshot, run model.LeaverRun) e
 		return err
 	}
 	for _, l := range said {
-		h.Log.Error("a leaver may still have access", "identity", run.Identity, "target", l.Target, "risk", string(l.Risk), "goal", l.Goal, "waited", l.Waited, "state", string(l.State), "error", l.Error)
+		h.Log.ErrorContext(ctx, "a leaver may still have access", "identity", run.Identity, "target", l.Target, "risk", string(l.Risk), "goal", l.Goal, "waited", l.Waited, "state", string(l.State), "error", l.Error)
 	}
 	return nil
 }

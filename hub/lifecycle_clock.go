@@ -23,7 +23,7 @@ func (h *Hub) watchClock(ctx context.Context) error {
 		return fmt.Errorf("clock set back: %w", err)
 	}
 	if n > 0 {
-		h.Log.Warn("the clock was set back, people are looked at again", "people", n)
+		h.Log.WarnContext(ctx, "the clock was set back, people are looked at again", "people", n)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (h *Hub) importRefused(ctx context.Context, by Actor, source string, why er
 			Data: map[string]any{"source": source, "by": by.String(), "why": why.Error()}})
 	})
 	if err != nil {
-		h.Log.Warn("it cannot be told that an import was refused", "source", source, "error", err)
+		h.Log.WarnContext(ctx, "it cannot be told that an import was refused", "source", source, "error", err)
 	}
 }
 
@@ -130,6 +130,6 @@ func (h *Hub) TellAuditBroken(ctx context.Context, faults int, first string) {
 		return tx.Notify(store.Notice{Type: "audit.broken", Subject: "audit", Key: tx.Now.Format(time.DateOnly), Data: map[string]any{"faults": faults, "first": first}})
 	})
 	if err != nil {
-		h.Log.Warn("it cannot be told that the audit trail was changed", "error", err)
+		h.Log.WarnContext(ctx, "it cannot be told that the audit trail was changed", "error", err)
 	}
 }

@@ -28,7 +28,7 @@ func (h *Hub) WatchNotices(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := h.NoticeTime(ctx); err != nil && ctx.Err() == nil {
-			h.Log.Warn("it cannot be looked for what is overdue or comes to its end", "error", err)
+			h.Log.WarnContext(ctx, "it cannot be looked for what is overdue or comes to its end", "error", err)
 		}
 		select {
 		case <-ctx.Done():

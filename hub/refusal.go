@@ -189,7 +189,7 @@ func (r *Refusals) Run(ctx context.Context) {
 
 func (r *Refusals) write(ctx context.Context, all bool) {
 	if err := r.Flush(ctx, all); err != nil && ctx.Err() == nil {
-		r.log.Warn("refusals cannot be written to the audit trail yet", "error", err)
+		r.log.WarnContext(ctx, "refusals cannot be written to the audit trail yet", "error", err)
 	}
 }
 
@@ -221,7 +221,7 @@ func (r *Refusals) Flush(ctx context.Context, all bool) error {
 		return err
 	}
 	if n := strangers[otherRefusals()].n + sources[otherRefusals()].n; n > 0 {
-		r.log.Warn("more kinds of refusals came than are told apart", "refusals", n)
+		r.log.WarnContext(ctx, "more kinds of refusals came than are told apart", "refusals", n)
 	}
 	return nil
 }

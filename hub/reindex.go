@@ -31,7 +31,7 @@ func (h *Hub) KeepIndexed(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			h.Log.Error("resources are not indexed by the schemas in force yet", "error", err)
+			h.Log.ErrorContext(ctx, "resources are not indexed by the schemas in force yet", "error", err)
 			again = time.After(reindexRetry)
 		case differed:
 			since, again = begun.Add(-reindexSettle), time.After(reindexSettle)
@@ -114,7 +114,7 @@ func (h *Hub) reindexType(ctx context.Context, t *scim.ResourceType, since time.
 		return err
 	}
 	if done.Taken > 0 {
-		h.Log.Warn("values that must be unique are held more than once; nobody else may take them", "type", t.Name, "values", done.Taken)
+		h.Log.WarnContext(ctx, "values that must be unique are held more than once; nobody else may take them", "type", t.Name, "values", done.Taken)
 	}
 	x := store.Index{Undeclared: done.Undeclared > 0}
 	if x.Digest, err = definition(t); err != nil {
@@ -129,7 +129,7 @@ func (h *Hub) reindexType(ctx context.Context, t *scim.ResourceType, since time.
 	}
 	if x.Undeclared {
 		h.declared.Delete(t)
-		h.Log.Info("resources have attributes that no schema defines any more: they are kept, and not shown", "type", t.Name)
+		h.Log.InfoContext(ctx, "resources have attributes that no schema defines any more: they are kept, and not shown", "type", t.Name)
 	} else if !since.IsZero() {
 		h.declared.Store(t, true)
 	}

@@ -53,7 +53,7 @@ func NewRetention(h *Hub, holder string, r prometheus.Registerer) *Retention {
 func (k *Retention) Run(ctx context.Context) {
 	for rest(ctx, retentionTick) {
 		if err := k.Pass(ctx); err != nil && ctx.Err() == nil {
-			k.Hub.Log.Warn("old rows cannot be taken away", "error", err)
+			k.Hub.Log.WarnContext(ctx, "old rows cannot be taken away", "error", err)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func (k *Retention) table(ctx context.Context, kind string, kept time.Duration) 
 		}
 	}
 	if total > 0 {
-		k.Hub.Log.Info("rows older than they are kept are gone", "table", kind, "rows", total)
+		k.Hub.Log.InfoContext(ctx, "rows older than they are kept are gone", "table", kind, "rows", total)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (h *Hub) RunReviews(ctx context.Context) {
 	for ctx.Err() == nil {
 		worked, err := h.ReviewStep(ctx)
 		if err != nil && ctx.Err() == nil {
-			h.Log.Error("reviews cannot be carried on", "error", err)
+			h.Log.ErrorContext(ctx, "reviews cannot be carried on", "error", err)
 		}
 		if worked && err == nil {
 			continue

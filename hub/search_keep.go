@@ -19,7 +19,7 @@ const (
 func (h *Hub) KeepFindable(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := h.findable(ctx); err != nil && ctx.Err() == nil {
-			h.Log.Error("some people are not found by words yet", "error", err)
+			h.Log.ErrorContext(ctx, "some people are not found by words yet", "error", err)
 		}
 		if snap := h.Snapshot(); snap != nil {
 			var targets []string
@@ -27,7 +27,7 @@ func (h *Hub) KeepFindable(ctx context.Context) {
 				targets = append(targets, t.Name)
 			}
 			if err := h.Store.PruneHours(ctx, targets, h.Store.Now().Add(-hoursKept)); err != nil && ctx.Err() == nil {
-				h.Log.Error("old figures of targets are kept for now", "error", err)
+				h.Log.ErrorContext(ctx, "old figures of targets are kept for now", "error", err)
 			}
 		}
 		if !rest(ctx, findableIdle) {

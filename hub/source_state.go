@@ -72,7 +72,7 @@ func (h *Hub) WatchSources(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := h.FindSilence(ctx); err != nil && ctx.Err() == nil {
-			h.Log.Warn("sources cannot be looked at", "error", err)
+			h.Log.WarnContext(ctx, "sources cannot be looked at", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -139,7 +139,7 @@ func (h *Hub) findSilence(ctx context.Context, s config.Source, states map[strin
 		if state.LastSeen == nil {
 			message = "source " + s.Name + " has sent nothing yet"
 		}
-		h.Log.Warn("source is silent", "source", s.Name, "since", state.Heard())
+		h.Log.WarnContext(ctx, "source is silent", "source", s.Name, "since", state.Heard())
 		if err := tx.SetSourceFinding(silence(s.Name, message+", longer than it may be silent; nothing is taken away because of it"), true); err != nil {
 			return err
 		}

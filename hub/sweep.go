@@ -37,14 +37,14 @@ func (h *Hub) sweep(ctx context.Context, snap *Snapshot) (int, error) {
 	ctx = context.WithoutCancel(ctx) // what was claimed is finished
 	differ, err := h.differing(ctx, snap, c.IDs)
 	if err != nil { // whose fault it is shows when they are worked on one by one
-		h.Log.Warn("people cannot be compared, all of them are worked on", "people", len(c.IDs), "error", err)
+		h.Log.WarnContext(ctx, "people cannot be compared, all of them are worked on", "people", len(c.IDs), "error", err)
 		differ = c.IDs
 	}
 	if err := h.Store.EndSweepChunk(ctx, c, differ); err != nil {
 		return 0, err
 	}
 	if c.Last {
-		h.Log.Info("everybody was looked at under the new configuration", "version", snap.Version)
+		h.Log.InfoContext(ctx, "everybody was looked at under the new configuration", "version", snap.Version)
 	}
 	return len(c.IDs), nil
 }

@@ -72,7 +72,7 @@ func (s *Sender) settled(ctx context.Context, c config.Receiver, done []settled)
 	for _, d := range done {
 		if err == nil && d.result.State == store.DeliveryFailed {
 			s.Metrics.told(c.Name, d.result.State)
-			s.Log.Warn("somebody cannot be written to", "receiver", c.Name, "identity", d.delivery.Recipient, "event", d.delivery.Type, "error", d.result.Answer)
+			s.Log.WarnContext(ctx, "somebody cannot be written to", "receiver", c.Name, "identity", d.delivery.Recipient, "event", d.delivery.Type, "error", d.result.Answer)
 		}
 	}
 	return err

@@ -86,22 +86,22 @@ func (s *SignIn) backChannel(w http.ResponseWriter, r *http.Request) {
 	}
 	p, err := s.providers.get(r.Context(), *o)
 	if err != nil {
-		s.o.Log.Warn("sessions cannot be ended for the provider", "error", err)
+		s.o.Log.WarnContext(r.Context(), "sessions cannot be ended for the provider", "error", err)
 		http.Error(w, "the provider's keys cannot be read", http.StatusServiceUnavailable)
 		return
 	}
 	token, err := p.verifier.VerifyLogout(s.providers.context(r.Context()), raw)
 	if err != nil || token.IssuedAt.After(s.now().Add(skew)) {
-		s.o.Log.Warn("a logout token is not to be trusted", "error", err)
+		s.o.Log.WarnContext(r.Context(), "a logout token is not to be trusted", "error", err)
 		http.Error(w, "the logout token is not valid", http.StatusBadRequest)
 		return
 	}
 	n, err := s.o.Hub.EndSessionsOf(r.Context(), hub.Actor{Name: "provider " + o.Issuer}, o.Issuer, token.Subject, token.SessionID,
 		token.IssuedAt.Add(skew), "they signed out at the provider")
 	if err != nil {
-		s.o.Log.Error("sessions cannot be ended for the provider", "error", err)
+		s.o.Log.ErrorContext(r.Context(), "sessions cannot be ended for the provider", "error", err)
 		http.Error(w, "it cannot be stored: try again", http.StatusServiceUnavailable)
 		return
 	}
-	s.o.Log.Info("the provider ended sessions", "n", n)
+	s.o.Log.InfoContext(r.Context(), "the provider ended sessions", "n", n)
 }

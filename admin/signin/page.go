@@ -84,7 +84,7 @@ func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, name string, err
 	if admin.Slowed(err) {
 		status = http.StatusTooManyRequests
 	}
-	s.o.Log.Warn("not signed in", "actor", name, "error", err, "cause", errors.Unwrap(err))
+	s.o.Log.WarnContext(r.Context(), "not signed in", "actor", name, "error", err, "cause", errors.Unwrap(err))
 	if s.o.Refused != nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests) {
 		s.o.Refused(hub.APIRefusal{Remote: remote(r), Method: r.Method, Route: "sign-in", Status: status, Reason: text})
 	}

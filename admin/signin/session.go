@@ -151,7 +151,7 @@ func (s *SignIn) begun(w http.ResponseWriter, r *http.Request, b *start, f facts
 		return err
 	}
 	m.WriteSessionCookie(ctx, w, token, b.session.ExpiresAt)
-	s.o.Log.Info("signed in", "session", b.session.ID, "by", b.session.Kind, "actor", b.session.Name, "role", b.session.Role)
+	s.o.Log.InfoContext(r.Context(), "signed in", "session", b.session.ID, "by", b.session.Kind, "actor", b.session.Name, "role", b.session.Role)
 	if old.row.ID != "" && old.row.EndedAt == nil {
 		s.end(r.Context(), old.row, old.row.Name, "they signed in anew")
 	}
@@ -249,10 +249,10 @@ func (s *SignIn) follow(ctx context.Context, row *store.Session) error {
 // the next time.
 func (s *SignIn) end(ctx context.Context, row store.Session, by, why string) {
 	if _, err := s.o.Hub.EndSession(ctx, hub.Actor{Name: by}, row.ID, why); err != nil {
-		s.o.Log.Warn("the end of a session cannot be stored", "session", row.ID, "error", err)
+		s.o.Log.WarnContext(ctx, "the end of a session cannot be stored", "session", row.ID, "error", err)
 		return
 	}
-	s.o.Log.Info("session ended", "session", row.ID, "reason", why)
+	s.o.Log.InfoContext(ctx, "session ended", "session", row.ID, "reason", why)
 }
 
 // Limits of the sweep over sessions.

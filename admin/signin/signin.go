@@ -85,11 +85,11 @@ func (s *SignIn) Protect(next http.Handler) http.Handler {
 		if base, err := url.Parse(s.o.BaseURL()); err == nil && base.Host != "" {
 			// Behind a proxy that rewrites Host the browser still names where people reach the hub.
 			if err := guard.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
-				s.o.Log.Error("the public URL is no origin", "error", err)
+				s.o.Log.ErrorContext(r.Context(), "the public URL is no origin", "error", err)
 			}
 		}
 		if err := guard.Check(r); err != nil {
-			s.o.Log.Warn("another site had a browser send this", "path", r.URL.Path, "origin", clip(r.Header.Get("Origin"), 200))
+			s.o.Log.WarnContext(r.Context(), "another site had a browser send this", "path", r.URL.Path, "origin", clip(r.Header.Get("Origin"), 200))
 			s.show(w, http.StatusForbidden, sheet{Title: "Refused", Fault: "Another site had your browser send this. If it was you who sent it: open the page anew, at " + s.o.BaseURL() + ", and send it again."})
 			return
 		}

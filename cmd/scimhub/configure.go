@@ -85,7 +85,7 @@ func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.S
 		}
 		fileErr = errors.New(reason)
 	}
-	i.log.Error("the configuration file is not put in force, the active version is served", "file", o.Name, "version", active.Version, "reason", fileErr)
+	i.log.ErrorContext(ctx, "the configuration file is not put in force, the active version is served", "file", o.Name, "version", active.Version, "reason", fileErr)
 	return i.activateStored(ctx, active)
 }
 
@@ -212,10 +212,10 @@ func (i *instance) activate(ctx context.Context, snap *hub.Snapshot) error {
 	i.trace(ctx, snap)
 	i.hub.Activate(snap)
 	if err := i.hub.LearnIndexed(ctx); err != nil {
-		i.log.Warn("resources are not passed on as they are stored yet", "error", err)
+		i.log.WarnContext(ctx, "resources are not passed on as they are stored yet", "error", err)
 	}
 	i.worker.Nudge()
-	i.log.Info("configuration in force", "version", snap.Version)
+	i.log.InfoContext(ctx, "configuration in force", "version", snap.Version)
 	return nil
 }
 

@@ -224,7 +224,7 @@ func (i *instance) run(ctx context.Context) error {
 	workers.Go(func() { i.hub.Run(work) })
 	workers.Go(func() {
 		if err := i.worker.Run(ctx); err != nil { // told to stop, it leaves its targets to others at once
-			i.log.Error("fan-out stopped", "error", err)
+			i.log.ErrorContext(ctx, "fan-out stopped", "error", err)
 		}
 	})
 	workers.Go(func() { i.followConfig(work) })

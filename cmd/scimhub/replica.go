@@ -95,17 +95,17 @@ func (i *instance) catchUp(ctx context.Context) {
 		return // said already
 	}
 	if err := i.sources.follow(ctx); err != nil && ctx.Err() == nil {
-		i.log.Warn("tokens cannot be read", "error", err)
+		i.log.WarnContext(ctx, "tokens cannot be read", "error", err)
 	}
 	if err := i.signIn.Flush(ctx); err != nil && ctx.Err() == nil {
-		i.log.Warn("sessions cannot be written", "error", err)
+		i.log.WarnContext(ctx, "sessions cannot be written", "error", err)
 	}
 	active, ok, err := i.store.ActiveConfig(ctx)
 	if err != nil || !ok || active.Version <= i.hub.Snapshot().Version {
 		return
 	}
 	if err := i.activateStored(ctx, active); err != nil {
-		i.log.Error("a new configuration cannot be put in force here", "version", active.Version, "error", err)
+		i.log.ErrorContext(ctx, "a new configuration cannot be put in force here", "version", active.Version, "error", err)
 	}
 }
 
