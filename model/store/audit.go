@@ -118,8 +118,8 @@ func (t *Tx) Audit(entries ...AuditEntry) error {
 	if err := t.row(`SELECT seq, hash FROM audit_heads WHERE lane = ?`+lock, lane).Scan(&seq, &hash); err != nil {
 		return fmt.Errorf("audit head: %w", err)
 	}
-	rows := make([]auditRow, len(entries))
-	for i, e := range entries {
+	rows := newRowset("seq bigint", "at bigint", "actor text", "action text", "object text", "identity_id text", "data text", "hash bytea", "form bigint", "salt bytea")
+	for _, e := range entries {
 		if e.At.IsZero() {
 			e.At = t.Now
 		}
@@ -127,13 +127,14 @@ func (t *Tx) Audit(entries ...AuditEntry) error {
 		e.seal()
 		seq++
 		hash = chain(hash, e.digest())
-		rows[i] = auditRow{Lane: lane, Seq: seq, At: micros(e.At), Actor: e.Actor, Action: e.Action,
-			Object: e.Object, IdentityID: e.Identity, Data: string(e.data()), Hash: hash, Form: e.Form, Salt: e.Salt}
+		rows.add(seq, micros(e.At), e.Actor, e.Action, e.Object, e.Identity, string(e.data()), hash, e.Form, e.Salt)
 	}
-	if err := t.db.CreateInBatches(rows, 200).Error; err != nil {
+	_, err := t.inRows(rows, `INSERT INTO audit (lane, seq, at, actor, action, object, identity_id, data, hash, form, salt)
+SELECT CAST(? AS bigint), seq, at, actor, action, object, identity_id, data, hash, form, salt FROM v`, lane)
+	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	_, err := t.exec(`UPDATE audit_heads SET seq = ?, hash = ? WHERE lane = ?`, seq, hash, lane)
+	_, err = t.exec(`UPDATE audit_heads SET seq = ?, hash = ? WHERE lane = ?`, seq, hash, lane)
 	return err
 }
 

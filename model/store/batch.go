@@ -37,33 +37,24 @@ func (t *Tx) SetDesiredAll(accounts []model.AccountRow) error {
 		return cmp.Or(strings.Compare(a.Identity, b.Identity), strings.Compare(a.Target, b.Target))
 	})
 	now := micros(t.Now)
-	for chunk := range portions(sorted) {
-		column, value, conflict := "", "", ", trace = ''" // whatever was carried belongs to an earlier wish
-		if slices.ContainsFunc(chunk, func(a model.AccountRow) bool { return a.Trace != "" }) {
-			column, value, conflict = ", trace", ",?", ", trace = excluded.trace"
-		}
-		args := make([]any, 0, 14*len(chunk))
-		for _, a := range chunk {
-			r, err := toRow(a)
-			if err != nil {
-				return err
-			}
-			due := now
-			if a.Desired != nil && (!a.Desired.Active || a.Drill) {
-				due = 0
-			}
-			args = append(args, r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.Drill, r.State, r.Due, due, now)
-			if value != "" {
-				args = append(args, a.Trace)
-			}
-		}
-		_, err := t.exec(`INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, drill, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at`+column+`)
-VALUES `+tuples(`(?,?,?,'','',?,?,?,?,?,?,?,'',?,FALSE,1,0,?,'','',?`+value+`)`, len(chunk))+`
-ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held, drill = excluded.drill,
-state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at`+conflict, args...)
+	rows := newRowset("target text", "identity_id text", "user_name text", "desired text", "because text", "leaver boolean", "leaver_at bigint", "leaver_held boolean", "drill boolean", "state text", "due boolean", "next_at bigint", "trace text")
+	for _, a := range sorted {
+		r, err := toRow(a)
 		if err != nil {
 			return err
 		}
+		due := now
+		if a.Desired != nil && (!a.Desired.Active || a.Drill) {
+			due = 0
+		}
+		rows.add(r.Target, r.IdentityID, r.UserName, r.Desired, r.Because, r.Leaver, r.LeaverAt, r.LeaverHeld, r.Drill, r.State, r.Due, due, a.Trace)
+	}
+	_, err := t.inRows(rows, `INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, because, leaver, leaver_at, leaver_held, drill, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at, trace)
+SELECT target, identity_id, user_name, '', '', desired, because, leaver, leaver_at, leaver_held, drill, state, '', due, FALSE, 1, 0, next_at, '', '', CAST(? AS bigint), trace FROM v WHERE TRUE
+ON CONFLICT (target, identity_id) DO UPDATE SET user_name = CASE WHEN excluded.user_name = '' THEN accounts.user_name ELSE excluded.user_name END, desired = excluded.desired, because = excluded.because, leaver = excluded.leaver, leaver_at = excluded.leaver_at, leaver_held = excluded.leaver_held, drill = excluded.drill,
+state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE 'pending' END, due = (excluded.due OR accounts.owned <> ''), generation = accounts.generation + 1, attempts = 0, next_at = excluded.next_at, last_error = '', error_class = '', updated_at = excluded.updated_at, trace = excluded.trace`, now) // whatever was carried belongs to an earlier wish
+	if err != nil {
+		return err
 	}
 	if err := t.noteLeavers(sorted); err != nil {
 		return err
@@ -72,18 +63,11 @@ state = CASE WHEN excluded.due OR accounts.owned = '' THEN excluded.state ELSE '
 }
 
 func (t *Tx) noteByTarget(accounts []model.AccountRow) error {
-	people := map[string][]string{}
+	rows := newRowset("target text", "identity_id text")
 	for _, a := range accounts {
-		people[a.Target] = append(people[a.Target], a.Identity)
+		rows.add(a.Target, a.Identity)
 	}
-	for _, target := range sortedNames(people) {
-		for chunk := range portions(people[target]) {
-			if err := t.noteAccounts(target, chunk); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return t.noteRows(rows)
 }
 
 func sortedNames(m map[string][]string) []string {
@@ -97,24 +81,21 @@ func sortedNames(m map[string][]string) []string {
 
 // AddGrants is AddGrant of many, with few statements.
 func (t *Tx) AddGrants(grants []model.Grant, version int64) error {
-	for chunk := range portions(grants) {
-		args := make([]any, 0, 8*len(chunk))
-		for _, g := range chunk {
-			because, err := json.Marshal(g.Because)
-			if err != nil {
-				return err
-			}
-			id, err := uuid.NewV7()
-			if err != nil {
-				return err
-			}
-			args = append(args, id.String(), g.Identity, g.Role, string(because), g.ApprovedBy, version, micros(g.From), microsPtr(g.Until))
-		}
-		if _, err := t.exec(`INSERT INTO grants (id, identity_id, role, because, approved_by, version, from_at, until_at) VALUES `+tuples(`(?,?,?,?,?,?,?,?)`, len(chunk)), args...); err != nil {
+	rows := newRowset("id text", "identity_id text", "role text", "because text", "approved_by text", "from_at bigint", "until_at bigint")
+	for _, g := range grants {
+		because, err := json.Marshal(g.Because)
+		if err != nil {
 			return err
 		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		rows.add(id.String(), g.Identity, g.Role, string(because), g.ApprovedBy, micros(g.From), microsPtr(g.Until))
 	}
-	return nil
+	_, err := t.inRows(rows, `INSERT INTO grants (id, identity_id, role, because, approved_by, version, from_at, until_at)
+SELECT id, identity_id, role, because, approved_by, CAST(? AS bigint), from_at, until_at FROM v`, version)
+	return err
 }
 
 // UnmarkAll is Unmark of many, with few statements.

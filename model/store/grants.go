@@ -87,9 +87,11 @@ func (t *Tx) AddEvent(e Event) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO events (id, at, type, source, resource_id, identity_id, data) VALUES (?,?,?,?,'',?,?)`,
-		id.String(), micros(t.Now), e.Type, e.Source, e.Identity, string(data))
-	return err
+	if t.later.events == nil {
+		t.later.events = newRowset("id text", "at bigint", "type text", "source text", "identity_id text", "data text")
+	}
+	t.later.events.add(id.String(), micros(t.Now), e.Type, e.Source, e.Identity, string(data))
+	return nil
 }
 
 // SetGrantReasons stores new reasons for a role that is held already, who approved it,

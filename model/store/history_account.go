@@ -33,23 +33,31 @@ const sameAsDesired = `CASE WHEN a.applied = a.desired THEN '=' ELSE a.applied E
 // noteAccounts appends the accounts of people at a target to the history, as they are
 // now, where they differ from the last that is known of them.
 func (t *Tx) noteAccounts(target string, identities []string) error {
-	for len(identities) > 0 {
-		chunk := identities[:min(len(identities), 500)]
-		identities = identities[len(chunk):]
-		now := micros(t.Now)
-		args := append([]any{now, now, target}, anys(chunk)...)
-		_, err := t.exec(`INSERT INTO account_history (`+accountHistoryColumns+`)
-SELECT a.identity_id, a.target, `+latest+`account_history h WHERE h.identity_id = a.identity_id AND h.target = a.target), a.desired, `+sameAsDesired+`, a.because, a.leaver, a.state, a.drift, a.error_class, a.last_error, a.verified_at
-FROM accounts a WHERE a.target = ? AND a.identity_id IN `+list(len(chunk))+` AND NOT EXISTS (
-SELECT 1 FROM account_history h WHERE h.identity_id = a.identity_id AND h.target = a.target
-AND h.at = (SELECT max(l.at) FROM account_history l WHERE l.identity_id = a.identity_id AND l.target = a.target)
-AND h.desired IS NOT DISTINCT FROM a.desired AND h.applied IS NOT DISTINCT FROM (`+sameAsDesired+`) AND h.because = a.because
+	rows := newRowset("target text", "identity_id text")
+	for _, id := range identities {
+		rows.add(target, id)
+	}
+	return t.noteRows(rows)
+}
+
+// noteRows is noteAccounts of rows of target and identity_id.
+func (t *Tx) noteRows(rows *rowset) error {
+	now := micros(t.Now)
+	// The last version of each is read by itself, in the order of the index: a plan that
+	// joined the histories would read all of them where it takes them for few.
+	last, first := `JOIN LATERAL (SELECT * FROM account_history h WHERE h.identity_id = a.identity_id AND h.target = a.target ORDER BY h.at DESC LIMIT 1) h ON TRUE`, `h.at IS NULL`
+	if !t.pg {
+		last = `JOIN account_history h ON h.identity_id = a.identity_id AND h.target = a.target AND h.at = (SELECT max(l.at) FROM account_history l WHERE l.identity_id = a.identity_id AND l.target = a.target)`
+	}
+	_, err := t.inRows(rows, `INSERT INTO account_history (`+accountHistoryColumns+`)
+SELECT a.identity_id, a.target, CASE WHEN h.at > ? THEN h.at ELSE CAST(? AS bigint) END, a.desired, `+sameAsDesired+`, a.because, a.leaver, a.state, a.drift, a.error_class, a.last_error, a.verified_at
+FROM v JOIN accounts a ON a.target = v.target AND a.identity_id = v.identity_id LEFT `+last+`
+WHERE `+first+` OR NOT (h.desired IS NOT DISTINCT FROM a.desired AND h.applied IS NOT DISTINCT FROM (`+sameAsDesired+`) AND h.because = a.because
 AND h.leaver = a.leaver AND h.state = a.state AND h.drift = a.drift AND h.error_class = a.error_class)
 ON CONFLICT (identity_id, target, at) DO UPDATE SET desired = excluded.desired, applied = excluded.applied, because = excluded.because, leaver = excluded.leaver,
-state = excluded.state, drift = excluded.drift, error_class = excluded.error_class, last_error = excluded.last_error, verified_at = excluded.verified_at`, args...)
-		if err != nil {
-			return fmt.Errorf("account history: %w", err)
-		}
+state = excluded.state, drift = excluded.drift, error_class = excluded.error_class, last_error = excluded.last_error, verified_at = excluded.verified_at`, now, now)
+	if err != nil {
+		return fmt.Errorf("account history: %w", err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ type later struct {
 	people   map[string]string          // identity -> document
 	accounts map[string]map[string]bool // target -> identities
 	words    map[string][]searchWord    // identity -> what it is found by
+	events   *rowset
 }
 
 // noteLater appends an account to the history at the end of the transaction, as it is
@@ -36,24 +37,28 @@ func (t *Tx) historyLater(identity, doc string) {
 
 // end appends what was left for the end of the transaction.
 func (t *Tx) end() error {
-	for chunk := range portions(slices.Sorted(maps.Keys(t.later.people))) {
-		args := make([]any, 0, 2*len(chunk)+2)
-		for _, id := range chunk {
-			args = append(args, id, t.later.people[id])
-		}
-		now := micros(t.Now)
-		_, err := t.exec(`WITH v(identity_id, doc) AS (VALUES `+tuples(`(CAST(? AS text),CAST(? AS text))`, len(chunk))+`)
-INSERT INTO identity_history (identity_id, at, doc) SELECT v.identity_id, `+latest+`identity_history h WHERE h.identity_id = v.identity_id), v.doc FROM v WHERE TRUE
-ON CONFLICT (identity_id, at) DO UPDATE SET doc = excluded.doc`, append(args, now, now)...)
-		if err != nil {
-			return fmt.Errorf("history: %w", err)
+	people := newRowset("identity_id text", "doc text")
+	for _, id := range slices.Sorted(maps.Keys(t.later.people)) {
+		people.add(id, t.later.people[id])
+	}
+	now := micros(t.Now)
+	_, err := t.inRows(people, `INSERT INTO identity_history (identity_id, at, doc) SELECT v.identity_id, `+latest+`identity_history h WHERE h.identity_id = v.identity_id), v.doc FROM v WHERE TRUE
+ON CONFLICT (identity_id, at) DO UPDATE SET doc = excluded.doc`, now, now)
+	if err != nil {
+		return fmt.Errorf("history: %w", err)
+	}
+	accounts := newRowset("target text", "identity_id text")
+	for _, target := range slices.Sorted(maps.Keys(t.later.accounts)) {
+		for _, id := range slices.Sorted(maps.Keys(t.later.accounts[target])) {
+			accounts.add(target, id)
 		}
 	}
-	for _, target := range slices.Sorted(maps.Keys(t.later.accounts)) {
-		for chunk := range portions(slices.Sorted(maps.Keys(t.later.accounts[target]))) {
-			if err := t.noteAccounts(target, chunk); err != nil {
-				return err
-			}
+	if err := t.noteRows(accounts); err != nil {
+		return err
+	}
+	if t.later.events != nil {
+		if _, err := t.inRows(t.later.events, `INSERT INTO events (id, at, type, source, resource_id, identity_id, data) SELECT id, at, type, source, '', identity_id, data FROM v`); err != nil {
+			return fmt.Errorf("timeline: %w", err)
 		}
 	}
 	if err := t.endSearch(); err != nil {

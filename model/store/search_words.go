@@ -177,57 +177,49 @@ func (t *Tx) searchLater(identity, name string, user map[string]any) {
 // endSearch writes the words of those of whom they differ. The caller holds the rows of
 // these people.
 func (t *Tx) endSearch() error {
-	for chunk := range portions(slices.Sorted(maps.Keys(t.later.words))) {
-		found, err := t.pairs(`SELECT id, search_hash FROM identities WHERE erased_at IS NULL AND id IN `+list(len(chunk)), anys(chunk)...)
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(t.later.words)), idChunk) {
+		where, args := t.among("id", chunk)
+		found, err := t.pairs(`SELECT id, search_hash FROM identities WHERE erased_at IS NULL AND `+where, t.planned(args)...)
 		if err != nil {
 			return fmt.Errorf("search: %w", err)
 		}
-		var ids []string
+		var ids, had []string
 		for _, p := range found {
 			if p[1] != searchHash(t.later.words[p[0]]) {
 				ids = append(ids, p[0])
+				if p[1] != "" {
+					had = append(had, p[0])
+				}
 			}
 		}
 		slices.Sort(ids)
-		if err := t.writeWords(ids); err != nil {
+		if err := t.writeWords(ids, had); err != nil {
 			return fmt.Errorf("search: %w", err)
 		}
 	}
 	return nil
 }
 
-func (t *Tx) writeWords(ids []string) error {
-	for chunk := range portions(ids) {
-		if _, err := t.exec(`DELETE FROM search_words WHERE identity_id IN `+list(len(chunk)), anys(chunk)...); err != nil {
-			return err
-		}
-		hashes := make([]any, 0, 2*len(chunk))
-		type row struct {
-			id string
-			searchWord
-		}
-		var rows []row
-		for _, id := range chunk {
-			hashes = append(hashes, id, searchHash(t.later.words[id]))
-			for _, w := range t.later.words[id] {
-				rows = append(rows, row{id, w})
-			}
-		}
-		for part := range portions(rows) {
-			args := make([]any, 0, 3*len(part))
-			for _, r := range part {
-				args = append(args, r.id, r.rank, r.word)
-			}
-			if _, err := t.exec(`INSERT INTO search_words (identity_id, rank, word) VALUES `+tuples(`(?,?,?)`, len(part))+` ON CONFLICT DO NOTHING`, args...); err != nil {
-				return err
-			}
-		}
-		if _, err := t.exec(`WITH v(id, hash) AS (VALUES `+tuples(`(CAST(? AS text),CAST(? AS text))`, len(chunk))+`)
-UPDATE identities SET search_hash = v.hash FROM v WHERE identities.id = v.id`, hashes...); err != nil {
+// writeWords stores the words of people; had are those who have some already.
+func (t *Tx) writeWords(ids, had []string) error {
+	if len(had) > 0 {
+		where, args := t.among("identity_id", had)
+		if _, err := t.exec(`DELETE FROM search_words WHERE `+where, t.planned(args)...); err != nil {
 			return err
 		}
 	}
-	return nil
+	hashes, words := newRowset("id text", "hash text"), newRowset("identity_id text", "rank bigint", "word text")
+	for _, id := range ids {
+		hashes.add(id, searchHash(t.later.words[id]))
+		for _, w := range t.later.words[id] {
+			words.add(id, w.rank, w.word)
+		}
+	}
+	if _, err := t.inRows(words, `INSERT INTO search_words (identity_id, rank, word) SELECT identity_id, rank, word FROM v WHERE TRUE ON CONFLICT DO NOTHING`); err != nil {
+		return err
+	}
+	_, err := t.inRows(hashes, `UPDATE identities SET search_hash = v.hash FROM v WHERE identities.id = v.id`)
+	return err
 }
 
 // IndexPeople makes the next people to be found who are not yet: after an upgrade, or
