@@ -211,7 +211,7 @@ func (a *API) receivers(r *http.Request, _ Caller) (any, error) {
 
 func viewReceiver(c config.Receiver, st store.ReceiverState, pending int) ReceiverView {
 	v := ReceiverView{Name: c.Name, Kind: "email", To: notify.Whereto(c), Events: c.Events, Digest: c.Digest, Pending: pending, State: "works", ReceiverState: st}
-	if c.Webhook != "" {
+	if !c.Webhook.IsZero() {
 		v.Kind, v.Digest = "webhook", ""
 	}
 	if v.Events == nil {

@@ -174,5 +174,5 @@ func (a *API) activeConfig(*http.Request, Caller) (any, error) {
 	if snap == nil {
 		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
-	return ConfigView{snap.Version, snap.Doc.Digest(), string(snap.Doc.Redacted())}, nil
+	return ConfigView{snap.Version, snap.Doc.Digest(), string(snap.Doc.Shown())}, nil
 }

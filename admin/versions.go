@@ -10,6 +10,7 @@ import (
 
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
+	"github.com/scimhub/scimhub/model/config"
 	"github.com/scimhub/scimhub/model/store"
 )
 
@@ -24,7 +25,7 @@ type ConfigVersionView struct {
 }
 
 func (a *API) viewVersion(v store.ConfigVersion, active int64) ConfigVersionView {
-	return ConfigVersionView{Version: v.Version, Active: v.Version == active, By: v.By, At: v.At, Digest: v.Digest, Text: v.Body}
+	return ConfigVersionView{Version: v.Version, Active: v.Version == active, By: v.By, At: v.At, Digest: v.Digest, Text: config.ShownText(v.Body)}
 }
 
 func (a *API) configVersions(r *http.Request, _ Caller) (any, error) {
@@ -108,7 +109,7 @@ func (a *API) diffConfig(r *http.Request, _ Caller) (any, error) {
 	}
 	title := func(v store.ConfigVersion) string { return "version " + strconv.FormatInt(v.Version, 10) }
 	out := ConfigDiff{From: from.Version, To: to.Version, Roles: []RoleChange{}, People: []hub.Effect{},
-		Text: textDiff(title(from), from.Body, title(to), to.Body)}
+		Text: textDiff(title(from), config.ShownText(from.Body), title(to), config.ShownText(to.Body))}
 	var snaps [2]*hub.Snapshot
 	for i, v := range []store.ConfigVersion{from, to} {
 		snap, why := a.usable(v, title(v))

@@ -67,7 +67,7 @@ func NewClient(t model.Target, p Profile, o ClientOptions) (*Client, error) {
 		o.Version = "dev"
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport(t, p)
+		o.Transport = targetTransport(t, p, o.Now)
 	}
 	c := &Client{base: baseURL(t.URL, p.BasePath), profile: p, opts: o, propagate: t.Propagate}
 	c.http = &http.Client{Transport: o.Transport, CheckRedirect: stayOnHost}

@@ -91,7 +91,8 @@ func known(stored, slots []store.Credential, now time.Time) []store.Credential {
 }
 
 // expiryOf is when a credential ends: as the configuration says, or as long after it was
-// first seen as credentials of the application last; nil: nobody knows.
+// first seen as credentials of the application last, or as the client certificate says;
+// nil: nobody knows.
 func expiryOf(a model.Auth, p Profile, c store.Credential) *time.Time {
 	if e := inSlot(a, c.Slot).Expires; e != nil {
 		return e
@@ -99,6 +100,9 @@ func expiryOf(a model.Auth, p Profile, c store.Credential) *time.Time {
 	if p.Credential.LifeDays > 0 && !c.FirstSeen.IsZero() {
 		e := c.FirstSeen.AddDate(0, 0, p.Credential.LifeDays)
 		return &e
+	}
+	if ref, _ := referenceOf(a); a.MTLS != nil && strings.HasPrefix(ref, "mtls ") { // it alone
+		return certificateEnd(*a.MTLS)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func receiverNames(doc *config.Document) []string {
 
 // testRecipient is who gets the test of a receiver that writes e-mails.
 func testRecipient(tx *store.Tx, to config.Receiver, person string) (string, error) {
-	if to.Webhook != "" {
+	if !to.Webhook.IsZero() {
 		return "", nil
 	}
 	for _, who := range to.Email {

@@ -5,23 +5,40 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"unique"
 )
 
 // Secret is a reference to a secret: ${env:NAME} or ${file:PATH}. The value is
 // read when used and never stored; every rendering of a Secret shows only that
-// there is one.
-type Secret struct{ ref string }
+// there is one. Equal secrets are ==.
+type Secret struct {
+	// Behind a pointer: fmt shows the fields of what is given a verb that does not suit it,
+	// and asks no method then.
+	ref unique.Handle[string]
+}
 
 // NewSecret makes a Secret from a reference. An empty reference is no secret.
-func NewSecret(ref string) Secret { return Secret{ref: ref} }
+func NewSecret(ref string) Secret {
+	if ref == "" {
+		return Secret{}
+	}
+	return Secret{ref: unique.Make(ref)}
+}
 
 // IsZero reports whether no secret is configured.
-func (s Secret) IsZero() bool { return s.ref == "" }
+func (s Secret) IsZero() bool { return s == Secret{} }
+
+func (s Secret) text() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.ref.Value()
+}
 
 // Reference returns the reference text, which is itself not secret.
 func (s Secret) Reference() string {
 	if _, _, ok := s.parse(); ok {
-		return s.ref
+		return s.text()
 	}
 	return "[redacted]"
 }
@@ -30,7 +47,7 @@ func (s Secret) Reference() string {
 func (s Secret) Reveal() (string, error) {
 	kind, name, ok := s.parse()
 	if !ok {
-		return s.ref, nil
+		return s.text(), nil
 	}
 	if kind == "literal" {
 		return "", Fail(Invalid, "a secret stands in the configuration file in plain text, so it is not stored: start with that file, or refer to it as ${env:NAME} or ${file:PATH}", nil)
@@ -54,7 +71,7 @@ func (s Secret) Reveal() (string, error) {
 }
 
 func (s Secret) parse() (kind, name string, ok bool) {
-	inner, found := strings.CutPrefix(s.ref, "${")
+	inner, found := strings.CutPrefix(s.text(), "${")
 	if !found || !strings.HasSuffix(inner, "}") {
 		return "", "", false
 	}
@@ -70,6 +87,15 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]"
 
 // MarshalText keeps the secret out of JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// GobEncode keeps the secret out of gob, which a reference survives.
+func (s Secret) GobEncode() ([]byte, error) { return []byte(s.Reference()), nil }
+
+// GobDecode reads what GobEncode wrote.
+func (s *Secret) GobDecode(b []byte) error {
+	*s = NewSecret(string(b))
+	return nil
+}
 
 // LogValue keeps the secret out of logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }

@@ -48,7 +48,7 @@ func TestWhenSomebodyIsTold(t *testing.T) {
 		{mail("daily", nil), "plan.held", "2027-03-01 06:59", "2027-03-01 07:00", true},
 		{mail("daily", nil), "plan.held", "2027-03-01 07:00", "2027-03-02 07:00", true},
 		{mail("daily", night), "leaver.late", "2027-03-01 22:00", "2027-03-01 22:00", false},
-		{config.Receiver{Webhook: "https://x", Digest: "daily", Quiet: night}, "plan.held", "2027-03-01 23:00", "2027-03-01 23:00", false},
+		{config.Receiver{Webhook: model.NewSecret("https://x"), Digest: "daily", Quiet: night}, "plan.held", "2027-03-01 23:00", "2027-03-01 23:00", false},
 	} {
 		got, bundle := when(tt.c, berlin, tt.event, at(tt.at))
 		if !got.Equal(at(tt.want)) || bundle != tt.bundle {
@@ -61,10 +61,10 @@ func TestWhoWantsWhat(t *testing.T) {
 	t.Parallel()
 	one := config.Receiver{Email: []string{"a@b.c"}, Digest: "none"}
 	daily := config.Receiver{Email: []string{"a@b.c"}, Digest: "daily"}
-	if wants(one, "drift.found") || !wants(daily, "drift.found") || !wants(config.Receiver{Webhook: "https://x"}, "drift.found") || !wants(one, "plan.held") {
+	if wants(one, "drift.found") || !wants(daily, "drift.found") || !wants(config.Receiver{Webhook: model.NewSecret("https://x")}, "drift.found") || !wants(one, "plan.held") {
 		t.Error("drift is told in digests and to programs alone")
 	}
-	if wants(config.Receiver{Webhook: "https://x", Events: []string{"plan.held"}}, "leaver.late") {
+	if wants(config.Receiver{Webhook: model.NewSecret("https://x"), Events: []string{"plan.held"}}, "leaver.late") {
 		t.Error("an event that was not asked for is told")
 	}
 	for word, event := range map[string]string{"approvers": "approval.wanted", "reviewers": "review.started", "owners": "task.created", "asked": "leaver.late"} {

@@ -19,10 +19,10 @@ import (
 // Whereto is where a receiver is, as it may be shown: an address of a webhook may hold a
 // secret, so of that only the host.
 func Whereto(c config.Receiver) string {
-	if c.Webhook == "" {
+	if c.Webhook.IsZero() {
 		return strings.Join(c.Email, ", ")
 	}
-	u, err := url.Parse(c.Webhook)
+	u, err := url.Parse(c.Address())
 	if err != nil || u.Host == "" {
 		return c.Name
 	}
@@ -31,7 +31,7 @@ func Whereto(c config.Receiver) string {
 
 // Fingerprint tells a receiver from one of the same name that is elsewhere.
 func Fingerprint(c config.Receiver) string {
-	sum := sha256.Sum256([]byte(c.Webhook + "\n" + c.Secret.Reference() + "\n" + strings.Join(c.Email, "\n")))
+	sum := sha256.Sum256([]byte(c.Address() + "\n" + c.Secret.Reference() + "\n" + strings.Join(c.Email, "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -43,7 +43,7 @@ func wants(c config.Receiver, event string) bool {
 	if len(c.Events) > 0 && !slices.Contains(c.Events, event) {
 		return false
 	}
-	return c.Webhook != "" || !digestOnly(event) || c.Digest != config.DigestNone
+	return !c.Webhook.IsZero() || !digestOnly(event) || c.Digest != config.DigestNone
 }
 
 // asksOf reports whether one of the words for those who are asked means those whom an
@@ -72,7 +72,7 @@ func expand(tx *store.Tx, doc *config.Document, n store.Notice) (out []store.New
 			continue
 		}
 		at, bundle := when(c, doc.Identity.Zone, n.Type, n.At)
-		if c.Webhook != "" {
+		if !c.Webhook.IsZero() {
 			out = append(out, store.NewDelivery{Notice: n.ID, Receiver: c.Name, At: at})
 			continue
 		}
@@ -171,7 +171,7 @@ func behind(tx *store.Tx, key string) (out []string, err error) {
 // when says from when on a receiver may be told of an event that happened at a moment,
 // and whether together with others. It is pure.
 func when(c config.Receiver, zone *time.Location, event string, at time.Time) (time.Time, bool) {
-	if c.Webhook != "" || slices.Contains(c.Urgent, event) || event == testType {
+	if !c.Webhook.IsZero() || slices.Contains(c.Urgent, event) || event == testType {
 		return at, false
 	}
 	if c.Zone != nil {

@@ -134,7 +134,7 @@ func (s *Sender) Expand(ctx context.Context, doc *config.Document) error {
 // Deliver sends what is due to a receiver, some of it: there may be more.
 func (s *Sender) Deliver(ctx context.Context, doc *config.Document, c config.Receiver) (more bool, err error) {
 	limit := claimHooks
-	if c.Webhook == "" {
+	if c.Webhook.IsZero() {
 		limit = claimMails
 	}
 	list, err := s.Store.ClaimDeliveries(ctx, c.Name, limit, claimFor)
@@ -150,7 +150,7 @@ func (s *Sender) Deliver(ctx context.Context, doc *config.Document, c config.Rec
 			return false, err
 		}
 	}
-	if c.Webhook == "" {
+	if c.Webhook.IsZero() {
 		return true, s.mail(ctx, doc, c, list)
 	}
 	return true, s.hooks(ctx, doc, c, list)

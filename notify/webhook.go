@@ -118,7 +118,7 @@ func (s *Sender) post(ctx context.Context, doc *config.Document, c config.Receiv
 }
 
 func (s *Sender) request(ctx context.Context, doc *config.Document, c config.Receiver, n store.Notice) (*http.Request, error) {
-	address, err := model.NewSecret(c.Webhook).Reveal()
+	address, err := c.Webhook.Reveal()
 	if err != nil {
 		return nil, err
 	}

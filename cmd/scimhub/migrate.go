@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,15 +22,17 @@ type migrated struct {
 func migrateCommand() *cobra.Command {
 	var path, database string
 	var check bool
+	var roles store.Roles
 	var o output
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database's schema up to date, and nothing else",
 		Long: `Brings the schema of the hub's database up to date and ends. Where the hub runs with
 a role that may not change tables (deploy/postgres/roles.sql), run this before a new
-release is started, with the URL of the role that owns them:
+release is started, with the URL of the role that owns them; the roles that are named
+are given what they need and nothing else:
 
-  scimhub migrate --config hub.yaml --database '${env:OWNER_DATABASE}'
+  scimhub migrate --database '${env:OWNER_DATABASE}' --runtime-role scimhub --auditor-role scimhub_auditor
 
 With --check nothing is changed: exit code 2 where migrations are missing.`,
 		Args: cobra.NoArgs,
@@ -38,7 +41,7 @@ With --check nothing is changed: exit code 2 where migrations are missing.`,
 			if err != nil {
 				return err
 			}
-			m, err := migrate(cmd.Context(), url, check)
+			m, err := migrate(cmd.Context(), url, check, roles)
 			if err != nil {
 				return err
 			}
@@ -54,6 +57,8 @@ With --check nothing is changed: exit code 2 where migrations are missing.`,
 	o.flag(cmd)
 	cmd.Flags().StringVarP(&path, "config", "c", "hub.yaml", "configuration file, which names the database")
 	cmd.Flags().StringVar(&database, "database", "", "URL of the database instead, or a reference ${env:NAME} to it")
+	cmd.Flags().StringVar(&roles.Runtime, "runtime-role", "", "role of PostgreSQL that the hub runs with, to be given what it needs")
+	cmd.Flags().StringVar(&roles.Auditor, "auditor-role", "", "role of PostgreSQL for auditors, to be given what it may read")
 	cmd.Flags().BoolVar(&check, "check", false, "only say whether migrations are missing")
 	return cmd
 }
@@ -70,7 +75,7 @@ func databaseOf(path, database string) (string, error) {
 	return configOf(path, text).DatabaseURL()
 }
 
-func migrate(ctx context.Context, url string, check bool) (m migrated, err error) {
+func migrate(ctx context.Context, url string, check bool, roles store.Roles) (m migrated, err error) {
 	m.Program = store.SchemaVersion
 	if m.From, err = store.Schema(ctx, url); err != nil {
 		return m, err
@@ -83,7 +88,10 @@ func migrate(ctx context.Context, url string, check bool) (m migrated, err error
 		return m, err
 	}
 	m.Schema = m.Program
-	return m, s.Close()
+	if roles != (store.Roles{}) {
+		err = s.Grant(ctx, roles)
+	}
+	return m, errors.Join(err, s.Close())
 }
 
 func (m migrated) say(w io.Writer) error {

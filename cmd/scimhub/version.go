@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -11,11 +12,18 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 )
 
-// version is set by the release build (-ldflags "-X main.version=…").
-var version = "dev"
+// version and commit are set by the release build (-ldflags "-X main.version=…"); without
+// it the commit is the one that Go noted.
+var (
+	version = "dev"
+	commit  string
+)
 
 func thisVersion() admin.Version {
-	v := admin.Version{Version: version, Commit: "unknown", Schema: store.SchemaVersion}
+	v := admin.Version{Version: version, Commit: cmp.Or(commit, "unknown"), Schema: store.SchemaVersion}
+	if commit != "" {
+		return v
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {

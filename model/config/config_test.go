@@ -26,8 +26,8 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "# nothing\n", "sources:\nroles:\ntargets:\n"} {
 		d := parse(t, text)
-		if d.Listen != "127.0.0.1:8080" || d.PublicURL != "http://127.0.0.1:8080" || d.Database != "sqlite:scimhub.db" {
-			t.Errorf("%q: %q %q %q", text, d.Listen, d.PublicURL, d.Database)
+		if d.Listen != "127.0.0.1:8080" || d.PublicURL != "http://127.0.0.1:8080" || databaseOf(d) != "sqlite:scimhub.db" {
+			t.Errorf("%q: %q %q %q", text, d.Listen, d.PublicURL, databaseOf(d))
 		}
 		if len(d.Sources)+len(d.Roles)+len(d.Targets)+len(d.Warnings) != 0 || d.Identity.Match[0] != "userName" {
 			t.Errorf("%q: %+v", text, d)
@@ -320,4 +320,9 @@ func TestLargeConfiguration(t *testing.T) {
 	if d := parse(t, b.String()); len(d.Roles) != 5000 {
 		t.Errorf("%d roles", len(d.Roles))
 	}
+}
+
+func databaseOf(d *config.Document) string {
+	address, _ := d.DatabaseURL()
+	return address
 }

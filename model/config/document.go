@@ -34,7 +34,7 @@ type Document struct {
 	TrustedProxies []netip.Prefix
 	// Database is a URL, sqlite:PATH or postgres://…, or a reference to one; it may
 	// hold a password, so it is never shown. DatabaseURL resolves it.
-	Database string `json:"-"`
+	Database model.Secret `json:"-"`
 
 	Admin         Admin
 	Sources       []Source // in the order of the text, which is the default authority
@@ -61,6 +61,7 @@ type Document struct {
 
 	digest   string
 	redacted []byte
+	shown    []byte
 	places   map[string]*node
 	lines    []string
 	roles    map[string]int // name -> place in Roles
@@ -221,7 +222,7 @@ type Outbound struct {
 // there even if there are faults, so that later checks can add theirs to the same
 // list, but it must not be put to use then. Parse never panics.
 func Parse(name string, src []byte) (*Document, []Fault) {
-	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: "sqlite:scimhub.db", Registry: scim.DefaultRegistry()}
+	d := &Document{Name: name, Listen: "127.0.0.1:8080", Database: model.NewSecret("sqlite:scimhub.db"), Registry: scim.DefaultRegistry()}
 	d.Identity = defaultIdentity()
 	d.Reviews = defaultReviews()
 	d.Audit.Checkpoint = time.Hour
@@ -253,9 +254,10 @@ func Parse(name string, src []byte) (*Document, []Fault) {
 	}
 	d.Registry = r.registry(root, files)
 	r.crossCheck(root, d)
-	shown := r.redact(own)
-	d.index(root, shown)
-	d.redacted = join(shown, files)
+	stored := r.redact(own, r.hide)
+	d.index(root, stored)
+	d.redacted = join(stored, files)
+	d.shown = join(r.conceal(own), files)
 	d.faults = SortFaults(r.faults)
 	d.Warnings = SortFaults(r.warnings)
 	return d, d.Faults()
@@ -265,7 +267,7 @@ func (r *reader) document(root *node, d *Document) {
 	r.fields(root, map[string]func(*node){
 		"listen":          func(n *node) { d.Listen = r.checked(n, checkListen) },
 		"public_url":      func(n *node) { d.PublicURL = r.publicURL(n) },
-		"database":        func(n *node) { d.Database = r.database(n) },
+		"database":        func(n *node) { d.Database = model.NewSecret(r.database(n)) },
 		"tls":             func(n *node) { d.TLS = r.tls(n) },
 		"trusted_proxies": func(n *node) { d.TrustedProxies = r.networks(n) },
 		"admin":           func(n *node) { d.Admin = r.admin(n) },
@@ -302,7 +304,7 @@ func (d *Document) Faults() []Fault { return append([]Fault(nil), d.faults...) }
 func (d *Document) Digest() string { return d.digest }
 
 // DatabaseURL is the address of the database, a reference resolved.
-func (d *Document) DatabaseURL() (string, error) { return model.NewSecret(d.Database).Reveal() }
+func (d *Document) DatabaseURL() (string, error) { return d.Database.Reveal() }
 
 // Source finds a source by name.
 func (d *Document) Source(name string) (Source, bool) {

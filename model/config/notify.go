@@ -21,7 +21,7 @@ type Receiver struct {
 	Name string // by which it is known in logs, metrics and commands; default the host, or email
 	// Webhook is a URL or a reference to one, which may hold a secret and is never
 	// shown; empty: this is one for e-mail.
-	Webhook string `json:"-"`
+	Webhook model.Secret `json:"-"`
 	Secret  model.Secret
 	// Email is whom messages go to: an address, role:NAME and user:NAME for people, and
 	// asked for those of whom an event wants something; approvers, reviewers and owners
@@ -82,7 +82,7 @@ const (
 func (r *reader) receiver(n *node, unique func(*node, string)) (w Receiver) {
 	r.fields(n, map[string]func(*node){
 		"name":    func(n *node) { w.Name = r.name(n); unique(n, w.Name) },
-		"webhook": func(n *node) { w.Webhook = r.webhook(n) },
+		"webhook": func(n *node) { w.Webhook = model.NewSecret(r.webhook(n)) },
 		"secret":  func(n *node) { w.Secret = r.secret(n) },
 		"email":   func(n *node) { r.each(n, func(v *node) { w.Email = append(w.Email, r.checked(v, checkRecipient)) }) },
 		"events":  func(n *node) { w.Events = r.events(n) },
@@ -138,9 +138,9 @@ func nameReceivers(list []Receiver) {
 			continue
 		}
 		base := "email"
-		if w.Webhook != "" {
+		if !w.Webhook.IsZero() {
 			base = "webhook"
-			if u, err := url.Parse(w.Webhook); err == nil && u.Hostname() != "" {
+			if u, err := url.Parse(w.Address()); err == nil && u.Hostname() != "" {
 				base = strings.ToLower(u.Hostname())
 			}
 		}
@@ -152,13 +152,27 @@ func nameReceivers(list []Receiver) {
 	}
 }
 
+// Address is where the webhook is, as the configuration says it: a URL, or a reference to
+// one. It may be secret.
+func (w Receiver) Address() string {
+	if ref := w.Webhook.Reference(); isReference(ref) {
+		return ref
+	}
+	address, _ := w.Webhook.Reveal() // it stands there itself
+	return address
+}
+
 func (r *reader) webhook(n *node) string {
-	return r.checked(n, func(s string) error {
+	s := r.checked(n, func(s string) error {
 		if isReference(s) {
 			return nil
 		}
 		return checkURL(s)
 	})
+	if with, hide := hideAddress(s); hide {
+		r.unshown = append(r.unshown, hidden{node: n, with: with})
+	}
+	return s
 }
 
 func (r *reader) events(n *node) (out []string) {

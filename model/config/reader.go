@@ -19,6 +19,7 @@ type reader struct {
 	faults   []Fault
 	warnings []Fault
 	hide     []hidden // literal secrets, for Redacted
+	unshown  []hidden // what Shown hides beside them
 }
 
 func (r *reader) at(n *node, format string, args ...any) Fault {

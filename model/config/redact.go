@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"slices"
@@ -65,20 +67,73 @@ func hideDatabasePassword(s string) (string, bool) {
 // parses to the same document but for these values.
 func (d *Document) Redacted() []byte { return slices.Clone(d.redacted) }
 
+// Shown is the text as people may see it: Redacted, and of the addresses of webhooks the
+// host alone, for the rest of many is as good as a password.
+func (d *Document) Shown() []byte { return slices.Clone(d.shown) }
+
+// Format names the document: what it holds is no text for logs and errors.
+func (d Document) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("configuration " + d.Name)) }
+
+// LogValue names the document.
+func (d Document) LogValue() slog.Value { return slog.StringValue("configuration " + d.Name) }
+
+// ShownText is Shown of a text that was stored. What cannot be read is not shown.
+func ShownText(text string) string {
+	if text == "" {
+		return ""
+	}
+	d, _ := Parse("", []byte(text))
+	if d.shown == nil {
+		return ""
+	}
+	return string(d.shown)
+}
+
+// hideAddress keeps the scheme and the host of a URL, and a fingerprint of the rest.
+func hideAddress(s string) (string, bool) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.RawQuery == "" && strings.Trim(u.Path, "/") == "" {
+		return s, false
+	}
+	return u.Scheme + "://" + u.Host + "/literal-" + fingerprint(s), true
+}
+
+// conceal is redact for people's eyes. What stands in the text in a form that is not found
+// where its node says is looked for in all of it.
+func (r *reader) conceal(src []byte) []byte {
+	text := string(r.redact(src, placed(src, slices.Concat(r.hide, r.unshown))))
+	for _, h := range r.unshown {
+		text = strings.ReplaceAll(text, h.node.text, h.with)
+	}
+	return []byte(text)
+}
+
+// placed are those whose place in the text is certain.
+func placed(src []byte, list []hidden) []hidden {
+	lines := strings.SplitAfter(string(src), "\n")
+	return slices.DeleteFunc(slices.Clone(list), func(h hidden) bool {
+		if h.node.line > len(lines) {
+			return true
+		}
+		_, _, ok := span(lines[h.node.line-1], h.node)
+		return !ok
+	})
+}
+
 // redact replaces the hidden scalars in the text. A scalar whose place in the
 // text is not certain is reported instead: better refused than stored.
-func (r *reader) redact(src []byte) []byte {
-	if len(r.hide) == 0 {
+func (r *reader) redact(src []byte, hide []hidden) []byte {
+	if len(hide) == 0 {
 		return src
 	}
 	lines := strings.SplitAfter(string(src), "\n")
-	slices.SortFunc(r.hide, func(a, b hidden) int { // last first, so that columns stay true
+	slices.SortFunc(hide, func(a, b hidden) int { // last first, so that columns stay true
 		if a.node.line != b.node.line {
 			return b.node.line - a.node.line
 		}
 		return b.node.col - a.node.col
 	})
-	for _, h := range r.hide {
+	for _, h := range hide {
 		n := h.node
 		if n.line > len(lines) {
 			r.fault(n, "the secret must stand on one line")

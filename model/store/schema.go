@@ -50,7 +50,7 @@ func (s *Store) schema(ctx context.Context) (version int, err error) {
 // let this role run them; any other error stays what it is.
 func (s *Store) mayNotMigrate(ctx context.Context, cause error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](cause)
-	if !ok || pg.Code != "42501" { // insufficient_privilege
+	if !ok || pg.Code != "42501" && pg.Code != "3F000" { // no privilege; no schema that it may look into
 		return cause
 	}
 	have, err := s.schema(ctx)
