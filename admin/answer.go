@@ -52,7 +52,7 @@ func (a *API) handler(rt route, thing *route) http.Handler {
 			if _, slowed := errors.AsType[*slowedError](err); slowed { // those before it were told
 				level = slog.LevelDebug
 			}
-			a.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", r.URL.Path, "actor", caller.Name, "error", err)
+			a.Log.Log(r.Context(), level, "refused", "method", r.Method, "actor", caller.Name, "error", err)
 			a.refused(r, rt, caller, err)
 			send(w, problemAnswer(err))
 			return
@@ -90,7 +90,7 @@ func (a *API) served(r *http.Request, rt route, thing *route, caller Caller) ans
 	}
 	if err != nil {
 		if model.CodeOf(err) == model.Internal {
-			a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+			a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "error", err)
 		}
 		a.refused(r, rt, caller, err)
 		return problemAnswer(err)
@@ -108,7 +108,7 @@ func (a *API) served(r *http.Request, rt route, thing *route, caller Caller) ans
 func (a *API) jsonAnswer(r *http.Request, status int, kind string, v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {
-		a.Log.ErrorContext(r.Context(), "answer cannot be encoded", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Log.ErrorContext(r.Context(), "answer cannot be encoded", "method", r.Method, "error", err)
 		return problemAnswer(model.Fail(model.Internal, "the answer cannot be encoded: the log says more", err))
 	}
 	return answer{status: status, kind: kind, body: body, kept: body}

@@ -28,7 +28,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, s streamed) {
 		err = out.Flush()
 	}
 	if err != nil {
-		a.Log.ErrorContext(r.Context(), "answer broken off", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Log.ErrorContext(r.Context(), "answer broken off", "method", r.Method, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }

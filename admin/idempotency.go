@@ -70,7 +70,7 @@ func (a *API) settle(r *http.Request, o store.Once, out answer) {
 	}
 	err = errors.Join(err, a.Hub.Store.EndOnce(ctx, o))
 	if err != nil {
-		a.Log.ErrorContext(r.Context(), "an answer could not be kept for its idempotency key", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Log.ErrorContext(r.Context(), "an answer could not be kept for its idempotency key", "method", r.Method, "error", err)
 	}
 }
 
@@ -151,6 +151,6 @@ func spoolBody(r *http.Request, also io.Writer) (done func(), err error) {
 
 func (a *API) logInternal(r *http.Request, err error) {
 	if model.CodeOf(err) == model.Internal {
-		a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "error", err)
 	}
 }

@@ -19,6 +19,7 @@ const maxRequestID = 64
 type ids struct {
 	request string
 	change  string
+	route   func() string
 }
 
 type idsKey struct{}
@@ -47,6 +48,14 @@ func WithChange(ctx context.Context, id string) context.Context {
 
 // ChangeOf is the id of the change that the work of a context is; empty: none.
 func ChangeOf(ctx context.Context) string { return idsOf(ctx).change }
+
+// WithRoute returns a context whose work is a request to the route that a function
+// names when somebody wants to know: the pattern of the address, not the address.
+func WithRoute(ctx context.Context, name func() string) context.Context {
+	v := idsOf(ctx)
+	v.route = name
+	return context.WithValue(ctx, idsKey{}, v)
+}
 
 // NewRequestID makes an id for a request that brought none: 32 hex digits.
 func NewRequestID() string {

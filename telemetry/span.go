@@ -132,13 +132,12 @@ func In(ctx context.Context, s Span) context.Context {
 
 func begin(ctx context.Context, p trace.TracerProvider, name string, kind Kind, attrs []Attribute) (context.Context, Span) {
 	list := plain(attrs)
-	if id := idsOf(ctx); id != (ids{}) {
-		if id.request != "" {
-			list = append(list, attribute.String(AttrRequest, id.request))
-		}
-		if id.change != "" {
-			list = append(list, attribute.String(AttrChange, id.change))
-		}
+	id := idsOf(ctx)
+	if id.request != "" {
+		list = append(list, attribute.String(AttrRequest, id.request))
+	}
+	if id.change != "" {
+		list = append(list, attribute.String(AttrChange, id.change))
 	}
 	ctx, span := p.Tracer(scope).Start(ctx, name, trace.WithSpanKind(kind.kind()), trace.WithAttributes(list...))
 	if !span.IsRecording() {

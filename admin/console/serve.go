@@ -110,7 +110,7 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, v *Visit, sheet 
 	}
 	var out bytes.Buffer
 	if err := c.sheets.render(&out, sheet, f); err != nil {
-		c.Log.ErrorContext(r.Context(), "page cannot be shown", "path", r.URL.Path, "error", err)
+		c.Log.ErrorContext(r.Context(), "page cannot be shown", "error", err)
 		http.Error(w, "this page cannot be shown: the log says more", http.StatusInternalServerError)
 		return
 	}
@@ -199,7 +199,7 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, v *Visit, err 
 		}
 	}
 	if status == http.StatusInternalServerError {
-		c.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		c.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "error", err)
 	}
 	c.write(w, r, v, "problem", status, problemView{status, http.StatusText(status), wordsOf(err)})
 }

@@ -89,7 +89,7 @@ func (s *SignIn) Protect(next http.Handler) http.Handler {
 			}
 		}
 		if err := guard.Check(r); err != nil {
-			s.o.Log.WarnContext(r.Context(), "another site had a browser send this", "path", r.URL.Path, "origin", clip(r.Header.Get("Origin"), 200))
+			s.o.Log.WarnContext(r.Context(), "another site had a browser send this", "origin", clip(r.Header.Get("Origin"), 200))
 			s.show(w, http.StatusForbidden, sheet{Title: "Refused", Fault: "Another site had your browser send this. If it was you who sent it: open the page anew, at " + s.o.BaseURL() + ", and send it again."})
 			return
 		}

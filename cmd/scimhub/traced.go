@@ -92,7 +92,7 @@ func routed(next http.Handler) http.Handler {
 				}
 			}
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(telemetry.WithRoute(r.Context(), func() string { return routeName(r) })))
 	})
 }
 
