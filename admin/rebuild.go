@@ -64,7 +64,11 @@ func (a *API) rebuildViews(ctx context.Context, targets []model.Target) ([]Rebui
 		if err != nil {
 			return nil, err
 		}
-		view.Due = len(due) > 0
+		if view.Due = len(due) > 0; !view.Due && st.Recovery != nil && st.Recovery.Phase == store.RecoverySettling {
+			if view.Due, err = a.Hub.Store.AwaitsRebuild(ctx, t.Name); err != nil {
+				return nil, err
+			}
+		}
 		out = append(out, view)
 	}
 	return out, nil

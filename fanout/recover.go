@@ -71,6 +71,12 @@ func (r *runner) recoveryEnds(ctx context.Context) error {
 	if err != nil || rec == nil || rec.Phase == store.RecoveryReading || rec.Phase == store.RecoveryWaiting && rec.Why == store.RecoveryRebuild {
 		return err
 	}
+	if rec.Phase == store.RecoverySettling { // what was being looked at when a person agreed
+		if n, err := r.w.Store.RecoveryDue(ctx, r.target.Name); err != nil || n > 0 {
+			r.nudge()
+			return err
+		}
+	}
 	over, err := r.w.Store.EndRecovery(ctx, r.target.Name)
 	if over {
 		r.log.Info("the target is recovered")
@@ -141,6 +147,9 @@ func (s *sweeping) recoveryBegins(soft, hard context.Context, rec *store.Recover
 func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFound, err error) {
 	r := s.r
 	defer r.index.drop()
+	if _, s.knew, err = r.w.Store.KnownAccounts(hard, r.target.Name, s.at.Began); err != nil {
+		return found, err
+	}
 	for after := ""; ; {
 		if soft.Err() != nil {
 			return found, errSweepCut
@@ -246,19 +255,15 @@ func (r *runner) takeAsFound(ctx context.Context, jobs []*job) error {
 // person.
 func (s *sweeping) recoveryRead(ctx context.Context, found store.RecoveryFound, kinds map[string]int) error {
 	r := s.r
-	known, seen, err := r.w.Store.KnownAccounts(ctx, r.target.Name, s.at.Began)
-	if err != nil {
-		return err
-	}
-	differing := min(kinds[driftChanged]+kinds[driftMembership]+kinds[driftResurrected], seen)
+	differing := min(kinds[driftChanged]+kinds[driftMembership]+kinds[driftResurrected], s.knew)
 	found.Accounts = s.at.Checked
-	found.Recognised += max(seen, known-kinds[driftMissing])
+	found.Recognised += s.knew
 	found.Differ += differing
 	found.Same = max(found.Recognised-found.Differ, 0)
 	found.Missing += kinds[driftMissing]
 	found.Unknown = kinds[driftUnknown]
 	now := r.w.Now()
-	err = r.w.Store.UpdateTargetState(ctx, r.target.Name, func(st *store.TargetState) {
+	err := r.w.Store.UpdateTargetState(ctx, r.target.Name, func(st *store.TargetState) {
 		if st.Recovery != nil && st.Recovery.Phase == store.RecoveryReading {
 			st.Recovery.Phase, st.Recovery.Read, st.Recovery.Found = store.RecoveryWaiting, &now, found
 		}

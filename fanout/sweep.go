@@ -44,6 +44,7 @@ type sweeping struct {
 
 	recovery *store.Recovery // that the sweep is for; nil: for drift
 	found    store.RecoveryFound
+	knew     int // accounts that were seen and known before any was recognised
 }
 
 // sweep reads groups and accounts of the target and compares them with what was

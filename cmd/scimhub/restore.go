@@ -193,3 +193,19 @@ func move(ctx context.Context, from, to string, o store.RestoreOptions) (report 
 	}
 	return store.Restore(ctx, to, func() (io.ReadCloser, error) { return os.Open(f.Name()) }, o)
 }
+
+// awaitRebuild has every target that can be read wait for "scimhub rebuild", and says so.
+func (i *instance) awaitRebuild(ctx context.Context, w io.Writer) error {
+	names := []string{}
+	for _, t := range i.hub.Snapshot().Doc.Targets {
+		if t.Manual == nil {
+			names = append(names, t.Name)
+		}
+	}
+	entry := store.AuditEntry{Actor: operator(), Action: "rebuild.await", Object: "hub"}
+	if _, err := i.store.BeginRecovery(ctx, store.RecoveryRebuild, operator(), names, entry); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "Nothing is written to any target, but for leavers, before \"scimhub rebuild\": run it when the sources have pushed again")
+	return err
+}

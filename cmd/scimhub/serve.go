@@ -19,6 +19,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var path, level, format string
+	var rebuild bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the hub",
@@ -46,6 +47,11 @@ with "scimhub apply --config FILE".`,
 			if err != nil {
 				return unlessStopped(cmd.Context(), err)
 			}
+			if rebuild {
+				if err := i.awaitRebuild(cmd.Context(), cmd.OutOrStdout()); err != nil {
+					return errors.Join(unlessStopped(cmd.Context(), err), i.close())
+				}
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "scimhub serves %s (SCIM at %s/scim/v2, configuration version %d)\n", i.URL, i.URL, i.hub.Snapshot().Version)
 			link, _, err := i.signIn.FirstLink(cmd.Context())
 			if err != nil {
@@ -58,6 +64,7 @@ with "scimhub apply --config FILE".`,
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "hub.yaml", "configuration file")
+	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "after a loss of the database: write nothing to targets, but for leavers, before \"scimhub rebuild\" was run")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	cmd.Flags().StringVar(&format, "log-format", "text", "text or json")
 	return cmd

@@ -101,7 +101,7 @@ func (s *Store) SettleRecovery(ctx context.Context, by string, names []string) (
 			})
 			if err == nil && done {
 				settled = append(settled, name)
-				err = tx.recoveryDue(name)
+				_, err = tx.recoveryDue(name)
 			}
 			if err != nil {
 				return err
@@ -117,13 +117,35 @@ func (s *Store) SettleRecovery(ctx context.Context, by string, names []string) (
 }
 
 // recoveryDue makes due what waited for a person to have seen it.
-func (t *Tx) recoveryDue(target string) error {
-	_, err := t.exec(`UPDATE accounts SET due = TRUE, next_at = ? WHERE target = ? AND state = 'held' AND last_error = ?`, micros(t.Now), target, HeldUntilRebuilt)
+func (t *Tx) recoveryDue(target string) (int64, error) {
+	n, err := t.exec(`UPDATE accounts SET due = TRUE, next_at = ? WHERE target = ? AND state = 'held' AND last_error = ?`, micros(t.Now), target, HeldUntilRebuilt)
 	if err != nil {
-		return err
+		return n, err
 	}
-	_, err = t.exec(`UPDATE target_groups SET due = TRUE, next_at = ? WHERE target = ? AND state = 'held' AND last_error = ?`, micros(t.Now), target, HeldUntilRebuilt)
-	return err
+	groups, err := t.exec(`UPDATE target_groups SET due = TRUE, next_at = ? WHERE target = ? AND state = 'held' AND last_error = ?`, micros(t.Now), target, HeldUntilRebuilt)
+	return n + groups, err
+}
+
+// AwaitsRebuild reports whether anything waits at a target for a person to have seen it.
+func (s *Store) AwaitsRebuild(ctx context.Context, target string) (open bool, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM accounts WHERE target = ? AND state = 'held' AND last_error = ?)
+OR EXISTS (SELECT 1 FROM target_groups WHERE target = ? AND state = 'held' AND last_error = ?)`, target, HeldUntilRebuilt, target, HeldUntilRebuilt).Scan(&open)
+	})
+	return open, err
+}
+
+// RecoveryDue makes due what began to wait while a person agreed to what was found, and
+// counts it.
+func (s *Store) RecoveryDue(ctx context.Context, target string) (n int64, err error) {
+	if open, err := s.AwaitsRebuild(ctx, target); err != nil || !open {
+		return 0, err
+	}
+	err = s.Update(ctx, func(tx *Tx) error {
+		n, err = tx.recoveryDue(target)
+		return err
+	})
+	return n, err
 }
 
 // EndRecovery ends the recovery of a target where nothing is left of it: all that was
