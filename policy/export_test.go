@@ -295,7 +295,7 @@ func TestCasbinExportOfAny(t *testing.T) {
 	conditions := exportConditions()
 	dir := t.TempDir()
 	people, enough := 100, 10_000
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		enough = 1_000
 	}
 	rapid.Check(t, func(t *rapid.T) {

@@ -194,12 +194,12 @@ func (w *storyWorld) admin(method, path string, body, into any) error {
 func (w *storyWorld) settle() error {
 	w.hub.hub.Wake()
 	w.hub.worker.Nudge()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(15 * time.Millisecond) // each look is some queries, and many stories look at once
 	defer tick.Stop()
-	deadline := time.After(8 * time.Second)
+	deadline := time.After(time.Minute) // of a machine with much else to do
 	quiet := 0
 	for n := 1; ; n++ {
-		if n%100 == 0 { // what is claimed, or tried again later, waits for a clock that stands still
+		if n%33 == 0 { // what is claimed, or tried again later, waits for a clock that stands still
 			w.clock.Add(time.Second)
 		}
 		busy, err := w.busy()
@@ -216,7 +216,7 @@ func (w *storyWorld) settle() error {
 		case <-deadline:
 			return errors.New("it does not settle: " + busy)
 		case <-tick.C:
-			if n%50 == 0 { // each step nudges the next by itself; this is for what waited for the clock
+			if n%17 == 0 { // each step nudges the next by itself; this is for what waited for the clock
 				w.hub.hub.Wake()
 				w.hub.worker.Nudge()
 			}
