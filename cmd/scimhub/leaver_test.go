@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ func TestLeaversMetric(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range families {
+				if !strings.HasPrefix(f.GetName(), "scimhub_leavers") {
+					continue
+				}
 				for _, m := range f.GetMetric() {
 					text := f.GetName()
 					for _, l := range m.GetLabel() {
@@ -38,7 +42,7 @@ func TestLeaversMetric(t *testing.T) {
 			}
 			return out
 		}
-		if got := shown(); !slices.Equal(got, []string{"scimhub_leavers_at_risk 0"}) {
+		if got := shown(); !slices.Equal(got, []string{"scimhub_leavers_at_risk 0", "scimhub_leavers_late 0"}) {
 			t.Errorf("without leavers: %q", got)
 		}
 		at := db.Now()
@@ -58,7 +62,7 @@ func TestLeaversMetric(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := shown(); !slices.Equal(got, []string{"scimhub_leavers_at_risk 1", "scimhub_leavers_open target=git 2"}) {
+		if got := shown(); !slices.Equal(got, []string{"scimhub_leavers_at_risk 1", "scimhub_leavers_late 0", "scimhub_leavers_open target=git 2"}) {
 			t.Errorf("metrics %q after %s", got, time.Since(at))
 		}
 	})
