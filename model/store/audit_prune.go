@@ -79,7 +79,7 @@ func (t *Tx) pruneLane(lane int, cut int64) (n int64, begin LaneHead, err error)
 	if err := t.row(`SELECT hash FROM audit WHERE lane = ? AND seq = ?`, lane, *last).Scan(&begin.Hash); err != nil {
 		return 0, begin, err
 	}
-	if n, err = t.exec(`DELETE FROM audit WHERE lane = ? AND seq <= ?`, lane, *last); err != nil {
+	if n, err = t.forgetAudit(lane, *last); err != nil {
 		return 0, begin, fmt.Errorf("prune lane %d: %w", lane, err)
 	}
 	return n, begin, nil

@@ -107,6 +107,9 @@ func (s *Store) openSQLite(path string, o Options) error {
 	if path == "" {
 		return model.Fail(model.Invalid, "database sqlite: names no file", nil)
 	}
+	if err := makePrivate(path); err != nil {
+		return err
+	}
 	params := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}}
 	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) // it is part of a URI
 	writeDSN := "file:" + path + "?" + params.Encode() + "&_txlock=immediate"
