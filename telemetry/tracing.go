@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ func (s Settings) same(o Settings) bool {
 // nothing. It is safe for concurrent use.
 type Tracing struct {
 	Log *slog.Logger
+
+	patience time.Duration // for what is left when tracing ends; 0: flushPatience
 
 	now    atomic.Pointer[trace.TracerProvider] // nil: off
 	mu     sync.Mutex
@@ -126,7 +129,7 @@ func (t *Tracing) swap(ctx context.Context, next *sdk.TracerProvider, s Settings
 		return
 	}
 	t.ending.Go(func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushPatience)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(t.patience, flushPatience))
 		defer cancel()
 		_ = old.Shutdown(limit) // what could not be sent was said already
 	})
