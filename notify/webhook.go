@@ -99,8 +99,13 @@ func (s *Sender) post(ctx context.Context, doc *config.Document, c config.Receiv
 		return outcome{words: shown(err)}
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, answerBytes))
-	o := outcome{status: res.StatusCode, words: oneLine(string(text), answerBytes), ok: res.StatusCode/100 == 2, gone: res.StatusCode == http.StatusGone}
+	hide := unshown(req)
+	limit := answerBytes
+	if len(hide) > 0 {
+		limit += len(hide[0])
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, int64(limit)))
+	o := outcome{status: res.StatusCode, words: answered(string(text), hide, limit), ok: res.StatusCode/100 == 2, gone: res.StatusCode == http.StatusGone}
 	switch {
 	case o.ok:
 		return o // it took it, whatever became of its answer
