@@ -132,7 +132,7 @@ func (w *world) rows() map[string]model.AccountRow {
 // until waits for a condition over the rows; it fails with the rows as they are.
 func (w *world) until(what string, cond func(rows map[string]model.AccountRow) bool) map[string]model.AccountRow {
 	w.t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	for {
 		from := time.Now()

@@ -293,9 +293,9 @@ func (w *lifeWorld) quiet() {
 	w.t.Helper()
 	w.hub.hub.Wake()
 	w.hub.worker.Nudge()
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(8 * time.Millisecond) // each look is some queries, and several lives look at once
 	defer tick.Stop()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	quiet := 0
 	for n := 1; quiet < 3; n++ {
 		if quiet++; w.busy() != "" {
@@ -305,7 +305,7 @@ func (w *lifeWorld) quiet() {
 		case <-deadline:
 			w.t.Fatalf("it does not settle: %s", w.busy())
 		case <-tick.C:
-			if n%20 == 0 {
+			if n%5 == 0 {
 				w.hub.hub.Wake()
 				w.hub.worker.Nudge()
 				w.clock.leap(time.Second) // pauses that the application asks for, and between tries of a sweep

@@ -16,7 +16,7 @@ import (
 )
 
 // scriptPatience is how long a script waits for what has to come about.
-const scriptPatience = 30 * time.Second
+const scriptPatience = time.Minute
 
 // TestScripts runs testdata/script/*.txtar, each on a fresh SQLite file and on a
 // fresh PostgreSQL schema: command lines as a person types them, against the

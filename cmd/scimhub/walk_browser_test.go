@@ -26,7 +26,7 @@ import (
 // SCIMHUB_SHOTS names a folder for pictures of what was seen.
 
 // patience is how long a walk waits for what it expects to see.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // walker is somebody at a browser.
 type walker struct {
