@@ -3,11 +3,9 @@ package store_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,102 +120,15 @@ func TestNothingToHearOnSQLite(t *testing.T) {
 	db.Listen(ctx, func(n store.News) { t.Errorf("heard %+v", n) }, func(bool, error) { t.Error("lost") })
 }
 
-// cable is a way to a server that can be cut, and that can swallow what is sent.
-type cable struct {
-	t        *testing.T
-	to       string
-	listener net.Listener
-	refuse   atomic.Bool // new connections are closed
-	swallow  atomic.Bool // nothing goes through, and nobody is told
-
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-}
-
-func newCable(t *testing.T, databaseURL string) (c *cable, through string) {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c = &cable{t: t, to: u.Host, conns: map[net.Conn]struct{}{}}
-	network := "tcp"
-	if u.Host == "" {
-		network, c.to = "unix", u.Query().Get("host")+"/.s.PGSQL.5432"
-	}
-	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	go c.serve(network)
-	t.Cleanup(func() { c.listener.Close(); c.cut() })
-	q := u.Query()
-	q.Del("host")
-	u.Host, u.RawQuery = c.listener.Addr().String(), q.Encode()
-	return c, u.String()
-}
-
-func (c *cable) serve(network string) {
-	for {
-		in, err := c.listener.Accept()
-		if err != nil {
-			return
-		}
-		if c.refuse.Load() {
-			in.Close()
-			continue
-		}
-		var d net.Dialer
-		out, err := d.DialContext(c.t.Context(), network, c.to)
-		if err != nil {
-			in.Close()
-			continue
-		}
-		c.mu.Lock()
-		c.conns[in], c.conns[out] = struct{}{}, struct{}{}
-		c.mu.Unlock()
-		go c.pass(in, out)
-		go c.pass(out, in)
-	}
-}
-
-func (c *cable) pass(from, to net.Conn) {
-	defer from.Close()
-	defer to.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			return
-		}
-		if c.swallow.Load() {
-			continue
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// cut ends all connections.
-func (c *cable) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.conns {
-		conn.Close()
-		delete(c.conns, conn)
-	}
-}
-
 // A replica whose way to the database is cut knows it at once, hangs nowhere, and is back
 // by itself.
 func TestDatabaseLostAndFound(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.Postgres)
-	c, through := newCable(t, db.URL)
-	s, e := replicaOn(t, through)
+	c := storetest.NewCable(t, db.URL)
+	s, e := replicaOn(t, c.URL)
 	e.next(t, "the beginning", everything)
-	c.refuse.Store(true)
-	c.cut()
+	c.Cut(true)
 	if up := <-e.state; up || s.Reachable() {
 		t.Fatal("the database is said to be there")
 	}
@@ -229,7 +140,7 @@ func TestDatabaseLostAndFound(t *testing.T) {
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("it took %s to say that there is no database", took)
 	}
-	c.refuse.Store(false)
+	c.Cut(false)
 	if up := <-e.state; !up || !s.Reachable() {
 		t.Fatal("it does not come back")
 	}
@@ -244,10 +155,10 @@ func TestDatabaseLostAndFound(t *testing.T) {
 func TestDatabaseFallsSilent(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.Postgres)
-	c, through := newCable(t, db.URL)
-	s, e := replicaOn(t, through)
+	c := storetest.NewCable(t, db.URL)
+	s, e := replicaOn(t, c.URL)
 	e.next(t, "the beginning", everything)
-	c.swallow.Store(true)
+	c.Swallow(true)
 	begun := time.Now()
 	err := s.Update(t.Context(), func(*store.Tx) error { return nil })
 	if took := time.Since(begun); model.CodeOf(err) != model.Unavailable || took > 8*time.Second {
@@ -258,7 +169,7 @@ func TestDatabaseFallsSilent(t *testing.T) {
 	if up := <-e.state; up {
 		t.Fatal("it is said to be there")
 	}
-	c.swallow.Store(false)
+	c.Swallow(false)
 	if up := <-e.state; !up {
 		t.Fatal("it does not come back")
 	}
