@@ -38,15 +38,15 @@ func (b backend) List(ctx context.Context, t *scim.ResourceType, q scim.Query) (
 }
 
 func (b backend) Create(ctx context.Context, t *scim.ResourceType, attrs map[string]any) (scim.Resource, error) {
-	r, err := b.hub.Create(ctx, actor(ctx), t, attrs)
+	r, err := b.hub.Create(soon(ctx), actor(ctx), t, attrs)
 	return r, unavailable(err)
 }
 
 func (b backend) Modify(ctx context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition, c scim.Change, want scim.Fields) (scim.Resource, error) {
-	r, err := b.hub.Modify(ctx, actor(ctx), t, id, pre.Check, c, want)
+	r, err := b.hub.Modify(soon(ctx), actor(ctx), t, id, pre.Check, c, want)
 	return r, unavailable(err)
 }
 
 func (b backend) Delete(ctx context.Context, t *scim.ResourceType, id string, pre scimserver.Precondition) error {
-	return unavailable(b.hub.Delete(ctx, actor(ctx), t, id, pre.Check))
+	return unavailable(b.hub.Delete(soon(ctx), actor(ctx), t, id, pre.Check))
 }

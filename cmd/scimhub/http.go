@@ -42,7 +42,7 @@ func (i *instance) mount() error {
 	root.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusNotFound, "not found: SCIM is at "+scimPath+", the API at /api/v1\n")
 	})
-	i.server = &http.Server{Handler: i.identified(i.lastAnswers(i.behindProxies(i.withHeaders(i.metrics.fronts.counted(root))))), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+	i.server = &http.Server{Handler: i.pulse.refuseLate(i.identified(i.lastAnswers(i.behindProxies(i.withHeaders(i.metrics.fronts.counted(root)))))), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug)}
 	i.server.RegisterOnShutdown(closePages) // a page that listens would keep a stop waiting
 	return nil

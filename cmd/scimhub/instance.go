@@ -63,6 +63,7 @@ type instance struct {
 
 	cursorKey []byte // seals cursors; all replicas share it
 	stopping  atomic.Bool
+	pulse     pulse
 	toldAbout chan struct{} // another replica has stored a configuration, or credentials
 
 	deviations hub.Deviations // of sources, for whoever set them up
@@ -228,6 +229,7 @@ func (i *instance) run(ctx context.Context) error {
 		}
 	})
 	workers.Go(func() { i.followConfig(work) })
+	workers.Go(func() { i.pulse.run(work) })
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
 	workers.Go(func() { i.keeper.Run(work) })
 	workers.Go(func() { i.kept.Run(work) })

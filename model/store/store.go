@@ -218,6 +218,9 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		committing := false
 		err = s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
 			tx := &Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}
+			if err := inTime(ctx); err != nil {
+				return err
+			}
 			if err := tx.fence(); err != nil {
 				return err
 			}
@@ -274,6 +277,9 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 // raw. (GORM's own calls would miss the context, which costs a clone of its state.)
 func (s *Store) single(ctx context.Context, db *gorm.DB, fn func(*Tx) error) error {
 	if err := s.ready(); err != nil {
+		return err
+	}
+	if err := inTime(ctx); err != nil {
 		return err
 	}
 	return reachable(fn(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now(), alone: s}))
