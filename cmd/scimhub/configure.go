@@ -185,6 +185,9 @@ func (i *instance) usable(snap *hub.Snapshot) error {
 	if _, err := hub.ConfiguredAuditKey(snap.Doc); err != nil {
 		return err
 	}
+	if _, err := tracingSettings(snap.Doc.Tracing); err != nil {
+		return err
+	}
 	_, _, err := i.credentials(snap)
 	return err
 }
