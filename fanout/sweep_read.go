@@ -58,12 +58,19 @@ func (s *sweeping) listFrom(soft, hard context.Context, place string) error {
 // expect remembers the match values of accounts that are still to be found or
 // made: the target may show them already, and they are not unknown.
 func (s *sweeping) expect(ctx context.Context) error {
-	s.await = newBloom()
+	s.await = nil
 	match := s.r.match()
 	for after := ""; ; {
 		rows, err := s.r.w.Store.AwaitedAccounts(ctx, s.r.target.Name, after, sweepPage)
 		if err != nil {
 			return fmt.Errorf("read accounts: %w", err)
+		}
+		if s.await == nil { // most sweeps await nobody, or a few
+			bits := bloomBits
+			if len(rows) < sweepPage {
+				bits = bloomSmall
+			}
+			s.await = newBloom(bits)
 		}
 		for _, row := range rows {
 			after = row.Identity

@@ -105,7 +105,7 @@ func TestCompareAccount(t *testing.T) {
 // TestBloom: what was added is always known, and little else.
 func TestBloom(t *testing.T) {
 	t.Parallel()
-	b := newBloom()
+	b := newBloom(bloomBits)
 	for i := range 100_000 {
 		b.add(fmt.Sprint("in", i))
 	}
@@ -233,10 +233,10 @@ func TestSweepGoesOn(t *testing.T) {
 	}
 }
 
-// waitFor asks until it is so, at most ten seconds.
+// waitFor asks until it is so, at most a minute.
 func waitFor(t *testing.T, so func() (bool, error)) error {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

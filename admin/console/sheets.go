@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,7 +19,7 @@ var files embed.FS
 
 // sheets are the templates and files of the console.
 type sheets struct {
-	byName map[string]*template.Template
+	byName map[string]func() (*template.Template, error) // read when the page is first shown
 	assets map[string]asset
 }
 
@@ -27,9 +28,11 @@ type asset struct {
 	body      []byte
 }
 
-// loadSheets reads the templates, each with the layout and the parts that pages share.
+// loadSheets finds the templates, each with the layout and the parts that pages share.
+// One is read when it is first used: most hubs show few pages, and to read them all is
+// most of what a start costs, in time and in memory.
 func loadSheets(pages []page, now func() time.Time) (*sheets, error) {
-	s := &sheets{byName: map[string]*template.Template{}, assets: map[string]asset{}}
+	s := &sheets{byName: map[string]func() (*template.Template, error){}, assets: map[string]asset{}}
 	base, err := template.New("layout.html").Funcs(functions(now)).ParseFS(files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return nil, err
@@ -43,13 +46,13 @@ func loadSheets(pages []page, now func() time.Time) (*sheets, error) {
 		if !found || name == "layout" || name == "parts" {
 			continue
 		}
-		t, err := base.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if s.byName[name], err = t.ParseFS(files, "templates/"+file.Name()); err != nil {
-			return nil, err
-		}
+		s.byName[name] = sync.OnceValues(func() (*template.Template, error) {
+			t, err := base.Clone()
+			if err != nil {
+				return nil, err
+			}
+			return t.ParseFS(files, "templates/"+file.Name())
+		})
 	}
 	for _, p := range pages {
 		if s.byName[p.sheet] == nil {
@@ -84,7 +87,11 @@ func (s *sheets) render(w io.Writer, name string, f frame) error {
 	if s.byName[name] == nil {
 		return fmt.Errorf("there is no template %s", name)
 	}
-	return s.byName[name].ExecuteTemplate(w, "layout.html", f)
+	t, err := s.byName[name]()
+	if err != nil {
+		return fmt.Errorf("template %s: %w", name, err)
+	}
+	return t.ExecuteTemplate(w, "layout.html", f)
 }
 
 // ServeHTTP serves the style sheet, the script and the icon.
