@@ -63,9 +63,9 @@ func TestClientCertificateRotates(t *testing.T) {
 		t.Cleanup(server.Close)
 		target := model.Target{Name: "t", URL: server.URL, Auth: model.Auth{MTLS: &files}}
 		way := targetTransport(target, generic(t), func() time.Time { return now }).(*certTransport)
-		make := way.fresh
+		begun := way.fresh
 		way.fresh = func() *http.Transport {
-			own := make()
+			own := begun()
 			own.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 			return own
 		}

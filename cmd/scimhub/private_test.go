@@ -13,7 +13,7 @@ import (
 
 // TestPrivateFiles: what the hub writes on its machine, its user alone can read, whatever
 // the mask is that it runs with.
-func TestPrivateFiles(t *testing.T) { //nolint:paralleltest // it says where commands find the hub
+func TestPrivateFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("SCIMHUB_RUNTIME_DIR", filepath.Join(dir, "run"))
 	i, err := start(t.Context(), instanceOptions{Name: "hub.yaml", Log: slog.New(slog.DiscardHandler), Announce: true,

@@ -37,10 +37,10 @@ func withDatabase(t *testing.T, address, name string) string {
 
 // threeRoles runs deploy/postgres/roles.sql in a fresh database, with names of its own, for
 // roles are the server's: URLs of the owner, of the hub and of auditors.
-func threeRoles(t *testing.T) (super, owner, runtime, auditor string, roles store.Roles) {
+func threeRoles(t *testing.T) (owner, runtime, auditor string, roles store.Roles) {
 	t.Helper()
 	mark := strings.ToLower(rand.Text()[:10])
-	super = newDatabase(t, "scimhub_"+mark)
+	super := newDatabase(t, "scimhub_"+mark)
 	text, err := os.ReadFile("../../deploy/postgres/roles.sql")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func threeRoles(t *testing.T) (super, owner, runtime, auditor string, roles stor
 		u.User = url.UserPassword(own(role), password)
 		return u.String()
 	}
-	return super, as("owner"), as("hub"), as("auditor"), store.Roles{Runtime: own("hub"), Auditor: own("auditor")}
+	return as("owner"), as("hub"), as("auditor"), store.Roles{Runtime: own("hub"), Auditor: own("auditor")}
 }
 
 func opened(t *testing.T, address string) *sql.DB {
@@ -95,7 +95,7 @@ func withParam(address, key, value string) string {
 // read what is no secret.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
-	_, owner, runtime, auditor, roles := threeRoles(t)
+	owner, runtime, auditor, roles := threeRoles(t)
 	if _, err := store.Open(t.Context(), runtime, store.Options{}); model.CodeOf(err) != model.Conflict || !strings.Contains(err.Error(), "scimhub migrate") {
 		t.Fatalf("without migrations: %v", err)
 	}
