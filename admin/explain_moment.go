@@ -70,6 +70,15 @@ func presentOf(tx *store.Tx, row store.IdentityRow) (momentOf, error) {
 // pastOf reads what was known at a moment from the histories.
 func pastOf(tx *store.Tx, row store.IdentityRow, at time.Time) (momentOf, error) {
 	m := momentOf{at: at, past: true, row: row}
+	kept, err := tx.HistoryKept()
+	if err != nil {
+		return m, err
+	}
+	if at.Before(kept) && row.ErasedAt == nil && !row.CreatedAt.After(at) {
+		// Something of what was true then may be gone: no answer beats half of one.
+		m.unknown, m.note = true, "what was true on "+at.Format(time.RFC3339)+" is older than is kept (retention.history): the history is complete since "+kept.Format(time.RFC3339)
+		return m, nil
+	}
 	h, found, err := tx.HistoryAt(row.ID, at)
 	if err != nil {
 		return m, err

@@ -55,7 +55,25 @@ func (a *API) underWay(ctx context.Context) (out []Work, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(out, reviews...), a.long.list()...), nil
+	pruning, err := a.pruningWork(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(append(out, reviews...), pruning...), a.long.list()...), nil
+}
+
+// pruningWork is what is taken away at the moment because it is older than it is kept.
+func (a *API) pruningWork(ctx context.Context, now time.Time) (out []Work, err error) {
+	known, err := a.Hub.Store.Pruned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range store.PruneKinds() {
+		if p := known[kind]; p.UnderWay(now) {
+			out = append(out, Work{Kind: "retention", Subject: kind, Since: &p.Began, Text: fmt.Sprintf("rows of %s that are older than they are kept are taken away, %d so far ever", kind, p.Gone)})
+		}
+	}
+	return out, nil
 }
 
 // targetWork is full syncs and sweeps of targets.

@@ -89,9 +89,10 @@ func soakChange(ctx context.Context, s *soak, n int, dice *rand.Rand) error {
 	return s.hr.patch(ctx, "/Users/"+p.hrID, op("replace", "title", fmt.Sprint("Engineer ", dice.IntN(50))))
 }
 
-func soakMember(ctx context.Context, s *soak, n int, dice *rand.Rand) error {
-	p, g := s.somebody(0, dice), s.people.groups[dice.IntN(len(s.people.groups))]
-	if p.idpID == "" || g.getID() == "" {
+// soakMember has somebody join a group and leave it again the next time.
+func soakMember(ctx context.Context, s *soak, n int, _ *rand.Rand) error {
+	p, g := s.people.people[n/2*2%len(s.people.people)], s.people.groups[n/2%len(s.people.groups)]
+	if p.idpID == "" || g.getID() == "" || p.groups[g.name] {
 		return nil
 	}
 	if n%2 == 0 {
