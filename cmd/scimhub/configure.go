@@ -60,6 +60,16 @@ func databaseExists(dsn string) bool {
 //	other text       a guard would hold    the active one; the reason is said
 //	other text       good                  the file, as the next version
 func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.Snapshot, fileErr error) error {
+	for tries := 1; ; tries++ {
+		err := i.configureOnce(ctx, o, file, fileErr)
+		if model.CodeOf(err) != model.Conflict || tries == 5 {
+			return err
+		}
+		// A replica that starts at the same time was quicker: its version is looked at now.
+	}
+}
+
+func (i *instance) configureOnce(ctx context.Context, o instanceOptions, file *hub.Snapshot, fileErr error) error {
 	active, ok, err := i.store.ActiveConfig(ctx)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,7 @@ type instanceOptions struct {
 	Announce bool // tell commands on this machine how to come in
 
 	Listener net.Listener // open already; nil: where the configuration says
+	Listen   string       // instead of there; empty: there
 
 	Now func() time.Time // nil: time.Now
 }
@@ -162,10 +164,10 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 		Nudge: i.askedFor, Probe: i.probe, Run: i.worker.RunPerson, Reserve: i.worker.Reserve, TokensChanged: i.tokensChanged, BaseURL: i.publicURL, Refused: i.refusals.AddAPI}
 	var lc net.ListenConfig
 	if i.listener = o.Listener; i.listener == nil {
-		i.listener, err = lc.Listen(ctx, "tcp", doc.Listen)
+		i.listener, err = lc.Listen(ctx, "tcp", cmp.Or(o.Listen, doc.Listen))
 	}
 	if err != nil {
-		return model.Fail(model.Invalid, "listen: "+doc.Listen+" cannot be opened", err)
+		return model.Fail(model.Invalid, "listen: "+cmp.Or(o.Listen, doc.Listen)+" cannot be opened", err)
 	}
 	if i.aside, err = openAside(ctx, doc.Metrics.Listen); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var path, level, format string
+	var path, level, format, address string
 	var rebuild bool
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -43,7 +43,7 @@ with "scimhub apply --config FILE".`,
 			if err != nil {
 				return err
 			}
-			i, err := start(cmd.Context(), instanceOptions{Name: path, Config: text, Log: log, Announce: true})
+			i, err := start(cmd.Context(), instanceOptions{Name: path, Config: text, Log: log, Announce: true, Listen: address})
 			if err != nil {
 				return unlessStopped(cmd.Context(), err)
 			}
@@ -65,6 +65,7 @@ with "scimhub apply --config FILE".`,
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "hub.yaml", "configuration file")
 	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "after a loss of the database: write nothing to targets, but for leavers, before \"scimhub rebuild\" was run")
+	cmd.Flags().StringVar(&address, "listen", "", "address to listen at instead of the configuration's, for replicas that share one")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	cmd.Flags().StringVar(&format, "log-format", "text", "text or json")
 	return cmd
