@@ -105,7 +105,7 @@ state that follows, over SCIM. Start with: scimhub demo`,
 	root.PersistentFlags().StringVar(&c.token, "token", "", "API token (default $SCIMHUB_TOKEN, or that of the hub on this machine)")
 	root.AddCommand(serveCommand(), demoCommand(), appCommand(), applyCommand(c), planCommand(c), configCommand(c), replayCommand(c), explainCommand(c), policyCommand(c),
 		targetCommand(c), sourceCommand(c), importCommand(c), identityCommand(c), requestCommand(c), reviewCommand(c), taskCommand(c), notifyCommand(c), tokenCommand(c), auditCommand(c), conflictCommand(c), findingCommand(c), versionCommand(), conformanceCommand())
-	root.AddCommand(leaverCommand(c), runCommand(c), signInCommand(c), sessionCommand(c), statusCommand(c), readyCommand(c), evidenceCommand(c), migrateCommand(), backupCommand(c), restoreCommand(), moveCommand(), rebuildCommand(c))
+	root.AddCommand(leaverCommand(c), runCommand(c), signInCommand(c), sessionCommand(c), statusCommand(c), readyCommand(c), evidenceCommand(c), migrateCommand(), benchCommand(), backupCommand(c), restoreCommand(), moveCommand(), rebuildCommand(c))
 	wrapArgs(root)
 	return root
 }
