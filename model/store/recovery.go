@@ -135,6 +135,15 @@ OR EXISTS (SELECT 1 FROM target_groups WHERE target = ? AND state = 'held' AND l
 	return open, err
 }
 
+// CountAwaitingRebuild counts the accounts that the hub has at a target and of which
+// something waits for a person to have seen it.
+func (s *Store) CountAwaitingRebuild(ctx context.Context, target string) (n int, err error) {
+	err = s.single(ctx, s.read, func(tx *Tx) error {
+		return tx.row(`SELECT count(*) FROM accounts WHERE target = ? AND state = 'held' AND applied IS NOT NULL AND last_error IN (?, ?)`, target, HeldUntilRebuilt, HeldSinceRebuilt).Scan(&n)
+	})
+	return n, err
+}
+
 // RecoveryDue makes due what began to wait while a person agreed to what was found, and
 // counts it.
 func (s *Store) RecoveryDue(ctx context.Context, target string) (n int64, err error) {
