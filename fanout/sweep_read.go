@@ -101,12 +101,10 @@ func (s *sweeping) expected(u RemoteUser) bool {
 		if err != nil || s.await == nil {
 			continue
 		}
-		values := map[string]string{}
-		indexValue(values, p.get(u.Attrs), "")
-		for value := range values {
-			if s.await.has(attr + "\x00" + value) {
-				return true
-			}
+		found := false
+		indexValue(p.get(u.Attrs), func(value string) { found = found || s.await.has(attr+"\x00"+value) })
+		if found {
+			return true
 		}
 	}
 	return false

@@ -232,6 +232,8 @@ func goneAnyway(k Known) bool {
 // batch is what is written of all people of a batch together, with few statements.
 type batch struct {
 	targets  map[string]bool // where there is something to do now
+	people   []store.IdentityRow
+	numbers  []renumbered
 	accounts []model.AccountRow
 	grants   []model.Grant
 	done     []store.Mark
@@ -248,7 +250,23 @@ func (b *batch) again() {
 	clear(b.targets)
 }
 
+// saveIdentity leaves a row to the batch, unless others of the batch may ask the database
+// for it: guards count leavers.
+func (b *batch) saveIdentity(tx *store.Tx, before, next store.IdentityRow) error {
+	if before.LeftAt != nil || next.LeftAt != nil || before.EvaluatedAt != nil && (before.Name != next.Name || before.Stage != next.Stage) {
+		return tx.SaveIdentity(next)
+	}
+	b.people = append(b.people, next)
+	return nil
+}
+
 func (b *batch) write(tx *store.Tx, version int64) error {
+	if err := tx.SaveIdentities(b.people); err != nil {
+		return err
+	}
+	if err := markNumbered(tx, b.numbers); err != nil {
+		return err
+	}
 	if err := tx.AddGrants(b.grants, version); err != nil {
 		return err
 	}
@@ -272,7 +290,7 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	}
 	if !sameRow(row, next) { // what says the same is not written again
 		next.Version++
-		if err := tx.SaveIdentity(next); err != nil {
+		if err := b.saveIdentity(tx, row, next); err != nil {
 			return nil, err
 		}
 	}
@@ -294,6 +312,9 @@ func (h *Hub) save(tx *store.Tx, snap *Snapshot, d Decision, k Known, m store.Ma
 	asked, err := h.saveRequests(tx, d, k, next)
 	if err != nil {
 		return nil, err
+	}
+	if k.Row.Number != d.Number {
+		b.numbers = append(b.numbers, renumbered{d.Identity.ID, k.Row.Number, d.Number})
 	}
 	found, err := saveFound(tx, d, k)
 	if err != nil {

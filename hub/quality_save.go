@@ -21,11 +21,6 @@ func saveFound(tx *store.Tx, d Decision, k Known) ([]store.AuditEntry, error) {
 			return nil, err
 		}
 	}
-	if k.Row.Number != d.Number {
-		if err := markNumbered(tx, d.Identity.ID, k.Row.Number, d.Number); err != nil {
-			return nil, err
-		}
-	}
 	if here(k.Row.Stage) != here(d.Stage) && k.Row.Stage != "" {
 		people, err := tx.ExceptionsOwned(d.Identity.ID)
 		if err != nil {
@@ -80,25 +75,32 @@ func tellFound(tx *store.Tx, d Decision, k Known) (entries []store.AuditEntry, e
 // here reports whether somebody of the stage can answer for an exception.
 func here(s model.Stage) bool { return s == model.Active || s == model.Leave }
 
+// renumbered is somebody whose number is another one than before; either may be empty.
+type renumbered struct{ id, before, after string }
+
 // markNumbered marks those who have a number that somebody no longer has, or has
 // from now on, too; and that person, who was evaluated without knowing of them.
-func markNumbered(tx *store.Tx, id, before, after string) error {
-	var people []string
-	for _, number := range []string{before, after} {
-		if number == "" {
-			continue
-		}
-		others, err := tx.Numbered(number, sameNumber)
-		if err != nil {
-			return err
-		}
-		people = append(people, others...)
+func markNumbered(tx *store.Tx, list []renumbered) error {
+	var numbers []string
+	for _, r := range list {
+		numbers = append(numbers, r.before, r.after)
 	}
-	people = slices.DeleteFunc(people, func(other string) bool { return other == id })
+	slices.Sort(numbers)
+	holders, err := tx.Numbered(slices.Compact(numbers), sameNumber)
+	if err != nil {
+		return err
+	}
+	var people []string
+	for _, r := range list {
+		others := slices.Concat(holders[r.before], holders[r.after])
+		others = slices.DeleteFunc(others, func(other string) bool { return other == r.id })
+		if len(others) > 0 {
+			people = append(append(people, others...), r.id)
+		}
+	}
 	if len(people) == 0 {
 		return nil
 	}
-	people = append(people, id)
 	slices.Sort(people)
 	return tx.Mark(false, slices.Compact(people)...)
 }

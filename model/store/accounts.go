@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ type accountRow struct {
 	GoneAt        *int64
 	SeenAt        int64 `gorm:"->"` // of sweeps, which write it alone
 
-	Trace string `gorm:"->"` // of SetDesiredAll and settleRow
+	Trace string `gorm:"->"` // of SetDesiredAll and writeSettled
 }
 
 func (accountRow) TableName() string { return "accounts" }
@@ -179,19 +180,15 @@ const (
 // DueAccounts lists accounts with something to do now: leavers first, then the
 // longest waiting.
 func (s *Store) DueAccounts(ctx context.Context, target string, lane Lane, limit int) ([]model.AccountRow, error) {
-	q := s.read.WithContext(ctx).Where("target = ? AND due AND next_at <= ?", target, micros(s.Now()))
+	where := `WHERE target = ? AND due AND next_at <= ?`
 	switch lane {
 	case LaneUrgent:
-		q = q.Where("leaver")
+		where += ` AND leaver`
 	case LaneNormal:
-		q = q.Where("NOT leaver")
+		where += ` AND NOT leaver`
 	case LaneAll:
 	}
-	var rows []accountRow
-	if err := q.Order("leaver DESC, next_at, identity_id").Limit(limit).Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	return plainAll(rows)
+	return s.accountsNow(ctx, where+` ORDER BY leaver DESC, next_at, identity_id LIMIT ?`, target, micros(s.Now()), limit)
 }
 
 // NextDue is the moment at which the next account of the target is due; false if none is.
@@ -208,11 +205,7 @@ func (s *Store) NextDue(ctx context.Context, target string) (time.Time, bool, er
 
 // Accounts streams the accounts of a target in order of identity.
 func (s *Store) Accounts(ctx context.Context, target, after string, limit int) ([]model.AccountRow, error) {
-	var rows []accountRow
-	if err := s.read.WithContext(ctx).Where("target = ? AND identity_id > ?", target, after).Order("identity_id").Limit(limit).Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	return plainAll(rows)
+	return s.accountsNow(ctx, `WHERE target = ? AND identity_id > ? ORDER BY identity_id LIMIT ?`, target, after, limit)
 }
 
 // AccountsByRemote finds accounts by their ids at the target.
@@ -220,13 +213,15 @@ func (s *Store) AccountsByRemote(ctx context.Context, target string, remoteIDs [
 	if len(remoteIDs) == 0 {
 		return nil, nil
 	}
-	var rows []accountRow
 	// Sorted here: an order by the primary key has SQLite read all accounts of the target.
-	if err := s.read.WithContext(ctx).Where("target = ? AND remote_id IN ? AND remote_id <> ''", target, remoteIDs).Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	slices.SortFunc(rows, func(a, b accountRow) int { return strings.Compare(a.IdentityID, b.IdentityID) })
-	return plainAll(rows)
+	var rows []model.AccountRow
+	err := s.single(ctx, s.read, func(tx *Tx) (err error) {
+		where, args := tx.among("remote_id", remoteIDs)
+		rows, err = tx.accountsWhere(`WHERE target = ? AND remote_id <> '' AND `+where, tx.planned(append([]any{target}, args...))...)
+		return err
+	})
+	slices.SortFunc(rows, func(a, b model.AccountRow) int { return strings.Compare(a.Identity, b.Identity) })
+	return rows, err
 }
 
 // AccountsOf lists the accounts of identities at all targets.
@@ -234,11 +229,8 @@ func (t *Tx) AccountsOf(identities []string) ([]model.AccountRow, error) {
 	if len(identities) == 0 {
 		return nil, nil
 	}
-	var rows []accountRow
-	if err := t.db.Where("identity_id IN ?", identities).Order("identity_id, target").Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	return plainAll(rows)
+	where, args := t.among("identity_id", identities)
+	return t.accountsWhere(`WHERE `+where+` ORDER BY identity_id, target`, t.planned(args)...)
 }
 
 // SetDesired stores what an account should be: a new generation, due at once.
@@ -277,19 +269,18 @@ type Intent struct {
 func (s *Store) SaveIntents(ctx context.Context, target string, intents []Intent) (stored map[string]bool, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		stored = make(map[string]bool, len(intents))
-		for chunk := range slices.Chunk(intents, perStatement) {
-			if err := tx.saveIntents(target, chunk, stored); err != nil {
-				return err
-			}
+		if err := tx.saveIntents(target, intents, stored); err != nil {
+			return err
 		}
 		return tx.saveSent(target, intents, stored)
 	})
 	return stored, err
 }
 
-func (t *Tx) saveIntents(target string, chunk []Intent, stored map[string]bool) error {
-	args := make([]any, 0, 4*len(chunk)+1)
-	for _, i := range chunk {
+func (t *Tx) saveIntents(target string, intents []Intent, stored map[string]bool) error {
+	sorted := slices.SortedFunc(slices.Values(intents), func(a, b Intent) int { return strings.Compare(a.Identity, b.Identity) })
+	r := newRowset("identity_id text", "generation bigint", "sent text", "owned text")
+	for _, i := range sorted {
 		sent, err := encodeSent(i.Sent)
 		if err != nil {
 			return fmt.Errorf("account %s at %s: %w", i.Identity, target, err)
@@ -298,27 +289,18 @@ func (t *Tx) saveIntents(target string, chunk []Intent, stored map[string]bool) 
 		if i.Create {
 			owned = model.OwnedCreating
 		}
-		args = append(args, i.Identity, i.Generation, sent, owned)
+		r.add(i.Identity, i.Generation, sent, owned)
 	}
-	values := strings.TrimSuffix(strings.Repeat("(CAST(? AS text),CAST(? AS bigint),CAST(? AS text),CAST(? AS text)),", len(chunk)), ",")
-	rows, err := t.query(`WITH v(identity_id, generation, sent, owned) AS (VALUES `+values+`)
-UPDATE accounts SET sent = v.sent, sent_at = CAST(? AS bigint),
+	return t.eachRow(r, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		stored[id] = err == nil
+		return err
+	}, `UPDATE accounts SET sent = v.sent, sent_at = CAST(? AS bigint),
 creating_at = CASE WHEN v.owned <> '' AND (accounts.owned <> v.owned OR accounts.creating_at IS NULL) THEN CAST(? AS bigint) ELSE accounts.creating_at END,
 owned = CASE WHEN accounts.owned = '' THEN v.owned ELSE accounts.owned END FROM v
 WHERE accounts.target = ? AND accounts.identity_id = v.identity_id AND accounts.generation = v.generation
-RETURNING accounts.identity_id`, append(args, micros(t.Now), micros(t.Now), target)...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		stored[id] = true
-	}
-	return rows.Err()
+RETURNING accounts.identity_id`, micros(t.Now), micros(t.Now), target)
 }
 
 // StateCounts counts the accounts of each target by state.

@@ -101,28 +101,24 @@ SELECT id, identity_id, role, because, approved_by, CAST(? AS bigint), from_at, 
 // UnmarkAll is Unmark of many, with few statements.
 func (t *Tx) UnmarkAll(marks []Mark) error {
 	sorted := slices.SortedFunc(slices.Values(marks), func(a, b Mark) int { return strings.Compare(a.Identity, b.Identity) })
-	for chunk := range portions(sorted) {
-		args := make([]any, 0, 2*len(chunk))
-		ids := make([]any, len(chunk))
-		for i, m := range chunk {
-			args = append(args, m.Identity, m.Generation)
-			ids[i] = m.Identity
-		}
-		if t.pg { // in one order, for others lock several as well
-			if _, err := t.exec(`SELECT 1 FROM marks WHERE identity_id IN `+list(len(ids))+` ORDER BY identity_id FOR UPDATE`, ids...); err != nil {
-				return err
-			}
-		}
-		n, err := t.exec(`DELETE FROM marks WHERE (identity_id, generation) IN (VALUES `+tuples(`(CAST(? AS text),CAST(? AS bigint))`, len(chunk))+`)`, args...)
-		if err != nil {
-			return err
-		}
-		if n == int64(len(chunk)) {
-			continue
-		}
-		if _, err := t.exec(`UPDATE marks SET leased_until = 0 WHERE identity_id IN `+list(len(ids)), ids...); err != nil {
+	rows, ids := newRowset("identity_id text", "generation bigint"), make([]string, len(sorted))
+	for i, m := range sorted {
+		rows.add(m.Identity, m.Generation)
+		ids[i] = m.Identity
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	where, args := t.among("identity_id", ids)
+	if t.pg { // in one order, for others lock several as well
+		if _, err := t.exec(`SELECT 1 FROM marks WHERE `+where+` ORDER BY identity_id FOR UPDATE`, t.planned(args)...); err != nil {
 			return err
 		}
 	}
-	return nil
+	n, err := t.inRows(rows, `DELETE FROM marks WHERE (identity_id, generation) IN (SELECT identity_id, generation FROM v)`)
+	if err != nil || n == int64(len(ids)) {
+		return err
+	}
+	_, err = t.exec(`UPDATE marks SET leased_until = 0 WHERE `+where, t.planned(args)...)
+	return err
 }

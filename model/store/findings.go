@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -197,9 +198,30 @@ func (s *Store) CountFindings(ctx context.Context) (out []FindingCount, err erro
 // case and to spaces around them.
 func NumberKey(number string) string { return identityKey(strings.TrimSpace(number)) }
 
-// Numbered lists people with a number, by id, no more than limit.
-func (t *Tx) Numbered(number string, limit int) ([]string, error) {
-	return t.texts(`SELECT id FROM identities WHERE number <> '' AND number = ? ORDER BY id LIMIT ?`, number, limit)
+// Numbered lists the people with each of some numbers, by id, no more than limit of each.
+func (t *Tx) Numbered(numbers []string, limit int) (map[string][]string, error) {
+	out := map[string][]string{}
+	if !t.pg {
+		for _, n := range numbers {
+			ids, err := t.texts(`SELECT id FROM identities WHERE number <> '' AND number = ? ORDER BY id LIMIT ?`, n, limit)
+			if err != nil {
+				return nil, err
+			}
+			out[n] = ids
+		}
+		return out, nil
+	}
+	rows := newRowset("number text")
+	for _, n := range numbers {
+		rows.add(n)
+	}
+	err := t.eachRow(rows, func(r *sql.Rows) error {
+		var number, id string
+		err := r.Scan(&number, &id)
+		out[number] = append(out[number], id)
+		return err
+	}, `SELECT v.number, x.id FROM v JOIN LATERAL (SELECT i.id FROM identities i WHERE i.number <> '' AND i.number = v.number ORDER BY i.id LIMIT ?) x ON TRUE ORDER BY 1, 2`, limit)
+	return out, err
 }
 
 // namesakes gives the names of a few others who have the same number.

@@ -43,19 +43,28 @@ func (t *Tx) GrantsAt(identities []string, at time.Time) (map[string][]model.Gra
 }
 
 func (t *Tx) grantsWhere(identities []string, cond string, args ...any) (map[string][]model.Grant, error) {
-	var rows []grantRow
-	if err := t.db.Where("identity_id IN ?", identities).Where(cond, args...).Order("identity_id, role").Find(&rows).Error; err != nil {
+	out := map[string][]model.Grant{}
+	if len(identities) == 0 {
+		return out, nil
+	}
+	where, ids := t.among("identity_id", identities)
+	rows, err := t.query(`SELECT id, identity_id, role, because, approved_by, version, from_at, until_at, ended_at FROM grants WHERE `+where+` AND `+cond+` ORDER BY identity_id, role`, t.planned(append(ids, args...))...)
+	if err != nil {
 		return nil, err
 	}
-	out := map[string][]model.Grant{}
-	for _, r := range rows {
+	defer rows.Close()
+	for rows.Next() {
+		var r grantRow
+		if err := rows.Scan(&r.ID, &r.IdentityID, &r.Role, &r.Because, &r.ApprovedBy, &r.Version, &r.FromAt, &r.UntilAt, &r.EndedAt); err != nil {
+			return nil, err
+		}
 		g, err := r.plain()
 		if err != nil {
 			return nil, err
 		}
 		out[r.IdentityID] = append(out[r.IdentityID], g)
 	}
-	return out, nil
+	return out, rows.Err()
 }
 
 // AddGrant starts a grant; the reasons are kept as they were on that day.

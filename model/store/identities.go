@@ -102,20 +102,30 @@ func (t *Tx) Identity(id string) (IdentityRow, error) {
 // SaveIdentity stores what was worked out. Name, stage, merged record and dates
 // are replaced; created_at stays, a leaver who was released meanwhile stays
 // released, and nothing is stored of who was erased meanwhile.
-func (t *Tx) SaveIdentity(i IdentityRow) error {
-	user, err := json.Marshal(i.User)
-	if err != nil {
-		return fmt.Errorf("identity %s: %w", i.ID, err)
+func (t *Tx) SaveIdentity(i IdentityRow) error { return t.SaveIdentities([]IdentityRow{i}) }
+
+// SaveIdentities is SaveIdentity of many, in one statement. The caller holds them.
+func (t *Tx) SaveIdentities(list []IdentityRow) error {
+	rows := newRowset("id text", "name text", "key text", "stage text", "user_doc text", "origin text", "version bigint", "evaluated_at bigint", "next_at bigint", "left_at bigint", "left_source text",
+		"over_guard boolean", "left_planned boolean", "ends_at bigint", "ends_known_at bigint", "findings text", "number text", "history_hash text")
+	for _, i := range list {
+		user, err := json.Marshal(i.User)
+		if err != nil {
+			return fmt.Errorf("identity %s: %w", i.ID, err)
+		}
+		origin, _ := json.Marshal(i.Origin)
+		if i.Findings == nil {
+			i.Findings = []string{}
+		}
+		findings, _ := json.Marshal(i.Findings)
+		rows.add(i.ID, i.Name, identityKey(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
+			microsPtr(i.LeftAt), i.LeftSource, i.OverGuard, i.LeftPlanned, microsPtr(i.EndsAt), microsPtr(i.EndsKnownAt), string(findings), i.Number, i.HistoryHash)
+		t.searchLater(i.ID, i.Name, i.User)
 	}
-	origin, _ := json.Marshal(i.Origin)
-	if i.Findings == nil {
-		i.Findings = []string{}
-	}
-	findings, _ := json.Marshal(i.Findings)
-	_, err = t.exec(`UPDATE identities SET name = ?, key = ?, stage = ?, user_doc = ?, origin = ?, version = ?, evaluated_at = ?, next_at = ?, left_at = ?, left_source = ?, over_guard = (CASE WHEN left_at IS NOT DISTINCT FROM CAST(? AS bigint) THEN over_guard AND CAST(? AS boolean) ELSE CAST(? AS boolean) END), left_planned = ?, ends_at = ?, ends_known_at = ?, findings = ?, number = ?, history_hash = ? WHERE id = ? AND erased_at IS NULL`,
-		i.Name, identityKey(i.Name), string(i.Stage), string(user), string(origin), i.Version, microsPtr(i.EvaluatedAt), microsPtr(i.NextAt),
-		microsPtr(i.LeftAt), i.LeftSource, microsPtr(i.LeftAt), i.OverGuard, i.OverGuard, i.LeftPlanned, microsPtr(i.EndsAt), microsPtr(i.EndsKnownAt), string(findings), i.Number, i.HistoryHash, i.ID)
-	t.searchLater(i.ID, i.Name, i.User)
+	_, err := t.inRows(rows, `UPDATE identities SET name = v.name, key = v.key, stage = v.stage, user_doc = v.user_doc, origin = v.origin, version = v.version, evaluated_at = v.evaluated_at, next_at = v.next_at,
+over_guard = (CASE WHEN identities.left_at IS NOT DISTINCT FROM v.left_at THEN identities.over_guard AND v.over_guard ELSE v.over_guard END), left_at = v.left_at, left_source = v.left_source,
+left_planned = v.left_planned, ends_at = v.ends_at, ends_known_at = v.ends_known_at, findings = v.findings, number = v.number, history_hash = v.history_hash
+FROM v WHERE identities.id = v.id AND identities.erased_at IS NULL`)
 	return err
 }
 
@@ -191,16 +201,8 @@ func (t *Tx) Facts(ids []string) (Facts, error) {
 	if len(ids) == 0 {
 		return f, nil
 	}
-	var rows []identityRow
-	if err := t.db.Where("id IN ?", ids).Find(&rows).Error; err != nil {
+	if err := t.factRows(ids, f.Rows); err != nil {
 		return f, err
-	}
-	for _, r := range rows {
-		p, err := r.plain()
-		if err != nil {
-			return f, err
-		}
-		f.Rows[r.ID] = p
 	}
 	if err := t.factUsers(ids, f.Users); err != nil {
 		return f, err
@@ -208,8 +210,29 @@ func (t *Tx) Facts(ids []string) (Facts, error) {
 	return f, t.factGroups(ids, f.Groups)
 }
 
+func (t *Tx) factRows(ids []string, into map[string]IdentityRow) error {
+	where, args := t.among("id", ids)
+	rows, err := t.query(`SELECT id, name, key, stage, user_doc, origin, version, created_at, evaluated_at, next_at, left_at, left_source, over_guard, left_planned, ends_at, ends_known_at, erased_at, findings, merged_into, number, history_hash FROM identities WHERE `+where, t.planned(args)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r identityRow
+		if err := rows.Scan(&r.ID, &r.Name, &r.Key, &r.Stage, &r.UserDoc, &r.Origin, &r.Version, &r.CreatedAt, &r.EvaluatedAt, &r.NextAt, &r.LeftAt, &r.LeftSource, &r.OverGuard, &r.LeftPlanned,
+			&r.EndsAt, &r.EndsKnownAt, &r.ErasedAt, &r.Findings, &r.MergedInto, &r.Number, &r.HistoryHash); err != nil {
+			return err
+		}
+		if into[r.ID], err = r.plain(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 func (t *Tx) factUsers(ids []string, into map[string][]SourceUser) error {
-	rows, err := t.query(`SELECT identity_id, source, id, doc, modified_at FROM resources WHERE identity_id IN `+list(len(ids))+` ORDER BY identity_id, source, id`, anys(ids)...)
+	where, args := t.among("identity_id", ids)
+	rows, err := t.query(`SELECT identity_id, source, id, doc, modified_at FROM resources WHERE `+where+` ORDER BY identity_id, source, id`, t.planned(args)...)
 	if err != nil {
 		return err
 	}

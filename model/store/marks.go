@@ -31,7 +31,7 @@ func (s *Store) MarkTimed(ctx context.Context, limit int) (int, error) {
 	var ids []string
 	due := false
 	err := s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT EXISTS (SELECT 1 FROM identities WHERE next_at <= ?)`, micros(tx.Now)).Scan(&due)
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM identities WHERE next_at <= ?)`, tx.planned([]any{micros(tx.Now)})...).Scan(&due)
 	})
 	if err != nil || !due {
 		return 0, err

@@ -96,7 +96,8 @@ func (t *Tx) HoldIdentities(ids ...string) error {
 	}
 	sorted := slices.Compact(slices.Sorted(slices.Values(ids))) // in one order for all
 	for chunk := range slices.Chunk(sorted, idChunk) {
-		if _, err := t.exec(`SELECT 1 FROM identities WHERE id IN `+list(len(chunk))+` ORDER BY id FOR NO KEY UPDATE`, anys(chunk)...); err != nil {
+		where, args := t.among("id", chunk)
+		if _, err := t.exec(`SELECT 1 FROM identities WHERE `+where+` ORDER BY id FOR NO KEY UPDATE`, t.planned(args)...); err != nil {
 			return fmt.Errorf("hold people: %w", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 )
@@ -51,25 +52,50 @@ const maxRowArgs = 30_000
 // behind those of the rows: once on PostgreSQL, in as many parts as SQLite needs. Texts
 // that join v with a table are to be planned anew each time: see planned.
 func (t *Tx) inRows(r *rowset, text string, args ...any) (affected int64, err error) {
+	err = t.inParts(r, func(with string, values []any) error {
+		n, err := t.exec(with+text, append(values, args...)...)
+		affected += n
+		return err
+	})
+	return affected, err
+}
+
+// eachRow is inRows of a statement that returns rows.
+func (t *Tx) eachRow(r *rowset, scan func(*sql.Rows) error, text string, args ...any) error {
+	return t.inParts(r, func(with string, values []any) error {
+		rows, err := t.query(with+text, append(values, args...)...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+func (t *Tx) inParts(r *rowset, run func(with string, values []any) error) error {
 	if r.n == 0 {
-		return 0, nil
+		return nil
 	}
 	if t.pg {
 		with, values, err := r.arrays()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		return t.exec(with+text, t.planned(append(values, args...))...)
+		return run(with, t.planned(values))
 	}
 	size := maxRowArgs / len(r.columns)
 	for from := 0; from < r.n; from += size {
 		with, values := r.tuples(from, min(from+size, r.n))
-		n, err := t.exec(with+text, append(values, args...)...)
-		if affected += n; err != nil {
-			return affected, err
+		if err := run(with, values); err != nil {
+			return err
 		}
 	}
-	return affected, nil
+	return nil
 }
 
 func (r *rowset) tuples(from, to int) (with string, args []any) {

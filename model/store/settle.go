@@ -30,7 +30,7 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 		return nil
 	}
 	ordered := append([]Settlement(nil), outcomes...)
-	sort.Slice(ordered, func(i, j int) bool { return ordered[i].Row.Identity < ordered[j].Row.Identity })
+	sort.SliceStable(ordered, func(i, j int) bool { return ordered[i].Row.Identity < ordered[j].Row.Identity })
 	return s.Update(ctx, func(tx *Tx) error {
 		entries, err := tx.heldEntries(target, ordered)
 		if err != nil {
@@ -39,10 +39,10 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 		if err := tx.notifyHeld(target, entries, ordered); err != nil {
 			return err
 		}
+		if err := tx.settleRows(target, ordered); err != nil {
+			return fmt.Errorf("settle at %s: %w", target, err)
+		}
 		for _, o := range ordered {
-			if err := tx.settleRow(o.Row); err != nil {
-				return fmt.Errorf("settle %s at %s: %w", o.Row.Identity, target, err)
-			}
 			removed := false
 			for _, c := range o.Done {
 				if c.Verb == model.Adopt { // what a sweep took for a stranger's is ours now
@@ -96,20 +96,48 @@ func accountsOf(outcomes []Settlement) []string {
 	return ids
 }
 
-func (t *Tx) settleRow(a model.AccountRow) error {
-	r, err := toRow(a)
-	if err != nil {
-		return err
+// settleRows stores the rows of outcomes, which are in order of identity.
+func (t *Tx) settleRows(target string, outcomes []Settlement) error {
+	if t.pg { // in one order, for others lock several as well
+		where, args := t.among("identity_id", accountsOf(outcomes))
+		if _, err := t.exec(`SELECT 1 FROM accounts WHERE target = ? AND `+where+` ORDER BY identity_id FOR NO KEY UPDATE`, t.planned(append([]any{target}, args...))...); err != nil {
+			return err
+		}
 	}
-	_, err = t.exec(`UPDATE accounts SET user_name = CASE WHEN generation = ? THEN ? ELSE user_name END, remote_id = ?, owned = ?, applied = ?, observed = ?, sent = ?, enabled = ?, invited = ?, disabled_at = ?, verified_at = ?, former_id = ?, gone_at = ?, updated_at = ?,
-drift = CASE WHEN generation = ? THEN ? ELSE drift END, state = CASE WHEN generation = ? THEN ? ELSE state END, due = CASE WHEN generation = ? THEN ? ELSE TRUE END,
-attempts = CASE WHEN generation = ? THEN ? ELSE attempts END, next_at = CASE WHEN generation = ? THEN ? ELSE next_at END,
-last_error = CASE WHEN generation = ? THEN ? ELSE last_error END, error_class = CASE WHEN generation = ? THEN ? ELSE error_class END,
-trace = CASE WHEN generation = ? AND NOT ? THEN '' ELSE trace END
-WHERE target = ? AND identity_id = ?`,
-		r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Sent, r.Enabled, r.Invited, r.DisabledAt, r.VerifiedAt, r.FormerID, r.GoneAt, micros(t.Now),
-		r.Generation, r.Drift, r.Generation, r.State, r.Generation, r.Due, r.Generation, r.Attempts, r.Generation, r.NextAt,
-		r.Generation, r.LastError, r.Generation, r.ErrorClass, r.Generation, r.Due, r.Target, r.IdentityID)
+	fresh := func() *rowset {
+		return newRowset("identity_id text", "generation bigint", "user_name text", "remote_id text", "owned text", "applied text", "observed text", "sent text", "enabled boolean", "invited boolean",
+			"disabled_at bigint", "verified_at bigint", "former_id text", "gone_at bigint", "drift text", "state text", "due boolean", "attempts bigint", "next_at bigint", "last_error text", "error_class text")
+	}
+	rows, last := fresh(), ""
+	for _, o := range outcomes {
+		r, err := toRow(o.Row)
+		if err != nil {
+			return err
+		}
+		if r.IdentityID == last { // the later outcome counts
+			if err := t.writeSettled(target, rows); err != nil {
+				return err
+			}
+			rows = fresh()
+		}
+		last = r.IdentityID
+		rows.add(r.IdentityID, r.Generation, r.UserName, r.RemoteID, r.Owned, r.Applied, r.Observed, r.Sent, r.Enabled, r.Invited,
+			r.DisabledAt, r.VerifiedAt, r.FormerID, r.GoneAt, r.Drift, r.State, r.Due, r.Attempts, r.NextAt, r.LastError, r.ErrorClass)
+	}
+	return t.writeSettled(target, rows)
+}
+
+func (t *Tx) writeSettled(target string, rows *rowset) error {
+	_, err := t.inRows(rows, `UPDATE accounts SET remote_id = v.remote_id, owned = v.owned, applied = v.applied, observed = v.observed, sent = v.sent, enabled = v.enabled, invited = v.invited,
+disabled_at = v.disabled_at, verified_at = v.verified_at, former_id = v.former_id, gone_at = v.gone_at, updated_at = CAST(? AS bigint),
+user_name = CASE WHEN accounts.generation = v.generation THEN v.user_name ELSE accounts.user_name END,
+drift = CASE WHEN accounts.generation = v.generation THEN v.drift ELSE accounts.drift END, state = CASE WHEN accounts.generation = v.generation THEN v.state ELSE accounts.state END,
+due = CASE WHEN accounts.generation = v.generation THEN v.due ELSE TRUE END, attempts = CASE WHEN accounts.generation = v.generation THEN v.attempts ELSE accounts.attempts END,
+next_at = CASE WHEN accounts.generation = v.generation THEN v.next_at ELSE accounts.next_at END,
+last_error = CASE WHEN accounts.generation = v.generation THEN v.last_error ELSE accounts.last_error END,
+error_class = CASE WHEN accounts.generation = v.generation THEN v.error_class ELSE accounts.error_class END,
+trace = CASE WHEN accounts.generation = v.generation AND NOT v.due THEN '' ELSE accounts.trace END
+FROM v WHERE accounts.target = ? AND accounts.identity_id = v.identity_id`, micros(t.Now), target)
 	return err
 }
 
