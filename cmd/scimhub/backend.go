@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/scimhub/scimhub/hub"
 	"github.com/scimhub/scimhub/model"
@@ -22,7 +24,8 @@ func actor(ctx context.Context) hub.Actor {
 // unavailable tells the client to come back where the database does not answer.
 func unavailable(err error) error {
 	if err != nil && model.CodeOf(err) == model.Unavailable {
-		return &scimserver.Retry{Err: err}
+		return &scimserver.Retry{After: time.Second, Err: &scim.Error{Status: http.StatusServiceUnavailable,
+			Detail: "the hub cannot do this at the moment; send it again", Err: err}}
 	}
 	return err
 }
