@@ -47,7 +47,7 @@ type pooled struct {
 
 // pool holds the schemas of this process that tests have left, as they left them: they
 // are looked at when they are wanted, when those who were connected are long gone.
-var pool struct { //nolint:gochecknoglobals // shared by all tests of a process, which is the point
+var pool struct {
 	sync.Mutex
 	left []*pooled
 }
@@ -99,7 +99,7 @@ func usedAgain(ctx context.Context, server string) (*pooled, error) {
 			back(left[i : i+1])
 		}
 	}
-	return nil, nil //nolint:nilnil // there is none
+	return nil, nil
 }
 
 func back(left []*pooled) {
