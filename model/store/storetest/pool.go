@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -156,7 +157,7 @@ ORDER BY 1`, p.name)
 		}
 		fmt.Fprintln(h, line)
 	}
-	return fmt.Sprintf("%x", h.Sum(nil)), rows.Err()
+	return hex.EncodeToString(h.Sum(nil)), rows.Err()
 }
 
 // resetting writes the statements of reset: they run while nothing else is in the

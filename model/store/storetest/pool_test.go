@@ -9,7 +9,7 @@ import (
 
 // TestUsedAgain shows what a schema that is used again looks like to the next test:
 // as a new one does; and that one which was changed is not used again.
-func TestUsedAgain(t *testing.T) { //nolint:paralleltest // looks at the pool of the process
+func TestUsedAgain(t *testing.T) {
 	t.Setenv("SCIMHUB_TEST_POSTGRES_SCRATCH", "1")
 	server := postgresURL(t)
 	admin, err := sql.Open("pgx", server)
@@ -64,7 +64,7 @@ func TestUsedAgain(t *testing.T) { //nolint:paralleltest // looks at the pool of
 }
 
 // TestNotWhileConnected: who is still connected could write into the next test.
-func TestNotWhileConnected(t *testing.T) { //nolint:paralleltest // looks at the pool of the process
+func TestNotWhileConnected(t *testing.T) {
 	t.Setenv("SCIMHUB_TEST_POSTGRES_SCRATCH", "1")
 	server := postgresURL(t)
 	p, err := newPooled(t, server)
