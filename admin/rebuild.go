@@ -64,6 +64,13 @@ func (a *API) rebuildViews(ctx context.Context, targets []model.Target) ([]Rebui
 		if err != nil {
 			return nil, err
 		}
+		if st.Recovery != nil && st.Recovery.Phase == store.RecoveryWaiting { // as of now: more may have been pushed
+			f := &st.Recovery.Found
+			if f.Differ, err = a.Hub.Store.CountAwaitingRebuild(ctx, t.Name); err != nil {
+				return nil, err
+			}
+			f.Same = max(f.Recognised-f.Differ, 0)
+		}
 		if view.Due = len(due) > 0; !view.Due && st.Recovery != nil && st.Recovery.Phase == store.RecoverySettling {
 			if view.Due, err = a.Hub.Store.AwaitsRebuild(ctx, t.Name); err != nil {
 				return nil, err

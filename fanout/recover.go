@@ -150,9 +150,6 @@ func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFo
 	if _, s.knew, err = r.w.Store.KnownAccounts(hard, r.target.Name, s.at.Began); err != nil {
 		return found, err
 	}
-	if s.waits, err = r.w.Store.CountAwaitingRebuild(hard, r.target.Name); err != nil {
-		return found, err
-	}
 	for after := ""; ; {
 		if soft.Err() != nil {
 			return found, errSweepCut
@@ -258,7 +255,7 @@ func (r *runner) takeAsFound(ctx context.Context, jobs []*job) error {
 // person.
 func (s *sweeping) recoveryRead(ctx context.Context, found store.RecoveryFound, kinds map[string]int) error {
 	r := s.r
-	differing := min(s.waits+kinds[driftChanged]+kinds[driftMembership]+kinds[driftResurrected], s.knew)
+	differing := min(kinds[driftChanged]+kinds[driftMembership]+kinds[driftResurrected], s.knew)
 	found.Accounts = s.at.Checked
 	found.Recognised += s.knew
 	found.Differ += differing

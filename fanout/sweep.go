@@ -45,7 +45,6 @@ type sweeping struct {
 	recovery *store.Recovery // that the sweep is for; nil: for drift
 	found    store.RecoveryFound
 	knew     int // accounts that were seen and known before any was recognised
-	waits    int // of these, with something that waits for a person already
 }
 
 // sweep reads groups and accounts of the target and compares them with what was

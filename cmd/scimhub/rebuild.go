@@ -71,7 +71,7 @@ whose they are wait as well.`,
 func read(v admin.RebuildView) (done bool, why string) {
 	switch {
 	case v.Recovery == nil || v.Recovery.Phase != store.RecoveryReading:
-		return true, ""
+		return !v.Due || v.Recovery == nil, ""
 	case v.Refused != "":
 		return true, v.Refused
 	}

@@ -183,7 +183,11 @@ func TestRebuildKeepsWhatIsNotExplained(t *testing.T) {
 			w.lose(dialect)
 			w.quiet()
 			w.admin("POST", "/rebuild", nil, nil)
-			if f := w.rebuildPhase(store.RecoveryWaiting).Found; f.Differ != 1 || f.Missing > 0 {
+			w.rebuildPhase(store.RecoveryWaiting)
+			w.quiet()
+			var shown struct{ Items []admin.RebuildView }
+			w.admin("GET", "/rebuild", nil, &shown)
+			if f := shown.Items[0].Recovery.Found; f.Differ != 1 || f.Missing > 0 || f.Same != 11 {
 				t.Errorf("found %+v", f)
 			}
 			w.admin("POST", "/rebuild/settle", nil, nil)

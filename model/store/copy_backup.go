@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func (t *Tx) backupTable(out *copyWriter, name string, progress func(string, int
 	if err := out.begin(copyTable{Name: name, Columns: columns}); err != nil {
 		return err
 	}
-	rows, err := t.query(`SELECT ` + t.readable(columns) + ` FROM ` + name)
+	rows, err := t.query(`SELECT ` + quoted(columns) + ` FROM ` + name)
 	if err != nil {
 		return err
 	}
@@ -103,17 +104,7 @@ func (t *Tx) backupTable(out *copyWriter, name string, progress func(string, int
 	return out.end()
 }
 
-// readable names columns so that the driver gives them as they are stored.
-func (t *Tx) readable(columns []string) string { return quoted(columns) }
-
-func isLeftOut(name string) bool {
-	for _, n := range leftOut {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func isLeftOut(name string) bool { return slices.Contains(leftOut(), name) }
 
 // Source is a database that is only read, whatever its schema: to move away from it.
 type Source struct{ store *Store }
@@ -121,7 +112,7 @@ type Source struct{ store *Store }
 // OpenSource opens a database of this or an earlier version without changing its schema.
 // The hub must not run on it: a SQLite file that is in use is refused.
 func OpenSource(ctx context.Context, databaseURL string) (*Source, error) {
-	s := &Store{now: func() time.Time { return time.Now() }, deep: newDeepPages()}
+	s := &Store{now: time.Now, deep: newDeepPages()}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "sqlite:"):

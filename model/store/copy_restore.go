@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,8 +130,8 @@ func (r *restorer) load(tx *Tx, sink func(string, []string) (rowSink, error)) er
 	if err != nil {
 		return err
 	}
-	for i := range tables { // children first
-		if name := tables[len(tables)-1-i]; name != "schema_migrations" {
+	for _, name := range slices.Backward(tables) { // children first
+		if name != "schema_migrations" {
 			if _, err := tx.exec(`DELETE FROM ` + name); err != nil {
 				return fmt.Errorf("empty table %s: %w", name, err)
 			}
@@ -275,7 +276,7 @@ func (t *Tx) endLeases() error {
 // holdsAnything reports whether somebody has used the database.
 func (t *Tx) holdsAnything(tables []string) (string, error) {
 	for _, name := range []string{"identities", "resources", "accounts", "config_versions", "audit", "tokens"} {
-		if !contains(tables, name) {
+		if !slices.Contains(tables, name) {
 			continue
 		}
 		var any bool
@@ -287,15 +288,6 @@ func (t *Tx) holdsAnything(tables []string) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-func contains(list []string, name string) bool {
-	for _, n := range list {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // erasedSince lists the people that were erased after a moment, of a database that is

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/glebarez/sqlite"
@@ -76,7 +77,7 @@ func (r *restorer) replaceable(ctx context.Context, path string) error {
 	if err != nil {
 		return model.Fail(model.Refused, path+" is no database of scimhub: name another file", err)
 	}
-	if !contains(tables, "schema_migrations") {
+	if !slices.Contains(tables, "schema_migrations") {
 		return model.Fail(model.Refused, path+" is no database of scimhub: name another file", nil)
 	}
 	return r.mayReplace(tx, tables)

@@ -77,6 +77,9 @@ func (t *Tx) beginRecovery(why, by string, names []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, err := t.recoveryDue(name); err != nil { // what waits is looked at again
+			return nil, err
+		}
 		if _, err := t.exec(`DELETE FROM drift_progress WHERE target = ?`, name); err != nil {
 			return nil, err
 		}
