@@ -9,6 +9,7 @@ import (
 // TestRetention: what is evidence is kept as long as the audit trail unless it is said
 // otherwise, and nothing so short that nobody could look into it.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	const none = time.Duration(0)
 	for name, want := range map[string]struct {
 		text     string
@@ -23,6 +24,7 @@ func TestRetention(t *testing.T) {
 		"audit far too short": {"audit: {retain: 1s}", Retention{30 * day, 30 * day, 30 * day, 90 * day, 90 * day, 400 * day}, 30 * day, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			doc, faults := Parse("hub.yaml", []byte(want.text+"\n"))
 			if len(faults) > 0 {
 				t.Fatal(faults)
