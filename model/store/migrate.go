@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
 	"github.com/scimhub/scimhub/model"
@@ -37,8 +39,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	for _, m := range steps {
-		err := s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-			return s.step(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}, m)
+		err := s.patiently(ctx, func() error {
+			return s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+				return s.step(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}, m)
+			})
 		})
 		if err != nil {
 			if err = s.mayNotMigrate(ctx, err); errors.As(err, new(*model.Error)) {
@@ -48,6 +52,29 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// How a migration gets its locks while replicas of the release before work: it waits for
+// no longer than they may stand behind it, and comes again.
+const (
+	migrationLock  = "2s"
+	migrationTries = 60
+	migrationPause = 250 * time.Millisecond
+)
+
+// patiently runs one migration again where it met replicas at work: in a deadlock, or
+// behind a transaction of theirs that took long.
+func (s *Store) patiently(ctx context.Context, step func() error) error {
+	err := step()
+	for range migrationTries {
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || !retryable(err) && pg.Code != "55P03" {
+			return err
+		}
+		wait(ctx, migrationPause)
+		err = step()
+	}
+	return err
 }
 
 // migrated reports whether the schema is the one that this program knows. Where that
@@ -60,6 +87,9 @@ func (s *Store) migrated(ctx context.Context) bool {
 func (s *Store) step(tx *Tx, m migration) error {
 	if s.pg {
 		if _, err := tx.exec(`SELECT pg_advisory_xact_lock(7266223011)`); err != nil {
+			return err
+		}
+		if _, err := tx.exec(`SELECT set_config('lock_timeout', ?, true)`, migrationLock); err != nil { // not for the lock above
 			return err
 		}
 	}
