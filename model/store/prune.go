@@ -34,7 +34,9 @@ type Pruned struct {
 }
 
 // UnderWay reports whether a pass goes on.
-func (p Pruned) UnderWay(now time.Time) bool { return p.Began.After(p.Done) && now.Before(p.At.Add(pruneLease)) }
+func (p Pruned) UnderWay(now time.Time) bool {
+	return p.Began.After(p.Done) && now.Before(p.At.Add(pruneLease))
+}
 
 // pruneRule takes the oldest rows of a kind away: up to about limit of those that were
 // over at cut, of which place is where it stopped the time before.
