@@ -19,7 +19,9 @@ import (
 // approval of each change, for what granted it may have been lost with the rest.
 
 const (
-	recoveryChunk = 100             // accounts recognised at a time
+	recoveryChunk = 100 // accounts recognised at a time
+	recoveryTries = 100 // waits for accounts that are being worked on
+	recoveryPause = 50 * time.Millisecond
 	recoveryCalm  = 2 * time.Minute // how long reading waits for people to be decided about
 )
 
@@ -150,6 +152,7 @@ func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFo
 	if _, s.knew, err = r.w.Store.KnownAccounts(hard, r.target.Name, s.at.Began); err != nil {
 		return found, err
 	}
+	busy := 0
 	for after := ""; ; {
 		if soft.Err() != nil {
 			return found, errSweepCut
@@ -157,14 +160,25 @@ func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFo
 		since := r.claims.announce()
 		rows, err := r.w.Store.AwaitedAccounts(soft, r.target.Name, after, recoveryChunk)
 		last := len(rows) < recoveryChunk
+		next := after
 		if len(rows) > 0 {
-			after = rows[len(rows)-1].Identity
+			next = rows[len(rows)-1].Identity
 		}
 		rows = slices.DeleteFunc(rows, isForeign)
+		wanted := len(rows)
 		rows, marks := r.claims.reserve(since, rows, recoveryChunk)
 		if err != nil {
 			return found, fmt.Errorf("read accounts: %w", err)
 		}
+		if len(rows) < wanted && busy < recoveryTries { // the normal lane still has some: it begins with no others
+			busy++
+			for i, row := range rows {
+				r.claims.release(row.Identity, marks[i])
+			}
+			wait(soft, nil, recoveryPause)
+			continue
+		}
+		after, busy = next, 0
 		if len(rows) > 0 {
 			var mu sync.Mutex
 			var done []*job
