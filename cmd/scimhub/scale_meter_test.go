@@ -42,7 +42,7 @@ type scaleMeter struct {
 
 func newScaleMeter(s *scale) *scaleMeter {
 	m := &scaleMeter{s: s, began: time.Now(), rss: make([]int, 2), peak: make([]int, 2),
-		client: &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * scaleConns}}}
+		client: &http.Client{Timeout: 30 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * scaleConns}}}
 	var dir string
 	if s.db.QueryRow(`SHOW data_directory`).Scan(&dir) == nil {
 		if text, err := os.ReadFile(filepath.Join(dir, "postmaster.pid")); err == nil {

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ import (
 //
 //	SCIMHUB_SCALE=1000000 SCIMHUB_TEST_POSTGRES=postgres://… go test ./cmd/scimhub -run 'TestScale$' -v -timeout 3h
 //
+// SCIMHUB_SCALE_SHARES=40,30,20,15,10,10,10,8,7 says how many in a hundred are at each of
+// the applications but the first, which has everybody.
 // SCIMHUB_SCALE_PROFILE=DIR leaves CPU profiles of the first replica there.
 func TestScale(t *testing.T) {
 	if testing.Short() || raceEnabled {
@@ -47,29 +50,38 @@ func TestScale(t *testing.T) {
 	s.phase("push", people, s.push)
 	s.phase("evaluate the rest", people, s.evaluated)
 	s.phase("sync", s.accounts(), s.sync)
-	s.phase("plan, nothing to do", people, func() { s.wantExit(0, "plan") })
 	s.samples()
 	s.phase("rule for 1 %: apply", people, s.change)
 	s.phase("rule for 1 %: to the end", people/100, s.changed)
 	s.phase("sweep of all", s.accounts(), s.sweep)
-	s.phase("plan, nothing to do, again", people, func() { s.wantExit(0, "plan") })
+	s.phase("plan, nothing to do", people, func() { s.wantExit(0, "plan") })
 	s.restart()
 	s.report()
 }
 
-// Shares in percent of the applications t1 to t9; t0 has everybody.
-var scaleShares = []int{40, 30, 20, 15, 10, 10, 10, 8, 7}
-
 const (
-	scaleSites     = 11
-	scaleBulk      = 250
-	scaleConns     = 8
-	scalePollEvery = 10 * time.Second
+	scaleSites   = 11
+	scaleBulk    = 100
+	scaleConns   = 8
+	scaleSayEach = 20 * time.Second
 )
+
+// scaleSharesOf are the shares in percent of the applications t1 to t9; t0 has everybody.
+func scaleSharesOf(t *testing.T) (out []int) {
+	for _, text := range strings.Split(cmp.Or(os.Getenv("SCIMHUB_SCALE_SHARES"), "40,30,20,15,10,10,10,8,7"), ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > 100 {
+			t.Fatalf("SCIMHUB_SCALE_SHARES must be percentages: %q", text)
+		}
+		out = append(out, n)
+	}
+	return out
+}
 
 type scale struct {
 	*world
 	people   int
+	shares   []int
 	pilot    bool // the rule for one in a hundred is in force
 	db       *sql.DB
 	apps     *process
@@ -82,7 +94,7 @@ type scale struct {
 func newScale(t *testing.T, people int) *scale {
 	t.Helper()
 	database := storetest.URL(t, storetest.Postgres)
-	s := &scale{people: people, world: &world{t: t, dir: t.TempDir(), database: database}}
+	s := &scale{people: people, shares: scaleSharesOf(t), world: &world{t: t, dir: t.TempDir(), database: database}}
 	var err error
 	if s.db, err = sql.Open("pgx", database); err != nil {
 		t.Fatal(err)
@@ -140,7 +152,7 @@ sources:
 roles:
   employee: {when: user.active, grants: [{target: t0}]}
 `, strings.TrimPrefix(s.bases[n], "http://"))
-	for k, share := range scaleShares {
+	for k, share := range s.shares {
 		var list []string
 		for d := range 100 {
 			if (d+37*k)%100 < share {
@@ -156,7 +168,7 @@ roles:
 		b.WriteString("  pilot: {when: 'user.title == \"Title 7\"', grants: [{target: t0, group: pilot}]}\n")
 	}
 	b.WriteString("targets:\n")
-	for k := range len(scaleShares) + 1 {
+	for k := range len(s.shares) + 1 {
 		fmt.Fprintf(&b, "  t%d: {url: %s/t%d/scim/v2, auth: {bearer: \"${env:E2E_APP_TOKEN}\"}, guard: {removals: 100%%, floor: 1000000}, drift: {every: 240h}}\n", k, s.appBase, k)
 	}
 	return b.String()
@@ -164,15 +176,15 @@ roles:
 
 func scaleDepartment(d int) string { return fmt.Sprint("Department ", d) }
 
-func scaleMember(n, k int) bool { return (n%100+37*(k-1))%100 < scaleShares[k-1] }
+func (s *scale) member(n, k int) bool { return (n%100+37*(k-1))%100 < s.shares[k-1] }
 
 // expected is how many accounts and members each application should have, by
 // target and target/group.
 func (s *scale) expected() map[string]int {
 	want := map[string]int{"t0": s.people}
 	for n := range s.people {
-		for k := range scaleShares {
-			if scaleMember(n, k+1) {
+		for k := range s.shares {
+			if s.member(n, k+1) {
 				want[fmt.Sprint("t", k+1)]++
 				want[fmt.Sprintf("t%d/team%d", k+1, k+1)]++
 			}
@@ -214,6 +226,9 @@ func (s *scale) push() {
 	work.SetLimit(scaleConns)
 	for from := 0; from < s.people; from += scaleBulk {
 		base := s.bases[from/scaleBulk%len(s.bases)]
+		if from%50_000 == 0 && from > 0 {
+			s.t.Logf("%s pushed: %d", time.Since(s.meter.began).Round(time.Second), from)
+		}
 		work.Go(func() error {
 			var body bytes.Buffer
 			scaleBody(&body, from, min(from+scaleBulk, s.people))
@@ -256,27 +271,42 @@ func (s *scale) number(query string) (n int) {
 	return n
 }
 
-// until waits, without a limit but that of the test run, and says now and then how far it is.
-func (s *scale) until(what string, check func() error) {
+// until waits, without a limit but that of the test run, and says now and then how far it
+// is: more tells, which may cost something.
+func (s *scale) until(what string, check func() error, more func() string) {
 	s.t.Helper()
-	said := time.Now()
-	await(s.t, 3*time.Hour, what, func() error {
+	pause := 50 * time.Millisecond
+	if s.people > 10_000 {
+		pause = time.Second
+	}
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for said := time.Now(); ; {
 		err := check()
-		if err != nil && time.Since(said) > scalePollEvery {
-			said = time.Now()
-			s.t.Logf("%s: %v", what, err)
+		if err == nil {
+			return
 		}
-		return err
-	})
+		if time.Since(said) > scaleSayEach {
+			said = time.Now()
+			s.t.Logf("%s %s: %v %s", time.Since(s.meter.began).Round(time.Second), what, err, more())
+		}
+		select {
+		case <-s.t.Context().Done():
+			s.t.Fatalf("%s: %v", what, err)
+		case <-tick.C:
+		}
+	}
 }
+
+func nothingMore() string { return "" }
 
 func (s *scale) evaluated() {
 	s.until("everybody is evaluated", func() error {
 		if s.number(`SELECT count(*) FROM (SELECT 1 FROM marks LIMIT 1) m`) > 0 {
-			return fmt.Errorf("about %d marks are left", s.number(`SELECT count(*) FROM marks`))
+			return errors.New("there are marks")
 		}
 		return nil
-	})
+	}, func() string { return fmt.Sprintf("%d of them", s.number(`SELECT count(*) FROM marks`)) })
 }
 
 // appCounts is what /_state of the applications says, as expected says it.
@@ -316,13 +346,13 @@ func (s *scale) sync() {
 			return fmt.Errorf("%d entries are missing; %s", missing, some)
 		}
 		return nil
-	})
+	}, nothingMore)
 	s.until("nothing is due", func() error {
 		if n := s.number(`SELECT count(*) FROM (SELECT 1 FROM accounts WHERE due LIMIT 100) a`); n > 0 {
 			return fmt.Errorf("%d accounts or more are due", n)
 		}
 		return nil
-	})
+	}, nothingMore)
 	for name := range must(s.appCounts()) {
 		if _, ok := want[name]; !ok {
 			s.t.Errorf("nobody asked for %s", name)
@@ -341,7 +371,7 @@ func must[T any](v T, err error) T {
 func (s *scale) samples() {
 	for i := range min(s.people, 50) {
 		n := i * (s.people / min(s.people, 50))
-		for k := range len(scaleShares) + 1 {
+		for k := range len(s.shares) + 1 {
 			var page struct {
 				Resources []struct {
 					UserName   string `json:"userName"`
@@ -354,7 +384,7 @@ func (s *scale) samples() {
 			if err := getJSON(s.t.Context(), url, appToken, &page); err != nil {
 				s.t.Fatal(err)
 			}
-			want := k == 0 || scaleMember(n, k)
+			want := k == 0 || s.member(n, k)
 			switch {
 			case want != (len(page.Resources) == 1):
 				s.t.Errorf("%s at t%d: %d accounts", scaleName(n), k, len(page.Resources))
@@ -380,7 +410,7 @@ func (s *scale) changed() {
 			return errors.New("the evaluation goes on")
 		}
 		return nil
-	})
+	}, nothingMore)
 }
 
 // sweep reads all applications in full, side by side, and finds no difference.
@@ -391,7 +421,7 @@ func (s *scale) sweep() {
 		Total int        `json:"total"`
 		Known int        `json:"checked"`
 	}
-	for k := range len(scaleShares) + 1 {
+	for k := range len(s.shares) + 1 {
 		name := fmt.Sprint("t", k)
 		var v view
 		if err := getJSON(s.t.Context(), s.base+"/api/v1/targets/"+name+"/drift", adminToken, &v); err != nil {
@@ -409,7 +439,7 @@ func (s *scale) sweep() {
 		_ = res.Body.Close()
 	}
 	want := s.expected()
-	for k := range len(scaleShares) + 1 {
+	for k := range len(s.shares) + 1 {
 		name := fmt.Sprint("t", k)
 		s.until("sweep of "+name, func() error {
 			var v view
@@ -423,7 +453,7 @@ func (s *scale) sweep() {
 				s.t.Errorf("the sweep of %s read %d of %d accounts and found %d differences", name, v.Known, want[name], v.Total)
 			}
 			return nil
-		})
+		}, nothingMore)
 	}
 }
 
