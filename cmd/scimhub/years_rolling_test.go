@@ -42,7 +42,7 @@ func newBalancer(ctx context.Context, t *testing.T, replicas []*yearReplica) *ba
 	look := func() {
 		var ready []*httputil.ReverseProxy
 		for i, r := range replicas {
-			if (&world{t: t, base: r.base}).ready(ctx) == nil {
+			if !r.drained.Load() && (&world{t: t, base: r.base}).ready(ctx) == nil {
 				ready = append(ready, proxies[i])
 			}
 		}
@@ -129,8 +129,9 @@ func (l *ledger) live(ctx context.Context, w, width int, rng *rand.Rand, end <-c
 	}
 }
 
-// rolled replaces replicas one by one while clients go on.
-func rolled(t *testing.T, y *years, replace func(r *yearReplica)) {
+// rolled replaces replicas one by one while clients go on. Those that close their door at
+// once when they are told to stop are taken out of the balancer before.
+func rolled(t *testing.T, y *years, drain bool, replace func(r *yearReplica)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -143,12 +144,16 @@ func rolled(t *testing.T, y *years, replace func(r *yearReplica)) {
 	}
 	runFor(ctx, time.Second)
 	for _, r := range y.replicas {
+		if r.drained.Store(drain); drain {
+			runFor(ctx, time.Second)
+		}
 		begun := time.Now()
 		r.hub.stop(t)
 		t.Logf("replica %d stopped within %s", r.n, time.Since(begun).Round(time.Millisecond))
 		replace(r)
 		y.launchReplica(r)
 		y.serves(r)
+		r.drained.Store(false)
 		runFor(ctx, time.Second)
 	}
 	close(end)
@@ -196,7 +201,7 @@ func TestRollingRestart(t *testing.T) {
 	for _, r := range y.replicas {
 		y.serves(r)
 	}
-	rolled(t, y, func(*yearReplica) {})
+	rolled(t, y, false, func(*yearReplica) {})
 }
 
 // TestRollingUpgrade: three replicas of the release before are replaced one by one by this
@@ -229,7 +234,7 @@ func TestRollingUpgrade(t *testing.T) {
 		y.serves(r)
 		r.config, r.args = now, args
 	}
-	rolled(t, y, func(r *yearReplica) { r.program = programPath(t) })
+	rolled(t, y, true, func(r *yearReplica) { r.program = programPath(t) })
 }
 
 // formerProgram builds the release that upgrades start from.
