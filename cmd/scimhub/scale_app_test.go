@@ -22,7 +22,7 @@ import (
 // account: so that a million of them fit beside what is measured, and cost little of the
 // processors. GET /_state tells how many there are.
 func lightApps() {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the process
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

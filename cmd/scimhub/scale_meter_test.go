@@ -116,7 +116,7 @@ func (m *scaleMeter) times() (t scaleTimes) {
 	if m.postmaster > 0 {
 		t.db = used(m.postmaster, true)
 		list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", m.postmaster, m.postmaster))
-		for _, f := range strings.Fields(string(list)) {
+		for f := range strings.FieldsSeq(string(list)) {
 			if pid, err := strconv.Atoi(f); err == nil {
 				t.db += used(pid, false)
 			}
@@ -157,7 +157,7 @@ func (m *scaleMeter) profile(file string) func() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		res, err := http.Get("http://127.0.0.1:16060/debug/pprof/profile?seconds=15") //nolint:noctx // a tool's
+		res, err := http.Get("http://127.0.0.1:16060/debug/pprof/profile?seconds=15")
 		if err != nil {
 			m.s.t.Log(err)
 			return

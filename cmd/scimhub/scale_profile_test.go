@@ -11,7 +11,7 @@ import (
 // profiled is the program with net/http/pprof beside it, at the address that
 // SCIMHUB_PPROF names.
 func profiled() {
-	ln, err := net.Listen("tcp", os.Getenv("SCIMHUB_PPROF")) //nolint:noctx // ends with the process
+	ln, err := net.Listen("tcp", os.Getenv("SCIMHUB_PPROF"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

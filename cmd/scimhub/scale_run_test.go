@@ -21,7 +21,7 @@ import (
 	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
-// TestScale takes a company of SCIMHUB_SCALE people (default 120) and ten applications
+// TestScale takes a company of SCIMHUB_SCALE people (default 60) and ten applications
 // through a life on PostgreSQL: everybody is pushed over HTTP to two replicas, evaluated,
 // brought to all applications; a rule that concerns one in a hundred comes into force; all
 // applications are read in full; a replica is started anew. At each step it holds what
@@ -38,7 +38,7 @@ func TestScale(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("what it shows is size")
 	}
-	people := 120
+	people := 60
 	if text := os.Getenv("SCIMHUB_SCALE"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -68,7 +68,7 @@ const (
 
 // scaleSharesOf are the shares in percent of the applications t1 to t9; t0 has everybody.
 func scaleSharesOf(t *testing.T) (out []int) {
-	for _, text := range strings.Split(cmp.Or(os.Getenv("SCIMHUB_SCALE_SHARES"), "40,30,20,15,10,10,10,8,7"), ",") {
+	for text := range strings.SplitSeq(cmp.Or(os.Getenv("SCIMHUB_SCALE_SHARES"), "40,30,20,15,10,10,10,8,7"), ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > 100 {
 			t.Fatalf("SCIMHUB_SCALE_SHARES must be percentages: %q", text)
