@@ -45,6 +45,7 @@ func main() {
 	rendered := c.chart(ctx)
 	services := c.compose(ctx)
 	c.dockerfile()
+	c.buildContext(ctx)
 	for _, f := range c.faults {
 		fmt.Fprintln(os.Stderr, "check:", f)
 	}
