@@ -50,9 +50,9 @@ func TestTLSScan(t *testing.T) {
 	i, _ := running(t, strings.ReplaceAll("listen: 127.0.0.1:0\ndatabase: sqlite:DIR/hub.db\ntls: {cert: DIR/hub.crt, key: DIR/hub.key}\nsources: {hr: {tokens: [{name: main, secret: tls-of-hr}]}}\n", "DIR", dir))
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.Leaf)
-	shake := func(c tls.Config) (tls.ConnectionState, error) {
+	shake := func(c *tls.Config) (tls.ConnectionState, error) {
 		c.RootCAs = roots
-		conn, err := (&tls.Dialer{NetDialer: &net.Dialer{}, Config: &c}).DialContext(t.Context(), "tcp", i.listener.Addr().String())
+		conn, err := (&tls.Dialer{NetDialer: &net.Dialer{}, Config: c}).DialContext(t.Context(), "tcp", i.listener.Addr().String())
 		if err != nil {
 			return tls.ConnectionState{}, err
 		}
@@ -60,7 +60,7 @@ func TestTLSScan(t *testing.T) {
 		return conn.(*tls.Conn).ConnectionState(), nil
 	}
 	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS11} {
-		if _, err := shake(tls.Config{MinVersion: version, MaxVersion: version}); err == nil {
+		if _, err := shake(&tls.Config{MinVersion: version, MaxVersion: version}); err == nil {
 			t.Errorf("%s is taken", tls.VersionName(version))
 		}
 	}
@@ -69,13 +69,13 @@ func TestTLSScan(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(suite.SupportedVersions), fmt.Sprint(tls.VersionTLS12)) {
 			continue
 		}
-		_, err := shake(tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}})
+		_, err := shake(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}})
 		sound := strings.HasPrefix(suite.Name, "TLS_ECDHE_ECDSA_") && (strings.Contains(suite.Name, "GCM") || strings.Contains(suite.Name, "POLY1305"))
 		if good[suite.ID] = err == nil; good[suite.ID] != sound {
 			t.Errorf("%s: taken %v", suite.Name, err == nil)
 		}
 	}
-	if s, err := shake(tls.Config{NextProtos: []string{"h2"}}); err != nil || s.Version != tls.VersionTLS13 || s.NegotiatedProtocol != "h2" {
+	if s, err := shake(&tls.Config{NextProtos: []string{"h2"}}); err != nil || s.Version != tls.VersionTLS13 || s.NegotiatedProtocol != "h2" {
 		t.Errorf("a client of today: %s %q %v", tls.VersionName(s.Version), s.NegotiatedProtocol, err)
 	}
 	res, err := http.Get("http://" + i.listener.Addr().String() + "/scim/v2/Users")
