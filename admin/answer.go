@@ -89,9 +89,7 @@ func (a *API) served(r *http.Request, rt route, thing *route, caller Caller) ans
 		out, err = rt.serve(r, caller)
 	}
 	if err != nil {
-		if model.CodeOf(err) == model.Internal {
-			a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "error", err)
-		}
+		a.logInternal(r, err)
 		a.refused(r, rt, caller, err)
 		return problemAnswer(err)
 	}

@@ -149,8 +149,14 @@ func spoolBody(r *http.Request, also io.Writer) (done func(), err error) {
 	return done, nil
 }
 
+// logInternal tells the operator what a client is not told. What ended because the
+// client went away is no failure of the hub.
 func (a *API) logInternal(r *http.Request, err error) {
-	if model.CodeOf(err) == model.Internal {
-		a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "error", err)
+	switch ctx := r.Context(); {
+	case model.CodeOf(err) != model.Internal:
+	case errors.Is(ctx.Err(), context.Canceled):
+		a.Log.InfoContext(ctx, "request given up by its client", "method", r.Method, "error", err)
+	default:
+		a.Log.ErrorContext(ctx, "request failed", "method", r.Method, "error", err)
 	}
 }

@@ -175,7 +175,7 @@ func components(schemas *schemas) object {
 	problems := object{}
 	for _, status := range append(slices.Clone(problemStatuses), http.StatusPreconditionFailed, http.StatusUnprocessableEntity) {
 		one := object{"description": http.StatusText(status), "content": object{kindProblem: object{"schema": schemas.answer(Problem{})}}}
-		if status == http.StatusTooManyRequests {
+		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 			one["headers"] = object{"Retry-After": object{"description": "Seconds to wait", "schema": object{"type": "integer"}}}
 		}
 		problems["Problem"+strconv.Itoa(status)] = one

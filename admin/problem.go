@@ -36,6 +36,10 @@ type statusError struct{ status int }
 // Error is for the log.
 func (e *statusError) Error() string { return http.StatusText(e.status) }
 
+// retryUnavailable is after how many seconds a client may ask again what could not be
+// answered: a database that restarts is back by then, and the next attempt finds it.
+const retryUnavailable = "5"
+
 // problemAnswer is the one translation from errors to answers. The text of an internal
 // error stays in the log.
 func problemAnswer(err error) answer {
@@ -47,6 +51,9 @@ func problemAnswer(err error) answer {
 	}
 	if e, ok := errors.AsType[*statusError](err); ok {
 		p.Status = e.status
+	}
+	if p.Status == http.StatusServiceUnavailable { // RFC 9110 §10.2.3: clients that retry by themselves look for it
+		header.Set("Retry-After", retryUnavailable)
 	}
 	p.Title = http.StatusText(p.Status)
 	if e, ok := errors.AsType[*model.Error](err); ok {

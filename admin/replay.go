@@ -99,7 +99,10 @@ func (a *API) replay(r *http.Request, _ Caller) (any, error) {
 func (a *API) Replay(ctx context.Context, snap *hub.Snapshot, since time.Time, limit int) (ReplayAnswer, error) {
 	p := &replayer{api: a, snap: snap, limit: limit, open: map[string]*openDifference{},
 		seen: map[string]bool{}, affected: map[string]bool{}, roles: tally{}, access: tally{}}
-	var err error
+	err := a.keptSince(ctx, since)
+	if err != nil {
+		return p.out, err
+	}
 	if p.versions, _, err = a.Hub.Store.ConfigVersions(ctx, 0, replayMost); err != nil {
 		return p.out, err
 	}
@@ -141,7 +144,21 @@ func (a *API) Replay(ctx context.Context, snap *hub.Snapshot, since time.Time, l
 		}
 		cursor = next
 	}
-	return p.finish(), nil
+	// What is kept may have come to begin later while all this was read.
+	return p.finish(), a.keptSince(ctx, since)
+}
+
+// keptSince refuses a moment before which something that was true then may be gone: half
+// of an answer looks like a whole one.
+func (a *API) keptSince(ctx context.Context, since time.Time) error {
+	return a.Hub.Store.View(ctx, func(tx *store.Tx) error {
+		kept, err := tx.HistoryKept()
+		if err == nil && since.Before(kept) {
+			err = model.Fail(model.Invalid, "since: "+since.UTC().Format(time.RFC3339)+" is older than is kept (retention.history): the history is complete since "+
+				kept.UTC().Format(time.RFC3339)+"; replay from there", nil)
+		}
+		return err
+	})
 }
 
 // replayer adds up differences, moment by moment. It keeps one of each person, and

@@ -21,6 +21,14 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
+// Forget drops the series that have a label with this value: of a receiver that is no
+// longer configured.
+func (m *Metrics) Forget(label, name string) {
+	if m != nil {
+		m.total.DeletePartialMatch(prometheus.Labels{label: name})
+	}
+}
+
 func (m *Metrics) told(receiver, state string) {
 	if m == nil {
 		return

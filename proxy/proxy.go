@@ -73,6 +73,15 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
+// Forget drops the series that have a label with this value: of a target that is no
+// longer configured.
+func (m *Metrics) Forget(label, name string) {
+	if m != nil {
+		m.requests.DeletePartialMatch(prometheus.Labels{label: name})
+		m.seconds.DeletePartialMatch(prometheus.Labels{label: name})
+	}
+}
+
 func (m *Metrics) observe(target, method, resource string, code int, d time.Duration) {
 	if m == nil {
 		return

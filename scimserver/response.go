@@ -115,9 +115,14 @@ func (x *exchange) classify(err error) *scim.Error {
 	return scim.Errorf(http.StatusInternalServerError, "", "something went wrong here; the operator finds the cause in the log")
 }
 
-// report tells the operator. The query is left out: filters hold personal data.
+// report tells the operator. The query is left out: filters hold personal data. What
+// ended because the client went away is no failure of this service.
 func (x *exchange) report(err error, status int) {
-	x.Log.LogAttrs(x.ctx, slog.LevelError, "scim request failed",
+	level, text := slog.LevelError, "scim request failed"
+	if errors.Is(x.r.Context().Err(), context.Canceled) {
+		level, text = slog.LevelInfo, "scim request given up by its client"
+	}
+	x.Log.LogAttrs(x.ctx, level, text,
 		slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.method)),
 		slog.String("path", x.r.URL.Path), slog.Int("status", status), slog.Any("error", err))
 }

@@ -198,8 +198,10 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, v *Visit, err 
 			return
 		}
 	}
-	if status == http.StatusInternalServerError {
-		c.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "error", err)
+	if ctx := r.Context(); status == http.StatusInternalServerError && errors.Is(ctx.Err(), context.Canceled) {
+		c.Log.InfoContext(ctx, "request given up by its client", "method", r.Method, "error", err)
+	} else if status == http.StatusInternalServerError {
+		c.Log.ErrorContext(ctx, "request failed", "method", r.Method, "error", err)
 	}
 	c.write(w, r, v, "problem", status, problemView{status, http.StatusText(status), wordsOf(err)})
 }

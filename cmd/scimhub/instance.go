@@ -147,6 +147,7 @@ func (i *instance) wire(ctx context.Context, o instanceOptions, doc *config.Docu
 		return err
 	}
 	i.metrics = newMetrics(registry, i.store)
+	i.metrics.forget = append(i.metrics.forget, i.proxied.Forget, i.sender.Metrics.Forget)
 	i.sources = newSourceAccess(i.store, i.metrics)
 	i.admins.Slowly, i.admins.Used = i.sources.Slowly, i.sources.note
 	i.sources.made = func(list []store.Token) { i.admins.ReplaceStored(admin.StoredTokens(list)) }

@@ -22,7 +22,7 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 // hubParts are all figures that are read from the database, those that take about as
 // long together.
 func hubParts(s *store.Store, holder func() string, known func() *hub.Snapshot) []*part {
-	return []*part{statePart(s, holder, known), marksPart(s), accountsPart(s, known), peoplePart(s), findingsPart(s, known), sizePart(s)}
+	return []*part{statePart(s, holder, known), marksPart(s), accountsPart(s, known), peoplePart(s, known), findingsPart(s, known), sizePart(s)}
 }
 
 // named says which names are those of the configuration in force: what it no longer
@@ -238,7 +238,7 @@ func accountsPart(s *store.Store, known func() *hub.Snapshot) *part {
 	}}
 }
 
-func peoplePart(s *store.Store) *part {
+func peoplePart(s *store.Store, known func() *hub.Snapshot) *part {
 	people := gauge("identities", "People the hub knows by stage of their life: prehire, active, leave, leaver.", "stage")
 	held := gauge("held_leavers", "People who left at a source beyond its guard and keep their access until somebody decides.", "source")
 	return &part{name: "people", descs: []*prometheus.Desc{people, held}, read: func(ctx context.Context, show show) error {
@@ -250,8 +250,11 @@ func peoplePart(s *store.Store) *part {
 			show(people, float64(stages[stage]), string(stage))
 		}
 		sources, err := s.HeldLeaversBySource(ctx)
+		_, configured := named(known())
 		for _, name := range slices.Sorted(maps.Keys(sources)) {
-			show(held, float64(sources[name]), name)
+			if configured(name) {
+				show(held, float64(sources[name]), name)
+			}
 		}
 		return err
 	}}

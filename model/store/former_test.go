@@ -92,8 +92,11 @@ func TestNoDowngrade(t *testing.T) {
 		exec(t, db.SQL, `INSERT INTO schema_migrations (version, at) VALUES (9999, 0)`)
 		body := backup(t, db)
 		for name, err := range map[string]error{
-			"open":    func() error { _, err := store.Open(t.Context(), db.URL, store.Options{}); return err }(),
-			"restore": func() error { _, err := restore(t.Context(), storetest.URL(t, db.Dialect), body, store.RestoreOptions{}); return err }(),
+			"open": func() error { _, err := store.Open(t.Context(), db.URL, store.Options{}); return err }(),
+			"restore": func() error {
+				_, err := restore(t.Context(), storetest.URL(t, db.Dialect), body, store.RestoreOptions{})
+				return err
+			}(),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "schema 9999") || !strings.Contains(err.Error(), "newer scimhub") {
 				t.Errorf("%s: %v", name, err)
