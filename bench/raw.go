@@ -64,7 +64,7 @@ c AS (INSERT INTO raw_audit VALUES ($3, $2)) INSERT INTO raw_marks VALUES ($1, $
 	}
 	for stmt, text := range texts {
 		if err == nil {
-			*stmt, err = f.db.PrepareContext(ctx, text)
+			*stmt, err = f.db.PrepareContext(ctx, text) //nolint:sqlclosecheck // for as long as f.db is open
 		}
 	}
 	return err

@@ -98,7 +98,7 @@ func (r *runner) changingMembers(ctx context.Context, name string, members []mem
 		for _, other := range members[i+1:] {
 			m.job.hop.span.Link(other.job.row.Trace)
 		}
-		ctx = m.job.hop.in(ctx)
+		ctx = m.job.hop.in(ctx) //nolint:fatcontext // the loop ends here: once
 		break
 	}
 	first := members[0]

@@ -28,7 +28,7 @@ func soon(ctx context.Context) context.Context {
 }
 
 // wallClock is the machine's clock: of how long a process stood still no other one tells.
-func wallClock() time.Time { return time.Now() } //nolint:forbidigo // see above
+func wallClock() time.Time { return time.Now() }
 
 // pulse is the heartbeat of a process.
 type pulse struct {

@@ -174,6 +174,6 @@ func (s *soak) tables(full bool) {
 		}
 	}
 	for _, table := range []string{"events", "audit", "identity_history", "account_history", "notices", "deliveries", "sessions", "idempotency", "requests", "leaver_runs", "grants", "removals", "config_versions", "tokens"} {
-		s.t.Log(fmt.Sprintf("%-22s rows %6d (kept for a time)", table, s.db.Int(s.t, `SELECT count(*) FROM `+table)))
+		s.t.Logf("%-22s rows %6d (kept for a time)", table, s.db.Int(s.t, `SELECT count(*) FROM `+table))
 	}
 }

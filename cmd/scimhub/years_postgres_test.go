@@ -44,7 +44,7 @@ func startPostgres(t *testing.T) *ownPostgres {
 	}
 	p := &ownPostgres{t: t, bin: filepath.Dir(found[len(found)-1]), port: freePort(t), attr: &syscall.SysProcAttr{Setpgid: true}}
 	var err error
-	if p.dir, err = os.MkdirTemp("/tmp", "scimhub-years-"); err != nil {
+	if p.dir, err = os.MkdirTemp("/tmp", "scimhub-years-"); err != nil { //nolint:usetesting // another user must reach it, and a socket's path is short
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(p.dir) })
@@ -81,7 +81,7 @@ func (p *ownPostgres) start() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()
-	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), "-D", p.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-k", p.dir, //nolint:noctx // stop ends it
+	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), "-D", p.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-k", p.dir,
 		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "full_page_writes=on", "-c", "max_connections=120", "-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB", "-c", "jit=off")
 	p.cmd.SysProcAttr, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.attr, p.dir, log, log
 	if err := p.cmd.Start(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/scimhub/scimhub/model"
@@ -183,7 +184,7 @@ func (c *copyReader) record() (kind byte, content []byte, err error) {
 		return 0, nil, c.broken(err)
 	}
 	if n > maxCopyRecord {
-		return 0, nil, unusable("it is damaged: a record of "+fmt.Sprint(n)+" bytes"+c.where(), nil)
+		return 0, nil, unusable("it is damaged: a record of "+strconv.FormatUint(n, 10)+" bytes"+c.where(), nil)
 	}
 	if uint64(cap(c.buf)) < n {
 		if c.buf, err = io.ReadAll(io.LimitReader(c.in, int64(n))); err == nil && uint64(len(c.buf)) < n { // grows with what is really there

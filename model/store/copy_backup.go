@@ -112,7 +112,10 @@ type Source struct{ store *Store }
 // OpenSource opens a database of this or an earlier version without changing its schema.
 // The hub must not run on it: a SQLite file that is in use is refused.
 func OpenSource(ctx context.Context, databaseURL string) (*Source, error) {
-	s := &Store{now: time.Now, deep: newDeepPages()}
+	s := &Store{
+		deep: newDeepPages(),
+		now:  time.Now,
+	}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "sqlite:"):

@@ -279,11 +279,11 @@ func (t *Tx) holdsAnything(tables []string) (string, error) {
 		if !slices.Contains(tables, name) {
 			continue
 		}
-		var any bool
-		if err := t.row(`SELECT EXISTS (SELECT 1 FROM ` + name + `)`).Scan(&any); err != nil {
+		var used bool
+		if err := t.row(`SELECT EXISTS (SELECT 1 FROM ` + name + `)`).Scan(&used); err != nil {
 			return "", err
 		}
-		if any {
+		if used {
 			return name, nil
 		}
 	}

@@ -71,7 +71,7 @@ func (r *restorer) replaceable(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer closeGORM(db)
+	defer func() { _ = closeGORM(db) }() // it was only read
 	tx := &Tx{ctx: ctx, db: db, Now: r.o.Now()}
 	tables, err := tx.ownTables()
 	if err != nil {

@@ -48,6 +48,9 @@ func columns(t *testing.T, db *storetest.DB) []column {
 		}
 		out = append(out, c)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return out
 }
 
@@ -155,7 +158,7 @@ func dump(t *testing.T, db *storetest.DB) map[string][]string {
 			}
 			out[table] = append(out[table], line)
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // one table after the other
 			t.Fatal(err)
 		}
 		slices.Sort(out[table])
@@ -205,6 +208,7 @@ func restore(ctx context.Context, url string, body []byte, o store.RestoreOption
 // Every column of every table comes back, on either database, whichever it was taken of;
 // only leases and what waits for a full read of targets is new.
 func TestRestoreAcross(t *testing.T) {
+	t.Parallel()
 	for _, from := range storetest.Dialects() {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
@@ -264,6 +268,7 @@ func checkRestored(t *testing.T, db *storetest.DB, want map[string][]string) {
 
 // A file that is not whole changes nothing, wherever it is cut or damaged.
 func TestRestoreRefusesDamage(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		fillAll(t, db)
 		whole := backup(t, db)
@@ -313,6 +318,7 @@ func TestRestoreRefusesDamage(t *testing.T) {
 // What is there is refused, a hub that runs is refused, and with replace it is replaced
 // and says who was erased since.
 func TestRestoreRefusesWhatIsThere(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		fillAll(t, db)
 		body := backup(t, db)
@@ -361,6 +367,7 @@ func TestRestoreRefusesWhatIsThere(t *testing.T) {
 
 // A backup whose audit trail was tampered with is refused though its digests fit.
 func TestRestoreVerifiesAudit(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		fillAll(t, db)
 		exec(t, db.SQL, `UPDATE audit SET actor = 'somebody else' WHERE object = 'thing/7'`)
@@ -376,6 +383,7 @@ func TestRestoreVerifiesAudit(t *testing.T) {
 
 // A restore that ends in the middle leaves nothing, and the next one succeeds.
 func TestRestoreCutShort(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		fillAll(t, db)
 		body := backup(t, db)

@@ -27,6 +27,7 @@ func formerDumps(t *testing.T) []string {
 //
 //	SCIMHUB_FORMER=sqlite:/tmp/old.db SCIMHUB_FORMER_FILE=testdata/former/v0.1.0-sqlite.backup go test -run TestWriteFormer ./model/store
 func TestWriteFormer(t *testing.T) {
+	t.Parallel()
 	url, file := os.Getenv("SCIMHUB_FORMER"), os.Getenv("SCIMHUB_FORMER_FILE")
 	if url == "" {
 		t.Skip("SCIMHUB_FORMER names no database")
@@ -88,6 +89,7 @@ func TestFormer(t *testing.T) {
 
 // A database of a later release is left alone, and the message says what to do.
 func TestNoDowngrade(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		exec(t, db.SQL, `INSERT INTO schema_migrations (version, at) VALUES (9999, 0)`)
 		body := backup(t, db)

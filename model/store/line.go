@@ -108,7 +108,9 @@ func (o *outbox) add(n News) {
 		o.at = map[string]bool{}
 	}
 	for _, t := range n.Targets {
-		o.at[t] = o.at[t]
+		if !o.at[t] { // it may be asked for
+			o.at[t] = false
+		}
 	}
 	for _, t := range n.Asked {
 		o.at[t] = true

@@ -84,7 +84,7 @@ func (p *Presence) End() {
 	if p == nil || p.conn == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) //nolint:forbidigo // what it began with is over by now
 	defer cancel()
 	_, _ = p.conn.ExecContext(ctx, `SELECT pg_advisory_unlock_shared(`+presenceLock+`)`)
 	_ = p.conn.Close()

@@ -190,9 +190,9 @@ OR EXISTS (SELECT 1 FROM target_groups WHERE target = ? AND state = 'held' AND l
 }
 
 // AnythingMarked reports whether somebody is still to be decided about.
-func (s *Store) AnythingMarked(ctx context.Context) (any bool, err error) {
+func (s *Store) AnythingMarked(ctx context.Context) (marked bool, err error) {
 	err = s.single(ctx, s.read, func(tx *Tx) error {
-		return tx.row(`SELECT EXISTS (SELECT 1 FROM marks) OR EXISTS (SELECT 1 FROM sweeps) OR EXISTS (SELECT 1 FROM group_marks)`).Scan(&any)
+		return tx.row(`SELECT EXISTS (SELECT 1 FROM marks) OR EXISTS (SELECT 1 FROM sweeps) OR EXISTS (SELECT 1 FROM group_marks)`).Scan(&marked)
 	})
-	return any, err
+	return marked, err
 }

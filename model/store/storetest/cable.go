@@ -74,7 +74,7 @@ func (c *Cable) serve() {
 			return
 		}
 		var d net.Dialer
-		out, err := d.DialContext(context.Background(), c.network, c.to)
+		out, err := d.DialContext(context.Background(), c.network, c.to) //nolint:forbidigo // a connection lasts until the cable is cut
 		if err != nil || c.refuse.Load() {
 			_ = in.Close()
 			if err == nil {
