@@ -1,13 +1,16 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,31 +22,30 @@ import (
 )
 
 // balancer sends requests to replicas in turn, to those that were ready when last asked.
-// It repeats none: what fails, fails for the client.
+// Where a connection is refused nothing was sent, and it tries the next replica, as nginx,
+// HAProxy and a Kubernetes service do. Otherwise it repeats nothing: what fails, fails for
+// the client.
 type balancer struct {
-	server *httptest.Server
-	next   atomic.Uint64
+	server    *httptest.Server
+	transport *http.Transport
+	next      atomic.Uint64
+	refused   atomic.Int64 // connections
 
 	mu    sync.Mutex
-	ready []*httputil.ReverseProxy
+	ready []string // host and port
 }
 
-func newBalancer(ctx context.Context, t *testing.T, replicas []*yearReplica) *balancer {
+// newBalancer makes one that asks every 100 ms who is ready. Without keepAlive each request
+// has a connection of its own, as nginx makes them unless told otherwise.
+func newBalancer(ctx context.Context, t *testing.T, replicas []*yearReplica, keepAlive bool) *balancer {
 	t.Helper()
-	b := &balancer{}
-	proxies := make([]*httputil.ReverseProxy, len(replicas))
-	for i, r := range replicas {
-		to, err := url.Parse(r.base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		proxies[i] = &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to) }, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-	}
+	b := &balancer{transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableKeepAlives: !keepAlive}}
+	t.Cleanup(b.transport.CloseIdleConnections)
 	look := func() {
-		var ready []*httputil.ReverseProxy
-		for i, r := range replicas {
-			if !r.drained.Load() && (&world{t: t, base: r.base}).ready(ctx) == nil {
-				ready = append(ready, proxies[i])
+		var ready []string
+		for _, r := range replicas {
+			if (&world{t: t, base: r.base}).ready(ctx) == nil {
+				ready = append(ready, r.address)
 			}
 		}
 		b.mu.Lock()
@@ -65,18 +67,38 @@ func newBalancer(ctx context.Context, t *testing.T, replicas []*yearReplica) *ba
 		}
 	})
 	t.Cleanup(watching.Wait)
-	b.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.mu.Lock()
-		ready := b.ready
-		b.mu.Unlock()
-		if len(ready) == 0 {
-			http.Error(w, "no replica is ready", http.StatusBadGateway)
-			return
-		}
-		ready[b.next.Add(1)%uint64(len(ready))].ServeHTTP(w, r)
-	}))
+	b.server = httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, Transport: b})
 	t.Cleanup(b.server.Close)
 	return b
+}
+
+// RoundTrip sends a request to the next replica that takes a connection.
+func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	b.mu.Lock()
+	ready := b.ready
+	b.mu.Unlock()
+	last, first := errors.New("no replica is ready"), b.next.Add(1)
+	for i := range uint64(len(ready)) {
+		one := r.Clone(r.Context())
+		one.URL.Scheme, one.URL.Host, one.GetBody = "http", ready[(first+i)%uint64(len(ready))], nil
+		if one.Body = http.NoBody; len(body) > 0 {
+			one.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		res, err := b.transport.RoundTrip(one)
+		if op := (*net.OpError)(nil); err == nil || !errors.As(err, &op) || op.Op != "dial" {
+			return res, err
+		}
+		b.refused.Add(1)
+		last = err
+	}
+	return nil, last
 }
 
 // ledger is what clients of the balancer have seen.
@@ -129,13 +151,12 @@ func (l *ledger) live(ctx context.Context, w, width int, rng *rand.Rand, end <-c
 	}
 }
 
-// rolled replaces replicas one by one while clients go on. Those that close their door at
-// once when they are told to stop are taken out of the balancer before.
-func rolled(t *testing.T, y *years, drain bool, replace func(r *yearReplica)) {
+// rolled replaces replicas one by one while clients go on.
+func rolled(t *testing.T, y *years, keepAlive bool, replace func(r *yearReplica)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	b := newBalancer(ctx, t, y.replicas)
+	b := newBalancer(ctx, t, y.replicas, keepAlive)
 	l := &ledger{years: y, base: b.server.URL, client: &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	end, seed := make(chan struct{}), randomSeed(t)
 	var clients sync.WaitGroup
@@ -144,16 +165,12 @@ func rolled(t *testing.T, y *years, drain bool, replace func(r *yearReplica)) {
 	}
 	runFor(ctx, time.Second)
 	for _, r := range y.replicas {
-		if r.drained.Store(drain); drain {
-			runFor(ctx, time.Second)
-		}
 		begun := time.Now()
 		r.hub.stop(t)
 		t.Logf("replica %d stopped within %s", r.n, time.Since(begun).Round(time.Millisecond))
 		replace(r)
 		y.launchReplica(r)
 		y.serves(r)
-		r.drained.Store(false)
 		runFor(ctx, time.Second)
 	}
 	close(end)
@@ -169,7 +186,7 @@ func rolled(t *testing.T, y *years, drain bool, replace func(r *yearReplica)) {
 	for _, f := range l.failed[:min(len(l.failed), 10)] {
 		t.Errorf("failed: %s", f)
 	}
-	t.Logf("%d requests, %d failed; %d people", l.asked.Load(), len(l.failed), len(y.people))
+	t.Logf("%d requests, %d failed, %d connections refused and tried elsewhere; %d people", l.asked.Load(), len(l.failed), b.refused.Load(), len(y.people))
 	await(t, 2*time.Minute, "all is as acknowledged", func() error {
 		if n, err := y.waiting(y.database); err != nil || n > 0 {
 			return fmt.Errorf("%d marks and accounts wait: %w", n, err)
@@ -201,7 +218,7 @@ func TestRollingRestart(t *testing.T) {
 	for _, r := range y.replicas {
 		y.serves(r)
 	}
-	rolled(t, y, false, func(*yearReplica) {})
+	rolled(t, y, true, func(*yearReplica) {})
 }
 
 // TestRollingUpgrade: three replicas of the release before are replaced one by one by this
@@ -234,7 +251,7 @@ func TestRollingUpgrade(t *testing.T) {
 		y.serves(r)
 		r.config, r.args = now, args
 	}
-	rolled(t, y, true, func(r *yearReplica) { r.program = programPath(t) })
+	rolled(t, y, false, func(r *yearReplica) { r.program = programPath(t) })
 }
 
 // formerProgram builds the release that upgrades start from.

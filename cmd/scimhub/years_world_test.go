@@ -70,7 +70,6 @@ type yearReplica struct {
 	program string
 	hub     *process
 	http    *http.Client
-	drained atomic.Bool // the balancer sends it nothing
 }
 
 func newYears(t *testing.T, database string, count, people int) *years {
