@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
