@@ -1,14 +1,19 @@
 package scimserver_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gorilla/mux"
 
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/scimserver"
@@ -214,6 +219,34 @@ func TestBackendTrouble(t *testing.T) {
 	}
 	s := serve(t, "rfc", func(h *scimserver.Handler) { h.Backend = failing{} })
 	s.do("GET", users, "").refused(500, "", "")
+}
+
+// leaving is a backend whose caller goes away while it works.
+type leaving struct {
+	scimserver.Backend
+	leave context.CancelFunc
+}
+
+func (l leaving) Get(ctx context.Context, _ *scim.ResourceType, _ string, _ scim.Fields) (scim.Resource, error) {
+	l.leave()
+	<-ctx.Done()
+	return scim.Resource{}, fmt.Errorf("reading: %w", ctx.Err())
+}
+
+// TestClientGoneIsNoError: what ended because its client went away is nothing for an
+// operator to look into.
+func TestClientGoneIsNoError(t *testing.T) {
+	t.Parallel()
+	ctx, leave := context.WithCancel(t.Context())
+	var said bytes.Buffer
+	h := &scimserver.Handler{Backend: leaving{leave: leave}, Registry: scim.DefaultRegistry(), Log: slog.New(slog.NewTextHandler(&said, nil)),
+		Auth: func(*http.Request) (scimserver.Client, error) { return scimserver.Client{Source: "hr"}, nil }}
+	root := mux.NewRouter()
+	h.Mount(root)
+	root.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/Users/x", nil))
+	if strings.Contains(said.String(), "level=ERROR") || !strings.Contains(said.String(), "given up by its client") {
+		t.Errorf("%q", said.String())
+	}
 }
 
 func TestAuthenticatorTrouble(t *testing.T) {

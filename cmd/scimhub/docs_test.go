@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -107,20 +109,69 @@ func commandOf(words []string) *cobra.Command {
 	return cmd
 }
 
-// TestDocumentedLinks: files that documents lead to are there.
+// TestDocumentedLinks: files and headings that documents lead to are there.
 func TestDocumentedLinks(t *testing.T) {
 	t.Parallel()
-	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	for name, text := range documents(t) {
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if strings.HasSuffix(m[1], ".png") { // made anew when the pages change
-				continue
+	all := documents(t)
+	for _, name := range []string{"../../CONTRIBUTING.md", "../../DESIGN.md", "../../CHANGELOG.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(text)
+	}
+	for _, bad := range brokenLinks(all) {
+		t.Error(bad)
+	}
+	made := map[string]string{"a.md": "# One `two`, three\n# Same\n## Same\n```\n# no heading\n```\n[](#one-two-three) [](#same-1) [](b.md) [](a.md#same) [](https://x.test/#y)\n" +
+		"[](#no-heading) [](#same-2) [](a.md#onetwo) [](missing.md)", "b.md": "[](a.md#same-1)"}
+	if got := brokenLinks(made); len(got) != 4 {
+		t.Errorf("of four broken links these were found: %q", got)
+	}
+}
+
+// brokenLinks lists the relative links of documents, by path, that lead to no file, or to
+// no heading of one of the documents.
+func brokenLinks(documents map[string]string) (out []string) {
+	block := regexp.MustCompile("(?ms)^```.*?^```")
+	link := regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]+))?\)`)
+	headings := map[string]map[string]bool{}
+	for name, text := range documents {
+		headings[name] = anchorsOf(block.ReplaceAllString(text, ""))
+	}
+	for _, name := range slices.Sorted(maps.Keys(documents)) {
+		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(documents[name], ""), -1) {
+			to := name
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(name), m[1])
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
-				t.Errorf("%s leads to %s, which is not there", name, m[1])
+			known, ours := headings[to]
+			if _, err := os.Stat(to); err != nil && !ours && !strings.HasSuffix(to, ".png") { // pictures are made anew when the pages change
+				out = append(out, name+" leads to "+m[1]+", which is not there")
+			} else if ours && m[2] != "" && !known[m[2]] {
+				out = append(out, name+" leads to "+m[1]+"#"+m[2]+": there is no such heading")
 			}
 		}
 	}
+	return out
+}
+
+// anchorsOf are the names that headings of a document have in links, as GitHub makes them:
+// in small letters, without punctuation, numbered where one comes again.
+func anchorsOf(text string) map[string]bool {
+	out, seen := map[string]bool{}, map[string]int{}
+	drop := regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	for _, m := range regexp.MustCompile(`(?m)^#{1,6} +(.+?) *#*$`).FindAllStringSubmatch(text, -1) {
+		words := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(m[1], "$1")
+		anchor := strings.ReplaceAll(drop.ReplaceAllString(strings.ToLower(words), ""), " ", "-")
+		if n := seen[anchor]; n > 0 {
+			out[anchor+"-"+strconv.Itoa(n)] = true
+		} else {
+			out[anchor] = true
+		}
+		seen[anchor]++
+	}
+	return out
 }
 
 // TestDocumentedEvents: the document on messages has every event, and no other.
