@@ -275,6 +275,9 @@ func (s *sweeping) why() string {
 // sweep began, or so shortly before that the target may still show what was.
 func (s *sweeping) settled(row model.AccountRow) bool {
 	late := time.Duration(s.r.profile.EventualSeconds) * time.Second
+	if s.recovery != nil && s.recovery.Why == store.RecoveryRebuild && !row.Leaver {
+		return row.Applied != nil && row.UpdatedAt.Before(s.at.Began) // nothing was written: all that is due waits
+	}
 	if row.Applied == nil || !row.UpdatedAt.Before(s.at.Began.Add(-late)) {
 		return false
 	}
