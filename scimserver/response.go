@@ -118,13 +118,15 @@ func (x *exchange) classify(err error) *scim.Error {
 // report tells the operator. The query is left out: filters hold personal data. What
 // ended because the client went away is no failure of this service.
 func (x *exchange) report(err error, status int) {
-	about := []slog.Attr{slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.method)),
-		slog.String("path", x.r.URL.Path), slog.Int("status", status), slog.Any("error", err)}
 	if errors.Is(x.r.Context().Err(), context.Canceled) {
-		x.Log.LogAttrs(x.ctx, slog.LevelInfo, "scim request given up by its client", about...)
+		x.Log.LogAttrs(x.ctx, slog.LevelInfo, "scim request given up by its client",
+			slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.method)),
+			slog.String("path", x.r.URL.Path), slog.Int("status", status), slog.Any("error", err))
 		return
 	}
-	x.Log.LogAttrs(x.ctx, slog.LevelError, "scim request failed", about...)
+	x.Log.LogAttrs(x.ctx, slog.LevelError, "scim request failed",
+		slog.String("source", x.client.Source), slog.String("method", boundedMethod(x.method)),
+		slog.String("path", x.r.URL.Path), slog.Int("status", status), slog.Any("error", err))
 }
 
 // challenge lists the ways in (RFC 7644 §2): a WWW-Authenticate value each, those
