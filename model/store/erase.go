@@ -22,7 +22,7 @@ func (t *Tx) Erase(id string) (erased []string, err error) {
 		return nil, err
 	}
 	var described int
-	if err := t.row(`SELECT count(*) FROM resources WHERE identity_id IN `+list(len(erased)), anys(erased)...).Scan(&described); err != nil {
+	if err := t.row(`SELECT count(*) FROM resources WHERE identity_id <> '' AND identity_id IN `+list(len(erased)), anys(erased)...).Scan(&described); err != nil {
 		return nil, err
 	}
 	if described > 0 {

@@ -13,7 +13,7 @@ import (
 func (t *Tx) factGroups(ids []string, into map[string][]model.Membership) error {
 	marks := list(len(ids))
 	nested, err := t.membershipsInto(into, joins(t.pg, `SELECT r.identity_id, g.source, g.id, g.display, g.external_id, (SELECT 1 FROM group_members n WHERE n.member_id = g.id LIMIT 1)
-FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id IN `)+marks, anys(ids))
+FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id <> '' AND r.identity_id IN `)+marks, anys(ids))
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON 
 // not: a group's id to the groups that list it, by name.
 func (t *Tx) groupsOver(marks string, ids []any) (map[string][]model.Membership, error) {
 	rows, err := t.query(joins(t.pg, `WITH RECURSIVE up(source, id) AS (
-SELECT g.source, g.id FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id IN `)+marks+joins(t.pg, `
+SELECT g.source, g.id FROM resources r JOIN group_members m ON m.member_id = r.id JOIN resources g ON g.id = m.group_id AND g.source = r.source WHERE r.identity_id <> '' AND r.identity_id IN `)+marks+joins(t.pg, `
 UNION
 SELECT g.source, g.id FROM up JOIN group_members m ON m.member_id = up.id JOIN resources g ON g.id = m.group_id AND g.source = up.source)
 SELECT up.id, g.source, g.id, g.display, g.external_id FROM up JOIN group_members m ON m.member_id = up.id JOIN resources g ON g.id = m.group_id AND g.source = up.source`), ids...)

@@ -232,7 +232,7 @@ func (t *Tx) factRows(ids []string, into map[string]IdentityRow) error {
 
 func (t *Tx) factUsers(ids []string, into map[string][]SourceUser) error {
 	where, args := t.among("identity_id", ids)
-	rows, err := t.query(`SELECT identity_id, source, id, doc, modified_at FROM resources WHERE `+where+` ORDER BY identity_id, source, id`, t.planned(args)...)
+	rows, err := t.query(`SELECT identity_id, source, id, doc, modified_at FROM resources WHERE identity_id <> '' AND `+where+` ORDER BY identity_id, source, id`, t.planned(args)...)
 	if err != nil {
 		return err
 	}
@@ -289,7 +289,7 @@ func (t *Tx) left(source, where string, args ...any) (left, people int, err erro
 // somebody deleted at the source, who may come back. Empty if there is none.
 func (t *Tx) Orphan(userName string) (string, error) {
 	var id string
-	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND i.merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id) ORDER BY i.id LIMIT 1`, identityKey(userName)).Scan(&id)
+	err := t.row(`SELECT i.id FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND i.merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id <> '' AND r.identity_id = i.id) ORDER BY i.id LIMIT 1`, identityKey(userName)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -305,7 +305,7 @@ func (t *Tx) Orphan(userName string) (string, error) {
 func (t *Tx) Returning(source, userName, externalID string) (string, error) {
 	var rows []identityRow
 	apart, keys := apartFrom("identities.id", source, ApartKeys("", userName, externalID))
-	err := t.db.Where(`key = ? AND erased_at IS NULL AND merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = identities.id) AND NOT `+apart,
+	err := t.db.Where(`key = ? AND erased_at IS NULL AND merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id <> '' AND r.identity_id = identities.id) AND NOT `+apart,
 		append([]any{identityKey(userName)}, keys...)...).
 		Order("id").Limit(returning).Find(&rows).Error
 	if err != nil {

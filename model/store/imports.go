@@ -88,7 +88,7 @@ func (t *Tx) Orphans(userNames []string) (map[string]bool, error) {
 	slices.Sort(keys)
 	out := map[string]bool{}
 	for chunk := range slices.Chunk(keys, 500) {
-		found, err := t.texts(`SELECT i.key FROM identities i WHERE i.key IN `+list(len(chunk))+` AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id)`, anys(chunk)...)
+		found, err := t.texts(`SELECT i.key FROM identities i WHERE i.key IN `+list(len(chunk))+` AND i.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id <> '' AND r.identity_id = i.id)`, anys(chunk)...)
 		if err != nil {
 			return nil, err
 		}

@@ -202,7 +202,7 @@ func (t *Tx) FindLinkable(source string, user *scim.ResourceType, f scim.Filter,
 	}
 	apart, not := apartFrom("r.identity_id", source, keys)
 	args = append(append([]any{source, source}, args...), not...)
-	return t.texts(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id = r.identity_id AND own.source = ?) AND `+cond+
+	return t.texts(`SELECT DISTINCT r.identity_id FROM resources r WHERE r.kind = 'User' AND r.source <> ? AND NOT EXISTS (SELECT 1 FROM resources own WHERE own.identity_id <> '' AND own.identity_id = r.identity_id AND own.source = ?) AND `+cond+
 		` AND NOT `+apart+` AND NOT EXISTS (SELECT 1 FROM identities gone WHERE gone.id = r.identity_id AND gone.erased_at IS NOT NULL) ORDER BY r.identity_id LIMIT `+maxCandidates, args...)
 }
 

@@ -55,7 +55,7 @@ var ErrOrphan = errors.New("an identity without resources has this name")
 
 // orphanGuard fails the whole statement, by dividing by zero, where there is such
 // a person; so the usual case, where there is none, costs no question of its own.
-const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND i.merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id = i.id)) THEN 0 ELSE 1 END) = 1`
+const orphanGuard = ` AND 1 / (CASE WHEN EXISTS (SELECT 1 FROM identities i WHERE i.key = ? AND i.erased_at IS NULL AND i.merged_into = '' AND NOT EXISTS (SELECT 1 FROM resources r WHERE r.identity_id <> '' AND r.identity_id = i.id)) THEN 0 ELSE 1 END) = 1`
 
 // piece is one statement of a write. PostgreSQL runs all pieces as one statement
 // (data-modifying CTEs), which saves a round trip each; SQLite one by one.
