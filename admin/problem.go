@@ -73,6 +73,9 @@ func problemAnswer(err error) answer {
 	return p.answer(header)
 }
 
+// WriteProblem answers with an error as the API does, for what stands in front of it.
+func WriteProblem(w http.ResponseWriter, err error) { send(w, problemAnswer(err)) }
+
 // answer is the problem as it is sent. What it is made of can always be encoded.
 func (p Problem) answer(header http.Header) answer {
 	body, err := json.Marshal(p)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/scimhub/scimhub/admin"
+	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/scim"
 	"github.com/scimhub/scimhub/model/store"
 	"github.com/scimhub/scimhub/scimserver"
@@ -87,6 +89,10 @@ func (p *pulse) refuseLate(next http.Handler) http.Handler {
 		w.Header().Set("Connection", "close")
 		if strings.HasPrefix(r.URL.Path, scimPath) {
 			scimserver.WriteError(w, scim.Errorf(http.StatusServiceUnavailable, "", "%s", why))
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			admin.WriteProblem(w, model.Fail(model.Unavailable, why, nil))
 			return
 		}
 		http.Error(w, why, http.StatusServiceUnavailable)
