@@ -94,12 +94,21 @@ func unlessStopped(ctx context.Context, err error) error {
 
 // collectSeldom trades memory for time: what is in use is small beside what requests
 // leave behind, and at Go's own setting a tenth of a busy hub's work was collecting
-// that. GOGC, where it is set, decides.
+// that. The nearer the process comes to memoryMeant, the more often it collects. GOGC and
+// GOMEMLIMIT, where they are set, decide.
 func collectSeldom() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryMeant)
+	}
 }
+
+// memoryMeant is how much memory a hub takes before it collects more often than
+// collectSeldom wants, in bytes. What is in use at a time is a quarter of it, whatever the
+// population; 512 MiB are enough for a replica with it.
+const memoryMeant = 400 << 20
 
 // readConfig reads a configuration with the files it names, which are looked for
 // beside it.
