@@ -259,7 +259,7 @@ func TestClientHostileAnswers(t *testing.T) {
 	many := strings.Repeat(`,{"id":"2","x":"`+strings.Repeat("x", 1000)+`"}`, 2000)
 	t.Run("a bomb", func(t *testing.T) {
 		t.Parallel()
-		c := hostile(t, 10*time.Second, generic(t), func(w http.ResponseWriter, _ *http.Request) {
+		c := hostile(t, time.Minute, generic(t), func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
 			_, _ = io.WriteString(z, `{"id":"7","x":"`)
@@ -362,7 +362,7 @@ func TestClientListHoldsNoSlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := 0
 	for u, err := range c.List(ctx) {
