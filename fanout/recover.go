@@ -265,6 +265,13 @@ func (r *runner) takeAsFound(ctx context.Context, jobs []*job) error {
 	return nil
 }
 
+// awaitsAnother reports whether the recovery of a target waits for another sweep than one
+// that ends: it was asked for while that one was under way, which may have passed what was
+// pushed since. It is pure; of is the recovery that the sweep was for, nil: none.
+func awaitsAnother(now, of *store.Recovery) bool {
+	return now != nil && now.Phase == store.RecoveryReading && (of == nil || !of.Since.Equal(now.Since))
+}
+
 // recoveryRead ends the reading of a target: from now on what was found waits for a
 // person.
 func (s *sweeping) recoveryRead(ctx context.Context, found store.RecoveryFound, kinds map[string]int) error {
@@ -278,7 +285,7 @@ func (s *sweeping) recoveryRead(ctx context.Context, found store.RecoveryFound, 
 	found.Unknown = kinds[driftUnknown]
 	now := r.w.Now()
 	err := r.w.Store.UpdateTargetState(ctx, r.target.Name, func(st *store.TargetState) {
-		if st.Recovery != nil && st.Recovery.Phase == store.RecoveryReading {
+		if st.Recovery != nil && st.Recovery.Phase == store.RecoveryReading && !awaitsAnother(st.Recovery, s.recovery) {
 			st.Recovery.Phase, st.Recovery.Read, st.Recovery.Found = store.RecoveryWaiting, &now, found
 		}
 	})

@@ -257,7 +257,7 @@ func (s *sweeping) end(ctx context.Context, refused string) (SweepReport, error)
 			}
 		}
 		return tx.UpdateTargetState(r.target.Name, func(t *store.TargetState) {
-			t.LastDrift, t.DriftWanted, t.DriftRefused = &s.at.Began, false, refused
+			t.LastDrift, t.DriftWanted, t.DriftRefused = &s.at.Began, awaitsAnother(t.Recovery, s.recovery), refused
 		})
 	})
 }
