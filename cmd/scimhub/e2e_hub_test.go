@@ -62,7 +62,7 @@ func newWorld(t *testing.T, database string) *world {
 		w.apps[name] = startApplication(t, name, profile, appToken)
 		w.ever[name] = map[string]bool{}
 	}
-	port := freePort(t)
+	port := storetest.Port(t)
 	w.base = fmt.Sprintf("http://127.0.0.1:%d", port)
 	text := strings.NewReplacer("PORT", fmt.Sprint(port), "CHAT", w.apps["chat"].base, "GIT", w.apps["git"].base, "CRM", w.apps["crm"].base).Replace(hubConfig)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -180,18 +179,6 @@ func awaitErr(ctx context.Context, limit time.Duration, check func() error) erro
 		case <-tick.C:
 		}
 	}
-}
-
-// freePort finds a port that nobody listens on now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 // application is one simulated application in a process of its own.

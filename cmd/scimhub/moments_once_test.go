@@ -111,7 +111,7 @@ func onceWorld(t *testing.T, leaver string) (*world, *struck, *source, map[strin
 	s := startStruck(t)
 	w := &world{t: t, dir: t.TempDir(), database: storetest.URL(t, storetest.SQLite)}
 	w.config = filepath.Join(w.dir, "hub.yaml")
-	port := freePort(t)
+	port := storetest.Port(t)
 	w.base = fmt.Sprintf("http://127.0.0.1:%d", port)
 	text := strings.NewReplacer("PORT", fmt.Sprint(port), "URL", s.server.URL).Replace(strings.ReplaceAll(onceConfig, "LEAVER", leaver))
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {

@@ -69,7 +69,7 @@ func newReplicas(t *testing.T, count, people int, profiles ...string) *replicas 
 	own := strings.TrimPrefix(rs.base, "http://")
 	for i := range count {
 		r := &replica{config: filepath.Join(rs.dir, fmt.Sprintf("hub%d.yaml", i))}
-		address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+		address := fmt.Sprintf("127.0.0.1:%d", storetest.Port(t))
 		r.base = "http://" + address
 		if err := os.WriteFile(r.config, []byte(strings.Replace(string(text), own, address, 1)), 0o600); err != nil {
 			t.Fatal(err)

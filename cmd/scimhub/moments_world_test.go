@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/scimhub/scimhub/conformance/app"
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // watched is a simulated application in this process, which sees every change in the
@@ -156,7 +157,7 @@ func newMoments(t *testing.T, database string, people int, profiles ...string) *
 		fmt.Fprintf(&inB, "{target: %s, group: dept b},", profile)
 	}
 	text := strings.NewReplacer("GRANTS_A", inA.String(), "GRANTS_B", inB.String()).Replace(momentsConfig) + targets.String()
-	port := freePort(t)
+	port := storetest.Port(t)
 	m.base = fmt.Sprintf("http://127.0.0.1:%d", port)
 	m.config = filepath.Join(m.dir, "hub.yaml")
 	if err := os.WriteFile(m.config, []byte(strings.ReplaceAll(text, "PORT", fmt.Sprint(port))), 0o600); err != nil {

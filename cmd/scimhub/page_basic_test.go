@@ -17,7 +17,7 @@ func TestPagesWithBasic(t *testing.T) {
 	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			base := freeAddress(t)
+			base := fmt.Sprintf("127.0.0.1:%d", storetest.Port(t))
 			serveHub(t, fmt.Sprintf("listen: %s\ndatabase: %q\nadmin: {tokens: [{name: eyes, secret: hunter2hunter2, role: auditor}, {name: old, secret: sesame-open-sesame, role: admin, expires: 2001-01-01}]}\n", base, storetest.Migrated(t, dialect)))
 			get := func(path, password string) (int, string, http.Header) {
 				t.Helper()

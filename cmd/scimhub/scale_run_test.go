@@ -112,7 +112,7 @@ func newScale(t *testing.T, people int) *scale {
 		return errors.New("they do not listen yet")
 	})
 	for n := range 2 {
-		s.bases = append(s.bases, fmt.Sprintf("http://127.0.0.1:%d", freePort(t)))
+		s.bases = append(s.bases, fmt.Sprintf("http://127.0.0.1:%d", storetest.Port(t)))
 		s.replicas = append(s.replicas, nil)
 		s.launchReplica(n)
 		s.base = s.bases[0]

@@ -64,7 +64,7 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 // machine's own settings a script sees none.
 func setupScript(env *testscript.Env, dialect string) error {
 	t := env.T().(scriptT).T
-	port := freePort(t)
+	port := storetest.Port(t)
 	env.Setenv("DATABASE", storetest.Migrated(t, dialect))
 	env.Setenv("PORT", fmt.Sprint(port))
 	env.Setenv("HUB", fmt.Sprintf("http://127.0.0.1:%d", port))

@@ -122,16 +122,6 @@ func visitor(t *testing.T) func(method, address string, form url.Values) (int, s
 	}
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // TestFirstSignIn: a hub to which nobody can sign in prints a link at its start, which
 // lets the first admin in, once; when it starts again it prints no other.
 func TestFirstSignIn(t *testing.T) {
@@ -139,7 +129,7 @@ func TestFirstSignIn(t *testing.T) {
 	for _, dialect := range storetest.OnTurn(t) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			config := fmt.Sprintf("listen: %s\ndatabase: %q\n", freeAddress(t), storetest.Migrated(t, dialect))
+			config := fmt.Sprintf("listen: %s\ndatabase: %q\n", fmt.Sprintf("127.0.0.1:%d", storetest.Port(t)), storetest.Migrated(t, dialect))
 			link := regexp.MustCompile(`http://\S+/sign-in\?token=(\S+)`)
 			first := serveHub(t, config)
 			await(t, func() bool { return link.MatchString(first.out.String()) })

@@ -107,7 +107,7 @@ func newSoak(t *testing.T, dialect string, full bool) *soak {
 	for _, name := range appNames {
 		w.apps[name] = startApplication(t, name, map[string]string{"git": "github", "chat": "generic", "crm": "generic"}[name], appToken)
 	}
-	w.base = fmt.Sprintf("http://127.0.0.1:%d", freePort(t))
+	w.base = fmt.Sprintf("http://127.0.0.1:%d", storetest.Port(t))
 	if err := os.WriteFile(w.config, []byte(s.configText(0)), 0o600); err != nil {
 		t.Fatal(err)
 	}

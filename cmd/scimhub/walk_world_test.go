@@ -77,7 +77,7 @@ func newWalked(t *testing.T, database string, others int) *walked {
 	for _, name := range []string{"chat", "git"} {
 		w.apps[name] = startApplication(t, name, "generic", appToken)
 	}
-	port := freePort(t)
+	port := storetest.Port(t)
 	w.base = fmt.Sprintf("http://127.0.0.1:%d", port)
 	text := strings.NewReplacer("PORT", fmt.Sprint(port), "CHAT", w.apps["chat"].base, "GIT", w.apps["git"].base).Replace(walkConfig)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // ownPostgres is a PostgreSQL that a test may restart and crash. It keeps what it has
@@ -42,7 +44,7 @@ func startPostgres(t *testing.T) *ownPostgres {
 		}
 		t.Skip("initdb was not found: this test restarts a PostgreSQL of its own")
 	}
-	p := &ownPostgres{t: t, bin: filepath.Dir(found[len(found)-1]), port: freePort(t), attr: &syscall.SysProcAttr{Setpgid: true}}
+	p := &ownPostgres{t: t, bin: filepath.Dir(found[len(found)-1]), port: storetest.Port(t), attr: &syscall.SysProcAttr{Setpgid: true}}
 	var err error
 	if p.dir, err = os.MkdirTemp("/tmp", "scimhub-years-"); err != nil { //nolint:usetesting // another user must reach it, and a socket's path is short
 		t.Fatal(err)

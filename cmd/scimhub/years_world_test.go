@@ -88,7 +88,7 @@ func newYears(t *testing.T, database string, count, people int) *years {
 		t.Fatal(err)
 	}
 	for n := range count {
-		port := freePort(t)
+		port := storetest.Port(t)
 		address := fmt.Sprintf("127.0.0.1:%d", port)
 		r := &yearReplica{n: n, base: "http://" + address, address: address, args: []string{"--listen", address}, config: filepath.Join(y.dir, "hub.yaml"), cable: storetest.NewCable(t, database), program: programPath(t)}
 		r.http = &http.Client{Timeout: 6 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
