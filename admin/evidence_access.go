@@ -17,7 +17,7 @@ import (
 // How many people are looked at together, and for one page at most.
 const (
 	accessChunk = 100
-	accessMost  = 1500
+	accessMost  = 700
 )
 
 // accessQuestion is who had access to what, and when.
