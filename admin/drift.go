@@ -62,13 +62,19 @@ func (a *API) lastSweep(r *http.Request, _ Caller) (any, error) {
 	return a.sweepOf(r.Context(), t, q.Get("kind"), q.Get("cursor"), limit)
 }
 
-// driftOverview shows the last sweep of every target, without its differences.
-func (a *API) driftOverview(r *http.Request, _ Caller) (any, error) {
+// targetsOnPage are the targets of the configuration in force that a request asks for,
+// and the cursor of the next ones.
+func (a *API) targetsOnPage(r *http.Request) (shown []model.Target, next string, err error) {
 	snap := a.Hub.Snapshot()
 	if snap == nil {
-		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
+		return nil, "", model.Fail(model.Unavailable, "no configuration is active", nil)
 	}
-	shown, next, err := pageOf(r, snap.Doc.Targets, func(t model.Target) string { return t.Name })
+	return pageOf(r, snap.Doc.Targets, func(t model.Target) string { return t.Name })
+}
+
+// driftOverview shows the last sweep of every target, without its differences.
+func (a *API) driftOverview(r *http.Request, _ Caller) (any, error) {
+	shown, next, err := a.targetsOnPage(r)
 	if err != nil {
 		return nil, err
 	}

@@ -29,11 +29,7 @@ type RebuildView struct {
 
 // rebuildState shows how far targets have been recovered.
 func (a *API) rebuildState(r *http.Request, _ Caller) (any, error) {
-	snap := a.Hub.Snapshot()
-	if snap == nil {
-		return nil, model.Fail(model.Unavailable, "no configuration is active", nil)
-	}
-	shown, next, err := pageOf(r, snap.Doc.Targets, func(t model.Target) string { return t.Name })
+	shown, next, err := a.targetsOnPage(r)
 	if err != nil {
 		return nil, err
 	}

@@ -123,6 +123,28 @@ func (r *run) part(ctx context.Context, part, url string) (err error) {
 	return r.start(ctx, db)
 }
 
+// subject is a hub with its client, and the raw tables beside it.
+type subject struct {
+	hub    *Hub
+	client *client
+	floor  *raw
+}
+
+// open starts a hub on a database and makes its floor.
+func (r *run) open(ctx context.Context, db *database, targets []Target) (*subject, error) {
+	hub, err := r.Start(ctx, db.url, targets)
+	if err != nil {
+		return nil, err
+	}
+	floor, err := r.newRaw(ctx, db)
+	if err != nil {
+		return nil, errors.Join(err, hub.Stop())
+	}
+	return &subject{hub, newClient(hub.URL, hub.Token), floor}, nil
+}
+
+func (s *subject) close() error { return errors.Join(s.floor.db.Close(), s.hub.Stop()) }
+
 // add notes a rate beside its floor.
 func (r *run) add(db *database, part, what string, hub, floor float64, beside string) {
 	r.note(Row{Database: db.kind, Part: part, What: what, Unit: "/s", Hub: hub, Floor: floor, Ratio: hub / floor, Beside: beside})

@@ -12,17 +12,12 @@ import (
 // groups measures what is done with a small group and with a large one: what touches one
 // member must cost the same in both.
 func (r *run) groups(ctx context.Context, db *database) (err error) {
-	hub, err := r.Start(ctx, db.url, nil)
+	s, err := r.open(ctx, db, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, hub.Stop()) }()
-	c := newClient(hub.URL, hub.Token)
-	floor, err := r.newRaw(ctx, db)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, floor.db.Close()) }()
+	defer func() { err = errors.Join(err, s.close()) }()
+	c, floor := s.client, s.floor
 	for _, size := range []int{100, 10 * r.People} {
 		r.Say(fmt.Sprintf("%s: a group of %d", db.kind, size))
 		g, err := c.group(ctx, r.serial.Add(1), size)

@@ -25,17 +25,12 @@ const besideC = "C = 1/(1/H + 1/D): a canned answer and the bare statements"
 
 // inbound measures what sources do, from the wire to the disk.
 func (r *run) inbound(ctx context.Context, db *database) (err error) {
-	hub, err := r.Start(ctx, db.url, nil)
+	s, err := r.open(ctx, db, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, hub.Stop()) }()
-	c := newClient(hub.URL, hub.Token)
-	floor, err := r.newRaw(ctx, db)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, floor.db.Close()) }()
+	defer func() { err = errors.Join(err, s.close()) }()
+	c, floor := s.client, s.floor
 	r.Say(fmt.Sprintf("%s: %d people come in", db.kind, r.People))
 	if err := errors.Join(c.fill(ctx, &r.serial, r.People), floor.fill(ctx, r.People)); err != nil {
 		return err

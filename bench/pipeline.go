@@ -31,17 +31,12 @@ func (r *run) pipeline(ctx context.Context, db *database) (err error) {
 	if err != nil {
 		return err
 	}
-	hub, err := r.Start(ctx, db.url, targets)
+	s, err := r.open(ctx, db, targets)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, hub.Stop()) }()
-	floor, err := r.newRaw(ctx, db)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, floor.db.Close()) }()
-	c := newClient(hub.URL, hub.Token)
+	defer func() { err = errors.Join(err, s.close()) }()
+	c, floor, hub := s.client, s.floor, s.hub
 	r.Say(fmt.Sprintf("%s: %d people come in for %d targets", db.kind, r.People, r.Targets))
 	if err := c.fill(ctx, &r.serial, r.People); err != nil {
 		return err

@@ -260,20 +260,7 @@ func (t *Tx) RetryDelivery(id string) (Delivery, error) {
 func (s *Store) PendingDeliveries(ctx context.Context) (map[string]int, error) {
 	out := map[string]int{}
 	err := s.single(ctx, s.read, func(tx *Tx) error {
-		rows, err := tx.query(`SELECT receiver, count(*) FROM deliveries WHERE state = 'pending' GROUP BY receiver`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var name string
-			var n int
-			if err := rows.Scan(&name, &n); err != nil {
-				return err
-			}
-			out[name] = n
-		}
-		return rows.Err()
+		return tx.tallyInto(out, `SELECT receiver, count(*) FROM deliveries WHERE state = 'pending' GROUP BY receiver`)
 	})
 	return out, err
 }
