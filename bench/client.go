@@ -100,20 +100,23 @@ func (c *client) fill(ctx context.Context, serial *atomic.Int64, people int) err
 	return err
 }
 
-// rate has so many do something over and over for a while and gives calls a second.
+// rate has so many do something over and over for a while, and at least once each, and
+// gives calls a second.
 func (r *run) rate(ctx context.Context, workers int, fn func(ctx context.Context, n int64) error) (float64, error) {
 	var done atomic.Int64
 	began := r.Now()
 	work, ctx := errgroup.WithContext(ctx)
 	for range workers {
 		work.Go(func() error {
-			for r.Now().Sub(began) < r.Each {
+			for {
 				if err := fn(ctx, r.serial.Add(1)); err != nil {
 					return err
 				}
 				done.Add(1)
+				if r.Now().Sub(began) >= r.Each {
+					return nil
+				}
 			}
-			return nil
 		})
 	}
 	err := work.Wait()
