@@ -58,13 +58,21 @@ func (j *job) did(c model.Change) {
 	j.done = append(j.done, c)
 }
 
+// portion is what a chunk takes all the way.
+type portion struct {
+	rows  []model.AccountRow
+	marks []*claim  // of the rows
+	width int       // written at a time
+	read  *sweeping // that recovers the target: what it read is taken as it is; nil: none
+}
+
 // chunk takes rows all the way: find, compare, guard, write, then hand each to
 // out exactly once. Memberships come last, gathered by group.
-func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, width int, give func(*job)) {
-	out := func(j *job) { j.ended(); give(j) }
-	jobs := make([]*job, len(rows))
-	for i, row := range rows {
-		jobs[i] = &job{row: row, mark: marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent, out: out, leaving: leaving{prior: row.State}}
+func (r *runner) chunk(soft, hard context.Context, p portion, give func(*job)) {
+	out, width := func(j *job) { j.ended(); give(j) }, p.width
+	jobs := make([]*job, len(p.rows))
+	for i, row := range p.rows {
+		jobs[i] = &job{row: row, mark: p.marks[i], intent: row.Owned == model.OwnedCreating, before: row.Sent, out: out, leaving: leaving{prior: row.State}}
 		r.resume(hard, jobs[i])
 	}
 	if r.target.Manual != nil {
@@ -74,7 +82,7 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 		r.resolve(soft, hard, jobs, width)
 		r.invitations(soft, hard, jobs, width)
 	}
-	if err := r.plan(hard, jobs); err != nil {
+	if err := r.plan(hard, jobs, p.read); err != nil {
 		r.log.ErrorContext(hard, "plan failed", "error", err)
 		for _, j := range jobs {
 			j.drop = true
@@ -118,12 +126,12 @@ func (r *runner) chunk(soft, hard context.Context, rows []model.AccountRow, mark
 }
 
 // plan computes the guarded changes of the jobs that can be worked on and stores
-// what is about to be sent before any of it is.
-func (r *runner) plan(ctx context.Context, jobs []*job) error {
+// what is about to be sent before any of it is. read is that of a portion.
+func (r *runner) plan(ctx context.Context, jobs []*job, read *sweeping) error {
 	if err := r.followGroups(ctx, jobs); err != nil {
 		return err
 	}
-	if err := r.takeAsFound(ctx, jobs); err != nil {
+	if err := r.takeAsFound(ctx, jobs, read); err != nil {
 		return err
 	}
 	var rows []model.AccountRow

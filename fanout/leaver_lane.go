@@ -113,7 +113,7 @@ func (r *runner) leavers(soft, hard context.Context) error {
 // be said.
 func (r *runner) leaverChunk(soft, hard context.Context, rows []model.AccountRow, marks []*claim, outcomes chan<- *job) bool {
 	var dropped atomic.Bool
-	r.chunk(soft, hard, rows, marks, urgentWidth, func(j *job) {
+	r.chunk(soft, hard, portion{rows: rows, marks: marks, width: urgentWidth}, func(j *job) {
 		if j.drop {
 			dropped.Store(true)
 		}

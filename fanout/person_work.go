@@ -21,7 +21,7 @@ func (r *runner) person(soft, hard context.Context, v *visit, row model.AccountR
 		v.trace.say(StepMatched, "account %s is the hub's (%s)", row.RemoteID, row.Owned)
 	}
 	var j *job
-	r.chunk(soft, hard, []model.AccountRow{row}, []*claim{mark}, 1, func(done *job) { j = done })
+	r.chunk(soft, hard, portion{rows: []model.AccountRow{row}, marks: []*claim{mark}, width: 1}, func(done *job) { j = done })
 	if !j.drop && !j.yielded {
 		r.readPersonBack(hard, j)
 	}

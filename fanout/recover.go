@@ -182,7 +182,7 @@ func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFo
 		if len(rows) > 0 {
 			var mu sync.Mutex
 			var done []*job
-			r.chunk(soft, withMembers(hard, s), rows, marks, max(r.profile.Concurrency, 1), func(j *job) {
+			r.chunk(soft, hard, portion{rows, marks, max(r.profile.Concurrency, 1), s}, func(j *job) {
 				mu.Lock()
 				defer mu.Unlock()
 				done = append(done, j)
@@ -221,20 +221,12 @@ func recognised(found *store.RecoveryFound, j *job) {
 	}
 }
 
-type membersKey struct{}
-
-// withMembers lets the accounts that a chunk finds be taken with the memberships that a
-// sweep has read.
-func withMembers(ctx context.Context, s *sweeping) context.Context {
-	return context.WithValue(ctx, membersKey{}, s)
-}
-
 // takeAsFound makes accounts that were found, and that the adoption rule gives to the
 // hub, its own as they are. What is wanted otherwise is then a difference like any other,
-// and a membership that nothing grants is a removal, which is held.
-func (r *runner) takeAsFound(ctx context.Context, jobs []*job) error {
-	s, ok := ctx.Value(membersKey{}).(*sweeping)
-	if !ok {
+// and a membership that nothing grants is a removal, which is held. s is the sweep that
+// recovers the target; nil: nothing is taken.
+func (r *runner) takeAsFound(ctx context.Context, jobs []*job, s *sweeping) error {
+	if s == nil {
 		return nil
 	}
 	var ids []string

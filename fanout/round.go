@@ -80,7 +80,7 @@ func (r *runner) backlog(soft, hard context.Context) error {
 			r.advance(hard, false)
 		}
 		settled.expect(len(rows))
-		chunks.Go(func() { r.chunk(soft, hard, rows, marks, width, settled.add) })
+		chunks.Go(func() { r.chunk(soft, hard, portion{rows: rows, marks: marks, width: width}, settled.add) })
 		room := size + settleRows
 		if limit < size {
 			room = limit / 2

@@ -20,36 +20,30 @@ type GroupCount struct {
 // GroupCounts counts the members of the groups of a target by the names that accounts
 // have for them.
 func (s *Store) GroupCounts(ctx context.Context, target string) (map[string]GroupCount, error) {
-	out := map[string]GroupCount{}
+	members, wanted := map[string]int{}, map[string]int{}
 	err := s.View(ctx, func(tx *Tx) error {
-		if err := tx.groupCounts(target, "applied", func(name string, n int) { out[name] = GroupCount{Members: n} }); err != nil {
+		if err := tx.groupCounts(members, target, "applied"); err != nil {
 			return err
 		}
-		return tx.groupCounts(target, "desired", func(name string, n int) { out[name] = GroupCount{Members: out[name].Members, Wanted: n} })
+		return tx.groupCounts(wanted, target, "desired")
 	})
+	out := map[string]GroupCount{}
+	for name, n := range members {
+		out[name] = GroupCount{Members: n}
+	}
+	for name, n := range wanted {
+		out[name] = GroupCount{Members: members[name], Wanted: n}
+	}
 	return out, err
 }
 
 // groupCounts counts the accounts of a target by the groups in one of their columns.
-func (t *Tx) groupCounts(target, column string, count func(name string, n int)) error {
+func (t *Tx) groupCounts(into map[string]int, target, column string) error {
 	each := `json_each(a.` + column + `, '$.groups') g`
 	if t.pg {
 		each = `jsonb_array_elements_text(coalesce(CAST(a.` + column + ` AS jsonb) -> 'groups', '[]')) AS g(value)`
 	}
-	rows, err := t.query(`SELECT g.value, count(*) FROM accounts a, `+each+` WHERE a.target = ? AND a.`+column+` IS NOT NULL GROUP BY 1`, target)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var n int
-		if err := rows.Scan(&name, &n); err != nil {
-			return err
-		}
-		count(name, n)
-	}
-	return rows.Err()
+	return t.tallyInto(into, `SELECT g.value, count(*) FROM accounts a, `+each+` WHERE a.target = ? AND a.`+column+` IS NOT NULL GROUP BY 1`, target)
 }
 
 // AccountsIn counts the accounts that should be in a group that they know by any of
