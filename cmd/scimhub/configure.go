@@ -1,14 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/scimhub/scimhub/admin"
 	"github.com/scimhub/scimhub/fanout"
@@ -59,6 +57,9 @@ func databaseExists(dsn string) bool {
 //	other text       was rolled back       the active one; the reason is said
 //	other text       a guard would hold    the active one; the reason is said
 //	other text       good                  the file, as the next version
+//
+// Where it takes long to find out what the file would do, the active one is served
+// meanwhile.
 func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.Snapshot, fileErr error) error {
 	for tries := 1; ; tries++ {
 		err := i.configureOnce(ctx, o, file, fileErr)
@@ -71,77 +72,49 @@ func (i *instance) configure(ctx context.Context, o instanceOptions, file *hub.S
 
 func (i *instance) configureOnce(ctx context.Context, o instanceOptions, file *hub.Snapshot, fileErr error) error {
 	active, ok, err := i.store.ActiveConfig(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !ok && fileErr != nil:
+		return fileErr
+	case !ok:
+		return i.putInForce(ctx, o, 0)
+	case fileErr != nil:
+		return i.refuseFile(ctx, o, active, fileErr)
+	case active.Digest == file.Doc.Digest():
+		return i.activateFile(ctx, o, active.Version)
+	}
+	w := i.weigh(ctx, o, active, file)
+	if !w.endsWithin(cmp.Or(o.Weigh, weighAtMost)) && i.activateStored(ctx, active) == nil {
+		i.log.InfoContext(ctx, "the configuration file has changed; the active version is served until the file has been compared with everybody", "file", o.Name, "version", active.Version)
+		i.weighing = w
+		return nil
+	}
+	// Or the active version wants what is there no more, a secret perhaps.
+	defer w.stop()
+	switch reason, err := w.wait(); {
+	case err != nil:
+		return err
+	case reason != "":
+		return i.refuseFile(ctx, o, active, errors.New(reason))
+	}
+	return i.putInForce(ctx, o, active.Version)
+}
+
+// putInForce stores the file as the version after base and activates it.
+func (i *instance) putInForce(ctx context.Context, o instanceOptions, base int64) error {
+	next, err := i.hub.Apply(ctx, hub.Actor{Name: "serve"}, o.Name, o.Config, base)
 	if err != nil {
 		return err
 	}
-	if !ok && fileErr != nil {
-		return fileErr
-	}
-	if fileErr == nil && ok && active.Digest == file.Doc.Digest() {
-		return i.activateFile(ctx, o, active.Version)
-	}
-	if fileErr == nil {
-		reason, err := i.unsafe(ctx, ok, active, file)
-		if err != nil {
-			return err
-		}
-		if reason == "" {
-			next, err := i.hub.Apply(ctx, hub.Actor{Name: "serve"}, o.Name, o.Config, active.Version)
-			if err != nil {
-				return err
-			}
-			i.warn(next)
-			return i.applied(ctx, next)
-		}
-		fileErr = errors.New(reason)
-	}
-	i.log.ErrorContext(ctx, "the configuration file is not put in force, the active version is served", "file", o.Name, "version", active.Version, "reason", fileErr)
+	i.warn(next)
+	return i.applied(ctx, next)
+}
+
+// refuseFile says why the file is not served, and serves the active version.
+func (i *instance) refuseFile(ctx context.Context, o instanceOptions, active store.ConfigVersion, why error) error {
+	i.log.ErrorContext(ctx, "the configuration file is not put in force, the active version is served", "file", o.Name, "version", active.Version, "reason", why)
 	return i.activateStored(ctx, active)
-}
-
-// unsafe says why a file must not be put in force without a person looking at it:
-// somebody rolled this very text back, or the guards would hold somebody whom they do
-// not hold under the active version.
-func (i *instance) unsafe(ctx context.Context, hasActive bool, active store.ConfigVersion, file *hub.Snapshot) (string, error) {
-	if !hasActive {
-		return "", nil
-	}
-	back, found, err := i.store.RolledBack(ctx, file.Doc.Digest())
-	if err != nil {
-		return "", err
-	}
-	if found {
-		return fmt.Sprintf("its text was version %d, which %s rolled back at %s; to put it in force all the same: scimhub apply --config %s",
-			back.Version, back.By, back.At.Format(time.RFC3339), file.Doc.Name), nil
-	}
-	plan, err := i.api.Plan(ctx, file, "")
-	if err != nil || plan.Held == 0 {
-		return "", err
-	}
-	if now, err := hub.Compile(active.Version, "active", []byte(active.Body), checkProfiles); err == nil {
-		before, err := i.api.Plan(ctx, now, "")
-		if err != nil {
-			return "", err
-		}
-		was := heldAccounts(before)
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(heldAccounts(plan))), func(a string) bool { return !was[a] }) {
-			return "", nil
-		}
-	}
-	return fmt.Sprintf("it would take access from %d accounts, %d of them beyond a guard's limit: scimhub plan --config %s, then scimhub apply", plan.Removals, plan.Held, file.Doc.Name), nil
-}
-
-// heldAccounts are the accounts of a plan whose loss of access is held.
-func heldAccounts(a admin.PlanAnswer) map[string]bool {
-	out := map[string]bool{}
-	for _, p := range a.Plans {
-		for _, c := range p.Changes {
-			if c.Held != "" && c.Removes() {
-				out[p.Target+"/"+c.Identity] = true
-			}
-		}
-	}
-	return out
 }
 
 func (i *instance) activateFile(ctx context.Context, o instanceOptions, v int64) error {

@@ -66,6 +66,7 @@ type instance struct {
 	stopping  atomic.Bool
 	pulse     pulse
 	toldAbout chan struct{} // another replica has stored a configuration, or credentials
+	weighing  *weighing     // of the file that the start did not wait for; nil: none
 
 	deviations hub.Deviations // of sources, for whoever set them up
 }
@@ -79,7 +80,8 @@ type instanceOptions struct {
 	Listener net.Listener // open already; nil: where the configuration says
 	Listen   string       // instead of there; empty: there
 
-	Now func() time.Time // nil: time.Now
+	Now   func() time.Time // nil: time.Now
+	Weigh time.Duration    // how long a changed file is waited for; 0: weighAtMost
 }
 
 // start opens the database, puts a configuration in force and listens. Nothing is
@@ -232,6 +234,7 @@ func (i *instance) run(ctx context.Context) error {
 		}
 	})
 	workers.Go(func() { i.followConfig(work) })
+	workers.Go(func() { i.weighed(ctx) }) // told to stop, it leaves the file to the next start
 	workers.Go(func() { i.pulse.run(work) })
 	workers.Go(func() { i.refusals.Run(work) }) // ends after the last request
 	workers.Go(func() { i.keeper.Run(work) })
@@ -300,6 +303,10 @@ func (i *instance) serve() error {
 func (i *instance) close() error {
 	i.forget()
 	i.aside.stop()
+	if i.weighing != nil {
+		i.weighing.stop()
+		<-i.weighing.done
+	}
 	if i.listener != nil {
 		_ = i.listener.Close() // closed already where it served
 	}

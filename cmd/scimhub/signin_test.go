@@ -240,19 +240,7 @@ database: %q
 admin: {oidc: {issuer: %q, client_id: hub, client_secret: hub-secret, roles: {admin: [scimhub-admins]}}}
 sources: {hr: {tokens: [{name: main, secret: sesame-open-sesame}]}}
 `, listen.Addr(), storetest.Migrated(t, dialect), issuer)
-			var log written
-			i, err := start(t.Context(), instanceOptions{Name: "hub.yaml", Config: []byte(config), Log: slog.New(slog.NewTextHandler(&log, nil)), Listener: listen})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			var ended sync.WaitGroup
-			ended.Go(func() {
-				if err := i.run(ctx); err != nil {
-					t.Errorf("the hub ended: %v", err)
-				}
-			})
-			t.Cleanup(func() { stop(); ended.Wait() })
+			i, log := running(t, config, func(o *instanceOptions) { o.Listener = listen })
 			user, _ := scim.DefaultRegistry().Type("User")
 			if _, err := i.hub.Create(t.Context(), hub.Actor{Source: "hr", Name: "main"}, user, map[string]any{"userName": "bob", "active": true}); err != nil {
 				t.Fatal(err)

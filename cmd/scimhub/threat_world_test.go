@@ -13,13 +13,31 @@ import (
 )
 
 // running starts a hub in this process, which ends with the test, and returns what it logs.
-func running(t *testing.T, config string) (*instance, *written) {
+func running(t *testing.T, config string, adjust ...func(*instanceOptions)) (*instance, *written) {
+	t.Helper()
+	i, log := started(t, config, adjust...)
+	runs(t, i)
+	return i, log
+}
+
+// started starts a hub that does nothing yet.
+func started(t *testing.T, config string, adjust ...func(*instanceOptions)) (*instance, *written) {
 	t.Helper()
 	log := &written{}
-	i, err := start(t.Context(), instanceOptions{Name: "hub.yaml", Config: []byte(config), Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	o := instanceOptions{Name: "hub.yaml", Config: []byte(config), Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	for _, fn := range adjust {
+		fn(&o)
+	}
+	i, err := start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return i, log
+}
+
+// runs has a hub work until the test ends.
+func runs(t *testing.T, i *instance) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -28,7 +46,6 @@ func running(t *testing.T, config string) (*instance, *written) {
 		}
 	})
 	t.Cleanup(func() { stop(); ended.Wait() })
-	return i, log
 }
 
 // heard is an answer as it came.
