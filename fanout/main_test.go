@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime"
 	"testing"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // TestMain has more tests side by side than there are processors, unless -parallel says
@@ -13,7 +15,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	preset("test.parallel", fmt.Sprint(2*runtime.GOMAXPROCS(0)))
-	if underRace {
+	if storetest.UnderRace {
 		preset("rapid.checks", "25") // what is drawn by chance says little about races
 	}
 	m.Run()

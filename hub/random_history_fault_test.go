@@ -375,7 +375,7 @@ func TestRandomFaultsTakeNothing(t *testing.T) {
 				f.fact(len(f.people) - 1)
 			}
 			rounds := 70
-			if testing.Short() || raceEnabled {
+			if testing.Short() || storetest.UnderRace {
 				rounds = 25
 			}
 			for round := range rounds {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // anyHistory is a configuration of which nothing depends on what was before.
@@ -84,7 +86,7 @@ func TestRandomHistories(t *testing.T) {
 			t.Parallel()
 			each(t, tt.configuration, func(w *world) {
 				seed, waves := historySeed(w.t), 3
-				if testing.Short() || raceEnabled {
+				if testing.Short() || storetest.UnderRace {
 					waves = 1
 				}
 				dice := rand.New(rand.NewPCG(seed, 11))

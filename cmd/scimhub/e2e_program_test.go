@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // These tests run the built program as the operating system sees it: processes
@@ -33,7 +35,7 @@ func sized(full, normal, small int) int {
 	switch {
 	case fullSize():
 		return full
-	case testing.Short(), raceEnabled:
+	case testing.Short(), storetest.UnderRace:
 		return small
 	}
 	return normal

@@ -240,7 +240,7 @@ func TestLyingApplication(t *testing.T) {
 			w := settledWorld(t, profile)
 			for at := range lies(w.app, w.other.Handler()) {
 				l := lies(w.app, w.other.Handler())[at]
-				if !allLies && at%len(liarProfiles()) != n || raceDetector && at%6 != 0 || l.agrees && !w.profile.MembersReadable {
+				if !allLies && at%len(liarProfiles()) != n || storetest.UnderRace && at%6 != 0 || l.agrees && !w.profile.MembersReadable {
 					continue
 				}
 				ok := t.Run(l.name, func(t *testing.T) {
@@ -336,7 +336,7 @@ func TestLyingFirstSync(t *testing.T) {
 			t.Fatal(err)
 		}
 		for at, l := range lies(a, http.NotFoundHandler()) {
-			if !allLies && (n > 0 || at%6 != 3 || raceDetector && at > 6) { // see allLies
+			if !allLies && (n > 0 || at%6 != 3 || storetest.UnderRace && at > 6) { // see allLies
 				continue
 			}
 			t.Run(profile+"/"+l.name, func(t *testing.T) {

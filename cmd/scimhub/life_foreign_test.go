@@ -47,7 +47,7 @@ func TestForeignLife(t *testing.T) {
 			for _, dialect := range slices.Sorted(maps.Keys(dialectNames())) { // one server, one life at a time
 				t.Run(dialect, func(t *testing.T) {
 					people, groups := 300, 40
-					if raceDetector || testing.Short() {
+					if storetest.UnderRace || testing.Short() {
 						people, groups = 60, 10
 					}
 					live(t, newForeignWorld(t, f, dialect, people, groups))

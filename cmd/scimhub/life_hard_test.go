@@ -21,7 +21,7 @@ func TestHardLife(t *testing.T) {
 	t.Parallel()
 	dialects := storetest.Dialects()
 	for n, profile := range []string{"generic", "aws", "atlassian", "github", "slack"} {
-		if !lifeInFull() && n%3 != 0 || raceDetector && n > 0 {
+		if !lifeInFull() && n%3 != 0 || storetest.UnderRace && n > 0 {
 			continue
 		}
 		t.Run(profile, func(t *testing.T) {

@@ -24,7 +24,7 @@ func TestWholeLife(t *testing.T) {
 	t.Parallel()
 	for n, profile := range fanout.ProfileNames() {
 		for d, dialect := range storetest.Dialects() {
-			if !lifeInFull() && n%2 != d%2 || raceDetector && n%5 != 0 {
+			if !lifeInFull() && n%2 != d%2 || storetest.UnderRace && n%5 != 0 {
 				continue
 			}
 			t.Run(profile+"/"+dialect, func(t *testing.T) {

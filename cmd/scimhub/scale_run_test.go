@@ -35,7 +35,7 @@ import (
 // the applications but the first, which has everybody.
 // SCIMHUB_SCALE_PROFILE=DIR leaves CPU profiles of the first replica there.
 func TestScale(t *testing.T) {
-	if testing.Short() || raceEnabled {
+	if testing.Short() || storetest.UnderRace {
 		t.Skip("what it shows is size")
 	}
 	people := 120

@@ -72,7 +72,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("reads /proc")
 	}
 	d, full := soakTime(t)
-	if raceEnabled && !full {
+	if storetest.UnderRace && !full {
 		t.Skip("what the detector costs says nothing about the hub")
 	}
 	only := os.Getenv("SCIMHUB_SOAK_DATABASE")

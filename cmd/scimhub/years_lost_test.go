@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // TestDatabaseLostUnderWay cuts the only replica off from the database, and then has the
 // network swallow everything, while it writes to targets: it stops before its leases end,
 // says so, asks who sends it something to come back, and goes on by itself.
 func TestDatabaseLostUnderWay(t *testing.T) {
-	if raceEnabled {
+	if storetest.UnderRace {
 		t.Skip("how soon is what it shows; TestReplicasForYears cuts replicas off with the detector")
 	}
 	t.Parallel()

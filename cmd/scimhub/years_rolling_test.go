@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // balancer sends requests to replicas in turn, to those that were ready when last asked.
@@ -208,7 +210,7 @@ func runFor(ctx context.Context, d time.Duration) {
 // TestRollingRestart: three replicas are restarted one by one under load, and no request
 // fails.
 func TestRollingRestart(t *testing.T) {
-	if raceEnabled {
+	if storetest.UnderRace {
 		t.Skip("a stop in order is in many tests; three at once with the detector take a minute")
 	}
 	t.Parallel()
@@ -229,7 +231,7 @@ func TestRollingRestart(t *testing.T) {
 // history; .ci/former names it. Building takes a minute: it is done in CI, once, or where
 // SCIMHUB_TEST_FULL asks for it; SCIMHUB_BEFORE names a program that is there.
 func TestRollingUpgrade(t *testing.T) {
-	if os.Getenv("SCIMHUB_TEST_FULL") == "" && os.Getenv("SCIMHUB_BEFORE") == "" && (os.Getenv("CI") != "true" || raceEnabled) {
+	if os.Getenv("SCIMHUB_TEST_FULL") == "" && os.Getenv("SCIMHUB_BEFORE") == "" && (os.Getenv("CI") != "true" || storetest.UnderRace) {
 		t.Skip("builds an earlier release: set SCIMHUB_TEST_FULL=1, or SCIMHUB_BEFORE to a program of it")
 	}
 	t.Parallel()

@@ -2,5 +2,5 @@
 
 package storetest
 
-// underRace: the race detector does not watch.
-const underRace = false
+// UnderRace reports whether the race detector watches, and everything takes ten times as long.
+const UnderRace = false

@@ -2,5 +2,5 @@
 
 package storetest
 
-// underRace: the race detector watches, and everything takes ten times as long.
-const underRace = true
+// UnderRace reports whether the race detector watches, and everything takes ten times as long.
+const UnderRace = true

@@ -1,6 +1,0 @@
-//go:build race
-
-package fanout
-
-// underRace: the race detector watches, and everything takes ten times as long.
-const underRace = true
