@@ -60,6 +60,9 @@ type years struct {
 	slowest                             atomic.Int64 // request that was acknowledged, microseconds
 }
 
+// yearClients are the most there are at once.
+const yearClients = 128
+
 type yearReplica struct {
 	n       int
 	base    string
@@ -91,7 +94,7 @@ func newYears(t *testing.T, database string, count, people int) *years {
 		port := storetest.Port(t)
 		address := fmt.Sprintf("127.0.0.1:%d", port)
 		r := &yearReplica{n: n, base: "http://" + address, address: address, args: []string{"--listen", address}, config: filepath.Join(y.dir, "hub.yaml"), cable: storetest.NewCable(t, database), program: programPath(t)}
-		r.http = &http.Client{Timeout: 6 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+		r.http = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: yearClients}}
 		y.replicas = append(y.replicas, r)
 	}
 	y.base, y.config = y.replicas[0].base, y.replicas[0].config
@@ -272,7 +275,7 @@ func (y *years) client(ctx context.Context, rng *rand.Rand, w, width int, end <-
 			}
 		}
 	}
-	pace := time.NewTicker(20 * time.Millisecond)
+	pace := time.NewTicker(time.Duration(width) * 2500 * time.Microsecond)
 	defer pace.Stop()
 	for {
 		select {
