@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -146,6 +147,9 @@ func (w *world) start() {
 	await(w.t, 60*time.Second, "the hub is ready", func() error {
 		if w.hub.ended() {
 			w.t.Fatalf("the hub ended by itself: %s", w.hub.err.tail(20))
+		}
+		if !w.hub.serves() {
+			return errors.New("it does not listen")
 		}
 		return w.ready(w.t.Context())
 	})

@@ -64,6 +64,9 @@ type process struct {
 	done chan struct{} // closed when it has ended
 }
 
+// serves reports whether a hub listens: who answers at its address may be another one.
+func (p *process) serves() bool { return strings.Contains(p.out.String(), "scimhub serves ") }
+
 // launch starts the program and watches it: a panic or a data race in it fails the
 // test whatever else happens.
 func launch(t *testing.T, name string, env []string, args ...string) *process {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,11 +30,14 @@ func (t *Tx) doubt(target, identity string, sent []model.Account) error {
 	if t.pg {
 		lock = " FOR UPDATE"
 	}
-	var rows []accountRow
-	if err := t.db.Raw(`SELECT * FROM accounts WHERE target = ? AND identity_id = ?`+lock, target, identity).Scan(&rows).Error; err != nil || len(rows) == 0 {
+	var before *string
+	switch err := t.row(`SELECT sent FROM accounts WHERE target = ? AND identity_id = ?`+lock, target, identity).Scan(&before); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
 		return err
 	}
-	have, err := decodeSent(rows[0].Sent)
+	have, err := decodeSent(before)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func (t *Tx) AuditAfter(ids []string, p Place, until time.Time, limit int) (out 
 	}
 	where, args := p.where(key)
 	var rows []auditRow
-	err = t.db.Raw(`SELECT * FROM audit WHERE identity_id <> '' AND identity_id IN `+list(len(ids))+where+` AND at <= ? ORDER BY at, lane, seq LIMIT ?`,
+	err = t.db.Raw(`SELECT `+auditColumns+` FROM audit WHERE identity_id <> '' AND identity_id IN `+list(len(ids))+where+` AND at <= ? ORDER BY at, lane, seq LIMIT ?`,
 		append(append(anys(ids), args...), micros(until), limit)...).Scan(&rows).Error
 	for _, r := range rows {
 		out = append(out, r.entry())

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // PersonNamed finds a person as FindIdentity does, but gives one that turned out to
@@ -28,13 +29,12 @@ func (t *Tx) PersonNamed(name string) (IdentityRow, error) {
 // LockIdentities reads people and keeps them from being linked, and from being worked
 // out anew, until the transaction ends.
 func (t *Tx) LockIdentities(ids ...string) (map[string]IdentityRow, error) {
-	lock := ""
+	q := t.db.Where("id IN ?", slices.Compact(slices.Sorted(slices.Values(ids)))).Order("id")
 	if t.pg {
-		lock = " FOR UPDATE"
+		q = q.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
 	}
-	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
 	var rows []identityRow
-	if err := t.db.Raw(`SELECT * FROM identities WHERE id IN ? ORDER BY id`+lock, sorted).Scan(&rows).Error; err != nil {
+	if err := q.Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	out := map[string]IdentityRow{}

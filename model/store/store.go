@@ -100,6 +100,7 @@ func gormConfig() *gorm.Config {
 	return &gorm.Config{
 		SkipDefaultTransaction: true, // it halves the writes; transactions are explicit here
 		Logger:                 logger.Discard,
+		QueryFields:            true, // never *: a newer release that runs beside this one may have added columns
 	}
 }
 
@@ -234,6 +235,9 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			committing = err == nil
 			return err
 		})
+		if outdated(err) {
+			s.discard()
+		}
 		if !retryable(err) && (committing || !s.again(ctx, err, tries)) {
 			break
 		}
@@ -287,7 +291,14 @@ func (s *Store) single(ctx context.Context, db *gorm.DB, fn func(*Tx) error) err
 
 func retryable(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001")
+	return errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001") || outdated(err)
+}
+
+// outdated reports that a connection has prepared a statement for a table that was
+// changed since, by the migration of a newer release.
+func outdated(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
 }
 
 // isUnique reports a violated unique index, whose name or columns are in the text.
