@@ -106,7 +106,7 @@ func (r *restorer) fill(s *Store, tx *Tx, sink func(table string, columns []stri
 			if m.version <= after || m.version > to {
 				continue
 			}
-			if err := s.step(tx, m); err != nil {
+			if err := s.step(tx, m.whole()); err != nil {
 				return model.Fail(model.Unavailable, fmt.Sprintf("migration %04d failed, nothing changed", m.version), err)
 			}
 		}

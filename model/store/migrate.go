@@ -31,27 +31,60 @@ type migration struct {
 // lock so that several replicas may start at once. A schema newer than this
 // program knows is refused: an older program must not write to it.
 func (s *Store) migrate(ctx context.Context) error {
-	if s.migrated(ctx) { // as at every start but the first of a release
+	have, err := s.schema(ctx)
+	if err == nil && have == SchemaVersion { // as at every start but the first of a release
 		return nil
-	}
-	steps, err := loadMigrations(s.pg)
+	} // where it cannot be read the migrations find out why
+	all, err := loadMigrations(s.pg)
 	if err != nil {
 		return err
 	}
-	for _, m := range steps {
-		err := s.patiently(ctx, func() error {
-			return s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-				return s.step(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}, m)
+	for _, m := range all {
+		for _, part := range m.parts(s.pg && have > 0) {
+			err := s.patiently(ctx, func() error {
+				return s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+					return s.step(&Tx{ctx: ctx, db: db, pg: s.pg, Now: s.Now()}, part)
+				})
 			})
-		})
-		if err != nil {
-			if err = s.mayNotMigrate(ctx, err); errors.As(err, new(*model.Error)) {
-				return err
+			if err != nil {
+				if err = s.mayNotMigrate(ctx, err); errors.As(err, new(*model.Error)) {
+					return err
+				}
+				left := "nothing changed"
+				if len(part.statements) < len(statements(m.text)) {
+					left = "it goes on where it was at the next start"
+				}
+				return model.Fail(model.Unavailable, fmt.Sprintf("migration %04d failed, %s", m.version, left), err)
 			}
-			return model.Fail(model.Unavailable, fmt.Sprintf("migration %04d failed, nothing changed", m.version), err)
 		}
 	}
 	return nil
+}
+
+// oneByOne is the first version whose statements each have a transaction of their own
+// where replicas of the release before may be at work: one that held the lock of a table
+// and waited for another's would wait for those who wait for it, over and over. Such
+// statements may be carried out twice.
+const oneByOne = 27
+
+// part is what one transaction does of a migration.
+type part struct {
+	version    int
+	statements []string
+	last       bool // it notes the version
+}
+
+func (m migration) whole() part { return part{m.version, statements(m.text), true} }
+
+func (m migration) parts(others bool) (out []part) {
+	if !others || m.version < oneByOne {
+		return []part{m.whole()}
+	}
+	all := statements(m.text)
+	for i, one := range all {
+		out = append(out, part{m.version, []string{one}, i == len(all)-1})
+	}
+	return out
 }
 
 // How a migration gets its locks while replicas of the release before work: it waits for
@@ -77,14 +110,7 @@ func (s *Store) patiently(ctx context.Context, step func() error) error {
 	return err
 }
 
-// migrated reports whether the schema is the one that this program knows. Where that
-// cannot be read the migrations find out why.
-func (s *Store) migrated(ctx context.Context) bool {
-	have, err := s.schema(ctx)
-	return err == nil && have == SchemaVersion
-}
-
-func (s *Store) step(tx *Tx, m migration) error {
+func (s *Store) step(tx *Tx, m part) error {
 	if s.pg {
 		if _, err := tx.exec(`SELECT pg_advisory_xact_lock(7266223011)`); err != nil {
 			return err
@@ -106,10 +132,13 @@ func (s *Store) step(tx *Tx, m migration) error {
 	if have >= m.version {
 		return nil
 	}
-	for _, stmt := range statements(m.text) {
+	for _, stmt := range m.statements {
 		if _, err := tx.exec(stmt); err != nil {
 			return fmt.Errorf("%.60s…: %w", stmt, err)
 		}
+	}
+	if !m.last {
+		return nil
 	}
 	_, err := tx.exec(`INSERT INTO schema_migrations (version, at) VALUES (?, ?)`, m.version, micros(tx.Now))
 	return err

@@ -1,6 +1,6 @@
 -- What is older than it is kept is taken away: how far that is, of each table or of what
 -- belongs together. The row without a kind is who does it at the moment.
-CREATE TABLE pruning (
+CREATE TABLE IF NOT EXISTS pruning (
   kind         text COLLATE "C" PRIMARY KEY,
   until_at     bigint NOT NULL DEFAULT 0,      -- what was over by then is gone
   place        text NOT NULL DEFAULT '',       -- where the next batch begins
@@ -14,17 +14,17 @@ CREATE TABLE pruning (
 );
 
 -- By which the oldest are found.
-CREATE INDEX requests_closed ON requests (created_at, id) WHERE NOT live;
-CREATE INDEX tasks_done ON tasks (done_at) WHERE done_at IS NOT NULL;
-CREATE INDEX grants_over ON grants (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX exceptions_ended ON exceptions (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX exclusions_ended ON exclusions (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX deputies_ended ON deputies (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX cases_decided ON cases (decided_at) WHERE decided_at IS NOT NULL;
-CREATE INDEX imports_at ON imports (at);
-CREATE INDEX drift_deleted_at ON drift_deleted (at);
-CREATE INDEX removals_at ON removals (at);
-CREATE INDEX releases_at ON releases (at);
+CREATE INDEX IF NOT EXISTS requests_closed ON requests (created_at, id) WHERE NOT live;
+CREATE INDEX IF NOT EXISTS tasks_done ON tasks (done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS grants_over ON grants (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS exceptions_ended ON exceptions (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS exclusions_ended ON exclusions (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS deputies_ended ON deputies (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS cases_decided ON cases (decided_at) WHERE decided_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS imports_at ON imports (at);
+CREATE INDEX IF NOT EXISTS drift_deleted_at ON drift_deleted (at);
+CREATE INDEX IF NOT EXISTS removals_at ON removals (at);
+CREATE INDEX IF NOT EXISTS releases_at ON releases (at);
 
 -- Rows that are written again and again: room for the next version on the same page, and
 -- a vacuum that comes before there is much to do, whatever the size of the table.
@@ -49,9 +49,9 @@ ALTER TABLE deliveries SET (autovacuum_vacuum_scale_factor = 0.02);
 ALTER TABLE notices SET (autovacuum_vacuum_scale_factor = 0.02);
 
 -- How far the audit trail has been verified in the background, and what was found there.
-CREATE TABLE audit_watch (
+CREATE TABLE IF NOT EXISTS audit_watch (
   id           integer PRIMARY KEY,       -- 1: there is one row
   leased_until bigint NOT NULL,           -- by the replica that verifies at the moment
   state        text NOT NULL              -- JSON: of the pass under way, and of the last one
 );
-INSERT INTO audit_watch (id, leased_until, state) VALUES (1, 0, '{}');
+INSERT INTO audit_watch (id, leased_until, state) VALUES (1, 0, '{}') ON CONFLICT (id) DO NOTHING;
