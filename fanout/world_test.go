@@ -19,6 +19,7 @@ import (
 
 // world is a store, one simulated application as target and a worker between them.
 type world struct {
+	clock  *shifted // of the store and the worker
 	t      testing.TB
 	store  *store.Store
 	app    *app.App
@@ -41,7 +42,8 @@ func worldWith(t testing.TB, a *app.App, h http.Handler, change func(*model.Targ
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	s, err := store.Open(t.Context(), storetest.Migrated(t, storetest.SQLite), store.Options{})
+	clock := newClock()
+	s, err := store.Open(t.Context(), storetest.Migrated(t, storetest.SQLite), store.Options{Now: clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +59,9 @@ func worldWith(t testing.TB, a *app.App, h http.Handler, change func(*model.Targ
 	if change != nil {
 		change(&target)
 	}
-	w := &world{t: t, store: s, app: a, url: server.URL, target: target}
+	w := &world{t: t, store: s, app: a, url: server.URL, target: target, clock: clock}
 	snapshot := &Snapshot{Version: 1, Targets: []model.Target{target}}
-	w.worker = &Worker{Store: s, Current: func() *Snapshot { return snapshot }, Holder: "test", Now: time.Now,
+	w.worker = &Worker{Store: s, Current: func() *Snapshot { return snapshot }, Holder: "test", Now: clock.now,
 		Log: slog.New(slog.DiscardHandler), Poll: 20 * time.Millisecond, Timeout: 5 * time.Second, Version: "test"}
 	return w
 }
