@@ -10,13 +10,13 @@ import (
 // never work on one account at a time.
 //
 // A row read before it was given back is stale: what was done to it is not in it,
-// and doing it again would make accounts twice. So each reading is announced
-// first, and rows given back since then are not claimed from it.
+// and doing it again would make accounts twice. So whoever claims rows has them read
+// here, and rows given back since the reading began are not claimed from it.
 type claims struct {
 	mu      sync.Mutex
 	held    map[string]*claim
 	again   bool // a row had just been given back: to be read anew
-	reading int  // readings announced and not used yet
+	reading int  // readings under way
 	round   int64
 	back    map[string]int64 // identity -> when it was given back, while anybody reads
 }
@@ -29,74 +29,75 @@ type claim struct {
 	yield   func() // gives the row up between two requests; nil: not possible now
 }
 
-// announce says that rows are about to be read; exactly one reserve or seize
-// with the result follows, whatever comes of the reading.
-func (c *claims) announce() (since int64) {
+// reserve claims up to limit of the rows that read gives for the normal lane, and returns
+// those claimed.
+func (c *claims) reserve(limit int, read func() ([]model.AccountRow, error)) ([]model.AccountRow, []*claim, error) {
+	return c.claim(read, func(r model.AccountRow, stale bool, claimed int) *claim {
+		if claimed == limit || stale || c.held[r.Identity] != nil {
+			return nil
+		}
+		return &claim{}
+	})
+}
+
+// seize claims the rows that read gives for the urgent lane or a sweep, at once running.
+// The urgent lane (steal) takes rows of leavers that only wait in the normal one. What is
+// running there is given up between two requests: it is marked as wanted, and its release
+// says so.
+func (c *claims) seize(steal bool, read func() ([]model.AccountRow, error)) ([]model.AccountRow, []*claim, error) {
+	return c.claim(read, func(r model.AccountRow, stale bool, _ int) *claim {
+		steal := steal && r.Leaver
+		have := c.held[r.Identity]
+		if have != nil && (!steal || have.running) {
+			if steal {
+				have.want()
+			}
+			return nil
+		}
+		if stale {
+			c.again = true
+			return nil
+		}
+		return &claim{running: true, urgent: steal}
+	})
+}
+
+// claim has rows read and claims those that take gives a claim for. A reading that failed
+// claims nothing, though it may have come to all rows: nobody would work on them, nor give
+// them back.
+func (c *claims) claim(read func() ([]model.AccountRow, error), take func(r model.AccountRow, stale bool, claimed int) *claim) (out []model.AccountRow, marks []*claim, err error) {
+	since := c.begin()
+	defer c.end()
+	rows, err := read()
+	if err != nil {
+		return nil, nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range rows {
+		at, back := c.back[r.Identity]
+		if m := take(r, back && at > since, len(out)); m != nil {
+			c.put(r.Identity, m)
+			out, marks = append(out, r), append(marks, m)
+		}
+	}
+	return out, marks, nil
+}
+
+// begin says that rows are about to be read, end that those that are to be are claimed.
+func (c *claims) begin() (since int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading++
 	return c.round
 }
 
-// stale reports whether the row was given back after the reading began.
-func (c *claims) stale(identity string, since int64) bool {
-	at, ok := c.back[identity]
-	return ok && at > since
-}
-
-func (c *claims) read() {
+func (c *claims) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.reading--; c.reading == 0 {
 		clear(c.back)
 	}
-}
-
-// reserve claims up to limit rows for the normal lane and returns those claimed.
-func (c *claims) reserve(since int64, rows []model.AccountRow, limit int) ([]model.AccountRow, []*claim) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer c.read()
-	var out []model.AccountRow
-	var marks []*claim
-	for _, r := range rows {
-		if len(out) == limit {
-			break
-		}
-		if _, taken := c.held[r.Identity]; taken || c.stale(r.Identity, since) {
-			continue
-		}
-		m := &claim{}
-		c.put(r.Identity, m)
-		out, marks = append(out, r), append(marks, m)
-	}
-	return out, marks
-}
-
-// seize claims rows for the urgent lane or a sweep, at once running. The urgent
-// lane (steal) takes rows that only wait in the normal one. What is running there is
-// given up between two requests: it is marked as wanted, and its release says so.
-func (c *claims) seize(since int64, rows []model.AccountRow, steal bool) ([]model.AccountRow, []*claim) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer c.read()
-	var out []model.AccountRow
-	var marks []*claim
-	for _, r := range rows {
-		have := c.held[r.Identity]
-		if have != nil && (!steal || have.running) {
-			if steal {
-				have.want()
-			}
-			continue
-		}
-		if c.stale(r.Identity, since) {
-			c.again = true
-			continue
-		}
-		m := &claim{running: true, urgent: steal}
-		c.put(r.Identity, m)
-		out, marks = append(out, r), append(marks, m)
-	}
-	return out, marks
 }
 
 // want has another lane give the row up as soon as it can.

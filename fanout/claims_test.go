@@ -1,25 +1,51 @@
 package fanout
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/scimhub/scimhub/model"
 )
 
+// read is a reading that gives rows.
+func read(rows ...model.AccountRow) func() ([]model.AccountRow, error) {
+	return func() ([]model.AccountRow, error) { return rows, nil }
+}
+
+// A reading that fails when its rows are there already, as where the lease is lost at that
+// moment, claims none of them: nobody would ever give them back.
+func TestClaimsOfAFailedReading(t *testing.T) {
+	t.Parallel()
+	failed := func() ([]model.AccountRow, error) {
+		return []model.AccountRow{{Identity: "i"}, {Identity: "leaver", Leaver: true}}, context.Canceled
+	}
+	var c claims
+	for lane, claim := range map[string]func() ([]model.AccountRow, []*claim, error){
+		"normal": func() ([]model.AccountRow, []*claim, error) { return c.reserve(2, failed) },
+		"urgent": func() ([]model.AccountRow, []*claim, error) { return c.seize(true, failed) },
+		"sweep":  func() ([]model.AccountRow, []*claim, error) { return c.seize(false, failed) },
+	} {
+		if rows, marks, err := claim(); len(rows)+len(marks)+c.count() > 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %d rows, %d held, %v", lane, len(rows), c.count(), err)
+		}
+	}
+}
+
 // Which lane may work on a row, by what the other does with it.
 func TestClaimsBetweenLanes(t *testing.T) {
 	t.Parallel()
-	row := []model.AccountRow{{Identity: "i"}}
+	row := read(model.AccountRow{Identity: "i", Leaver: true})
 	normal := func(t *testing.T, c *claims) *claim {
 		t.Helper()
-		_, marks := c.reserve(c.announce(), row, 1)
+		_, marks, _ := c.reserve(1, row)
 		if len(marks) != 1 {
 			t.Fatal("not reserved")
 		}
 		return marks[0]
 	}
 	urgent := func(c *claims) *claim {
-		if _, marks := c.seize(c.announce(), row, true); len(marks) == 1 {
+		if _, marks, _ := c.seize(true, row); len(marks) == 1 {
 			return marks[0]
 		}
 		return nil
@@ -82,7 +108,7 @@ func TestClaimsBetweenLanes(t *testing.T) {
 	t.Run("sweep", func(t *testing.T) {
 		var c claims
 		m := normal(t, &c)
-		if _, marks := c.seize(c.announce(), row, false); len(marks) != 0 || c.wanted(m) {
+		if _, marks, _ := c.seize(false, row); len(marks) != 0 || c.wanted(m) {
 			t.Error("a sweep takes nothing and wants nothing")
 		}
 	})
@@ -90,9 +116,11 @@ func TestClaimsBetweenLanes(t *testing.T) {
 		var c claims
 		m := normal(t, &c)
 		c.start("i", m)
-		since := c.announce()
-		c.release("i", m)
-		if _, marks := c.seize(since, row, true); len(marks) != 0 || !c.anew() || c.anew() {
+		late := func() ([]model.AccountRow, error) {
+			c.release("i", m)
+			return row()
+		}
+		if _, marks, _ := c.seize(true, late); len(marks) != 0 || !c.anew() || c.anew() {
 			t.Error("a row read before it was given back is to be read anew, once")
 		}
 	})

@@ -51,39 +51,41 @@ func TestGateUrgentFirst(t *testing.T) {
 
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	rows := []model.AccountRow{{Identity: "a"}, {Identity: "b"}}
+	a, b := model.AccountRow{Identity: "a", Leaver: true}, model.AccountRow{Identity: "b", Leaver: true}
 	var c claims
-	got, marks := c.reserve(c.announce(), rows, 1)
+	got, marks, _ := c.reserve(1, read(a, b))
 	if len(got) != 1 || got[0].Identity != "a" {
 		t.Fatalf("reserved %v", got)
 	}
 	// What only waits can be taken by the urgent lane; the normal one then lets go.
-	if stolen, _ := c.seize(c.announce(), rows[:1], true); len(stolen) != 1 {
+	if stolen, _, _ := c.seize(true, read(a)); len(stolen) != 1 {
 		t.Error("a waiting row was not taken")
 	}
 	if c.start("a", marks[0]) {
 		t.Error("work begins on a row that was taken")
 	}
 	c.release("a", marks[0])
-	if again, _ := c.reserve(c.announce(), rows[:1], 1); len(again) != 0 {
+	if again, _, _ := c.reserve(1, read(a)); len(again) != 0 {
 		t.Error("the loser's release gave the winner's row back")
 	}
 	// What is running stays, and the urgent lane is told when it ends.
-	_, marks = c.reserve(c.announce(), rows[1:], 1)
+	_, marks, _ = c.reserve(1, read(b))
 	if !c.start("b", marks[0]) {
 		t.Error("cannot start")
 	}
-	if stolen, _ := c.seize(c.announce(), rows[1:], true); len(stolen) != 0 {
+	if stolen, _, _ := c.seize(true, read(b)); len(stolen) != 0 {
 		t.Error("a running row was taken")
 	}
-	since := c.announce() // reads before the release, so what it read is stale
-	if !c.release("b", marks[0]) {
-		t.Error("the urgent lane is not told")
-	}
-	if stale, _ := c.reserve(since, rows[1:], 1); len(stale) != 0 {
+	stale, _, _ := c.reserve(1, func() ([]model.AccountRow, error) { // read before the release
+		if !c.release("b", marks[0]) {
+			t.Error("the urgent lane is not told")
+		}
+		return []model.AccountRow{b}, nil
+	})
+	if len(stale) != 0 {
 		t.Error("a row read before it was settled was claimed")
 	}
-	if fresh, _ := c.reserve(c.announce(), rows[1:], 1); len(fresh) != 1 {
+	if fresh, _, _ := c.reserve(1, read(b)); len(fresh) != 1 {
 		t.Error("a row read after it was settled was not claimed")
 	}
 }

@@ -78,9 +78,9 @@ func (r *runner) leavers(soft, hard context.Context) error {
 		r.stamp(hard, worked)
 	}()
 	for soft.Err() == nil {
-		since := r.claims.announce()
-		rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk*(len(slots)+1)) // those under way are due, too
-		rows, marks := r.claims.seize(since, rows, true)
+		rows, marks, err := r.claims.seize(true, func() ([]model.AccountRow, error) {
+			return r.w.Store.DueAccounts(soft, r.target.Name, store.LaneUrgent, urgentChunk*(len(slots)+1)) // those under way are due, too
+		})
 		if err != nil {
 			return fmt.Errorf("load due leavers: %w", err)
 		}

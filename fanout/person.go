@@ -308,9 +308,9 @@ func (r *runner) claimOne(soft context.Context, v *visit, deadline time.Time) (r
 		return row, nil, false, err
 	}
 	for {
-		since := r.claims.announce()
-		rows, err := r.w.Store.AccountsNamed(soft, r.target.Name, []string{v.ask.Identity})
-		rows, marks := r.claims.seize(since, rows, len(rows) > 0 && rows[0].Leaver)
+		rows, marks, err := r.claims.seize(true, func() ([]model.AccountRow, error) {
+			return r.w.Store.AccountsNamed(soft, r.target.Name, []string{v.ask.Identity})
+		})
 		if err != nil {
 			return row, nil, false, fmt.Errorf("read the account: %w", err)
 		}

@@ -157,16 +157,19 @@ func (s *sweeping) recognise(soft, hard context.Context) (found store.RecoveryFo
 		if soft.Err() != nil {
 			return found, errSweepCut
 		}
-		since := r.claims.announce()
-		rows, err := r.w.Store.AwaitedAccounts(soft, r.target.Name, after, recoveryChunk)
-		last := len(rows) < recoveryChunk
-		next := after
-		if len(rows) > 0 {
-			next = rows[len(rows)-1].Identity
-		}
-		rows = slices.DeleteFunc(rows, isForeign)
-		wanted := len(rows)
-		rows, marks := r.claims.reserve(since, rows, recoveryChunk)
+		var last bool
+		var next string
+		var wanted int
+		rows, marks, err := r.claims.reserve(recoveryChunk, func() ([]model.AccountRow, error) {
+			rows, err := r.w.Store.AwaitedAccounts(soft, r.target.Name, after, recoveryChunk)
+			last, next = len(rows) < recoveryChunk, after
+			if len(rows) > 0 {
+				next = rows[len(rows)-1].Identity
+			}
+			rows = slices.DeleteFunc(rows, isForeign)
+			wanted = len(rows)
+			return rows, err
+		})
 		if err != nil {
 			return found, fmt.Errorf("read accounts: %w", err)
 		}

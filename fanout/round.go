@@ -62,9 +62,9 @@ func (r *runner) backlog(soft, hard context.Context) error {
 				limit = 1 // the target has to show itself well with one account first
 			}
 		}
-		since := r.claims.announce()
-		rows, err := r.w.Store.DueAccounts(soft, r.target.Name, store.LaneNormal, r.claims.count()+limit)
-		rows, marks := r.claims.reserve(since, rows, limit)
+		rows, marks, err := r.claims.reserve(limit, func() ([]model.AccountRow, error) {
+			return r.w.Store.DueAccounts(soft, r.target.Name, store.LaneNormal, r.claims.count()+limit)
+		})
 		if err != nil {
 			failure = fmt.Errorf("load due accounts: %w", err)
 			break

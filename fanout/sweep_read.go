@@ -240,9 +240,11 @@ func (s *sweeping) noteMissing(ctx context.Context, ids []string) error {
 // locked loads the rows of some accounts, keeps the worker from them while fn
 // judges, and stores the outcome. busy names those somebody works on.
 func (s *sweeping) locked(ctx context.Context, load func() ([]model.AccountRow, error), fn func(rows []model.AccountRow, busy map[string]bool) (store.Look, error)) error {
-	since := s.r.claims.announce()
-	first, err := load()
-	mine, marks := s.r.claims.seize(since, first, false)
+	var first []model.AccountRow
+	mine, marks, err := s.r.claims.seize(false, func() (rows []model.AccountRow, err error) {
+		first, err = load()
+		return first, err
+	})
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
