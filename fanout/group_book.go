@@ -13,9 +13,9 @@ import (
 	"github.com/scimhub/scimhub/model/store"
 )
 
-// groupBook keeps, for each group that is worked on, a lock, so that nobody makes one
-// twice and no group waits for another, and what was learnt of it. What groups there
-// are is in the store: a name may be another group's by now.
+// groupBook keeps, for each name of a group that is worked on, a lock (see holdGroup), so
+// that nobody makes one twice and no group waits for another, and what was learnt of it.
+// What groups there are is in the store: a name may be another group's by now.
 type groupBook struct {
 	mu    sync.Mutex
 	by    map[string]*groupEntry // by folded name
@@ -26,7 +26,7 @@ type groupBook struct {
 }
 
 type groupEntry struct {
-	mu sync.Mutex // held by whoever looks for the group or makes it
+	mu sync.Mutex // see holdGroup
 
 	learnt   sync.Mutex
 	most     int       // half of the members that did not all arrive in one request; 0: that was never seen
@@ -57,38 +57,52 @@ func (e *groupHeld) Error() string { return e.words }
 // groupID finds a group by name, or makes it, once, for those who are to be in it. Empty:
 // there is none and create is false. A *groupHeld error says that the group waits for a
 // person.
-func (r *runner) groupID(ctx context.Context, name string, members []member, create bool) (string, error) {
-	g, _, err := r.knownGroup(ctx, name)
+func (r *runner) groupID(ctx context.Context, name string, members []member, create bool) (id string, err error) {
+	g, known, err := r.knownGroup(ctx, name)
 	if err != nil || isOurs(g) {
 		return g.RemoteID, err
 	}
-	e := r.groups.entry(name)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	g, known, err := r.knownGroup(ctx, name)
-	if err != nil || isOurs(g) { // while we waited
-		return g.RemoteID, err
-	}
-	if !create {
-		found, there, err := r.findGroup(ctx, name)
-		if err == nil && !there { // who seems to be in none would seem to have left it
-			err = r.believeAbsent(ctx)
-		}
-		return found.ID, err
-	}
-	if known && g.State == string(model.StateHeld) && !g.Due {
-		return "", &groupHeld{g.LastError}
-	}
-	if !known || len(g.Origins) == 0 { // whoever is to be in it was decided about first
+	if create && (!known || len(g.Origins) == 0) && !waitsForPerson(g) { // whoever is to be in it was decided about first
 		if err := r.decided(ctx, members); err != nil {
 			return "", err
 		}
 		if err := r.w.Store.EnsureGroup(ctx, r.target.Name, name); err != nil {
 			return "", fmt.Errorf("store group %q: %w", name, err)
 		}
-		if g, _, err = r.knownGroup(ctx, name); err != nil || isOurs(g) { // another got this name meanwhile
-			return g.RemoteID, err
+	}
+	err = r.holdGroup(ctx, name, func(g store.TargetGroup, known bool) (err error) {
+		switch {
+		case isOurs(g): // while we waited, or another got this name meanwhile
+			id = g.RemoteID
+		case create && !known:
+			err = &ClientError{Class: Network, Detail: fmt.Sprintf("nothing was sent: group %q was forgotten a moment ago, it is looked at again", name)}
+		case create:
+			id, err = r.groupForMembers(ctx, g, name)
+		default:
+			id, err = r.groupThere(ctx, name)
 		}
+		return err
+	})
+	return id, err
+}
+
+func waitsForPerson(g store.TargetGroup) bool {
+	return g.State == string(model.StateHeld) && !g.Due
+}
+
+// groupThere looks for a group that is not to be made.
+func (r *runner) groupThere(ctx context.Context, name string) (id string, err error) {
+	found, there, err := r.findGroup(ctx, name)
+	if err == nil && !there { // who seems to be in none would seem to have left it
+		err = r.believeAbsent(ctx)
+	}
+	return found.ID, err
+}
+
+// groupForMembers makes or finds a group because somebody is to be in it.
+func (r *runner) groupForMembers(ctx context.Context, g store.TargetGroup, name string) (id string, err error) {
+	if waitsForPerson(g) {
+		return "", &groupHeld{g.LastError}
 	}
 	g.Wanted = true
 	o := r.makeGroup(ctx, g)
@@ -209,16 +223,15 @@ func (r *runner) lostGroup(ctx context.Context, name, id string, members []membe
 // made anew.
 func (r *runner) forgetGroup(ctx context.Context, name, id string) {
 	ctx = context.WithoutCancel(ctx)
-	e := r.groups.entry(name)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	g, known, err := r.knownGroup(ctx, name)
-	if err == nil && known && g.RemoteID == id {
+	err := r.holdGroup(ctx, name, func(g store.TargetGroup, known bool) error {
+		if !known || g.RemoteID != id {
+			return nil
+		}
+		defer signal(r.wakeGroups)
 		lost := model.Change{Verb: model.Report, Group: g.Name, RemoteID: id, Because: []string{"the target does not know the group any more"}}
 		g.RemoteID, g.Owned, g.Applied, g.State, g.Due, g.NextAttempt = "", "", "", string(model.StatePending), true, r.w.Now()
-		err = r.w.Store.SettleGroup(ctx, store.GroupSettlement{Group: g, Done: []model.Change{lost}})
-		signal(r.wakeGroups)
-	}
+		return r.w.Store.SettleGroup(ctx, store.GroupSettlement{Group: g, Done: []model.Change{lost}})
+	})
 	if err != nil {
 		r.log.ErrorContext(ctx, "group cannot be stored", "error", err)
 	}

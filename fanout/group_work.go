@@ -72,18 +72,16 @@ func (r *runner) groupRound(soft, hard context.Context) error {
 }
 
 func (r *runner) workGroup(ctx context.Context, name string) error {
-	e := r.groups.entry(name)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	g, known, err := r.knownGroup(ctx, name)
-	if err != nil || !known || !g.Due || g.NextAttempt.After(r.w.Now()) {
-		return err
-	}
-	var o groupOutcome
-	if err := survive(r.log, func() error { o = r.groupStep(ctx, g); return nil }); err != nil {
-		o = r.groupFailed(g, model.Change{Verb: model.CreateGroup, Group: g.Name, RemoteID: g.RemoteID}, err)
-	}
-	return r.storeGroup(ctx, o)
+	return r.holdGroup(ctx, name, func(g store.TargetGroup, known bool) error {
+		if !known || !g.Due || g.NextAttempt.After(r.w.Now()) {
+			return nil
+		}
+		var o groupOutcome
+		if err := survive(r.log, func() error { o = r.groupStep(ctx, g); return nil }); err != nil {
+			o = r.groupFailed(g, model.Change{Verb: model.CreateGroup, Group: g.Name, RemoteID: g.RemoteID}, err)
+		}
+		return r.storeGroup(ctx, o)
+	})
 }
 
 func (r *runner) storeGroup(ctx context.Context, o groupOutcome) error {

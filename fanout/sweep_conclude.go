@@ -273,14 +273,15 @@ func (s *sweeping) group(ctx context.Context, look *store.Look, found []store.Fi
 
 // renameBack has a group named again as it is wanted.
 func (s *sweeping) renameBack(ctx context.Context, f store.Finding) {
-	st := s.r.w.Store
-	g, ok, err := st.TargetGroup(ctx, s.r.target.Name, f.Group)
-	name, isText := f.Fields[0].After.(string)
-	if err == nil && ok && isText && g.RemoteID == f.RemoteID && g.Wanted {
+	err := s.r.holdGroup(ctx, f.Group, func(g store.TargetGroup, known bool) error {
+		name, isText := f.Fields[0].After.(string)
+		if !known || !isText || g.RemoteID != f.RemoteID || !g.Wanted {
+			return nil
+		}
+		defer signal(s.r.wakeGroups)
 		g.Applied, g.State, g.Due, g.NextAttempt = name, string(model.StatePending), true, s.r.w.Now()
-		err = st.SettleGroup(context.WithoutCancel(ctx), store.GroupSettlement{Group: g})
-		signal(s.r.wakeGroups)
-	}
+		return s.r.w.Store.SettleGroup(context.WithoutCancel(ctx), store.GroupSettlement{Group: g})
+	})
 	if err != nil {
 		s.r.log.ErrorContext(ctx, "a renamed group cannot be put right", "group", f.Group, "error", err)
 	}
