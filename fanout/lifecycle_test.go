@@ -44,13 +44,20 @@ func TestWorkerLeavesAfterLostCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lose atomic.Bool
-	lose.Store(true)
+	var lost atomic.Bool
+	left := make(chan struct{}) // what is asked after the create is answered when the person has left
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && lose.Load() {
+		if r.Method == http.MethodPost && !lost.Load() {
 			rec := &discard{header: http.Header{}}
 			a.Handler().ServeHTTP(rec, r)
+			lost.Store(true)
 			panic(http.ErrAbortHandler)
+		}
+		if lost.Load() {
+			select {
+			case <-left:
+			case <-r.Context().Done():
+			}
 		}
 		a.Handler().ServeHTTP(w, r)
 	})
@@ -63,6 +70,7 @@ func TestWorkerLeavesAfterLostCreate(t *testing.T) {
 	}
 	at := time.Now()
 	w.want(model.AccountRow{Identity: "i", Leaver: true, LeaverAt: &at})
+	close(left)
 	r = w.until("disabled", func(rows map[string]model.AccountRow) bool { return rows["i"].State == model.StateDisabled })["i"]
 	if w.users()["anna"]["active"] != false || r.VerifiedAt == nil {
 		t.Errorf("row %+v, user %v", r, w.users())
