@@ -3,7 +3,6 @@ package main_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -144,15 +143,7 @@ func (w *world) env() []string {
 func (w *world) start() {
 	w.t.Helper()
 	w.launch()
-	await(w.t, 60*time.Second, "the hub is ready", func() error {
-		if w.hub.ended() {
-			w.t.Fatalf("the hub ended by itself: %s", w.hub.err.tail(20))
-		}
-		if !w.hub.serves() {
-			return errors.New("it does not listen")
-		}
-		return w.ready(w.t.Context())
-	})
+	w.hub.awaitReady(w.t, w.base)
 }
 
 func (w *world) launch() {
@@ -160,8 +151,10 @@ func (w *world) launch() {
 	w.hub = launch(w.t, "hub", w.env(), "serve", "--config", w.config)
 }
 
-func (w *world) ready(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base+"/readyz", nil)
+func (w *world) ready(ctx context.Context) error { return readyAt(ctx, w.base) }
+
+func readyAt(ctx context.Context, base string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
 	if err != nil {
 		return err
 	}

@@ -64,8 +64,20 @@ type process struct {
 	done chan struct{} // closed when it has ended
 }
 
-// serves reports whether a hub listens: who answers at its address may be another one.
-func (p *process) serves() bool { return strings.Contains(p.out.String(), "scimhub serves ") }
+// awaitReady waits until a hub is ready; it must not end by itself. Who answers at its
+// address before it says that it listens is another one.
+func (p *process) awaitReady(t *testing.T, base string) {
+	t.Helper()
+	await(t, 60*time.Second, p.name+" is ready", func() error {
+		switch {
+		case p.ended():
+			t.Fatalf("%s ended by itself: %s", p.name, p.err.tail(20))
+		case !strings.Contains(p.out.String(), "scimhub serves "):
+			return errors.New("it does not listen")
+		}
+		return readyAt(t.Context(), base)
+	})
+}
 
 // launch starts the program and watches it: a panic or a data race in it fails the
 // test whatever else happens.

@@ -124,13 +124,7 @@ func (rs *replicas) startReplica(i int) {
 	r := rs.hubs[i]
 	env := append(rs.env(), "SCIMHUB_RUNTIME_DIR="+filepath.Join(rs.dir, fmt.Sprint("run", i)))
 	r.hub = launch(rs.t, fmt.Sprint("replica ", i), env, "serve", "--config", r.config)
-	one := &world{t: rs.t, base: r.base}
-	await(rs.t, 60*time.Second, "a replica is ready", func() error {
-		if r.hub.ended() {
-			rs.t.Fatalf("replica %d ended by itself: %s", i, r.hub.err.tail(20))
-		}
-		return one.ready(rs.t.Context())
-	})
+	r.hub.awaitReady(rs.t, r.base)
 	rs.setUp(i, true)
 }
 

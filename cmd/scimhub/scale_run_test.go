@@ -134,12 +134,7 @@ func (s *scale) launchReplica(n int) {
 		name, env = "scimhub-profiled", append(env, "SCIMHUB_PPROF=127.0.0.1:16060")
 	}
 	s.replicas[n] = launchProgram(s.t, programNamed(s.t, name), fmt.Sprint("hub", n), env, "serve", "--config", s.configPath(n))
-	await(s.t, 60*time.Second, "replica ready", func() error {
-		if s.replicas[n].ended() {
-			s.t.Fatalf("the hub ended by itself: %s", s.replicas[n].err.tail(20))
-		}
-		return (&world{t: s.t, base: s.bases[n]}).ready(s.t.Context())
-	})
+	s.replicas[n].awaitReady(s.t, s.bases[n])
 }
 
 func (s *scale) configText(n int) string {

@@ -61,7 +61,7 @@ func TestDatabaseLostUnderWay(t *testing.T) {
 		if err != nil || a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || time.Since(begun) > 2*time.Second {
 			t.Errorf("a request without a database: %d %s %v after %s", a.status, a.body, err, time.Since(begun))
 		}
-		if (&world{t: t, base: r.base}).ready(t.Context()) == nil {
+		if readyAt(t.Context(), r.base) == nil {
 			t.Error("it says that it is ready without a database")
 		}
 		way(false)

@@ -51,7 +51,7 @@ func newBalancer(ctx context.Context, t *testing.T, replicas []*yearReplica) *ba
 	look := func() {
 		var ready []string
 		for _, r := range replicas {
-			if (&world{t: t, base: r.base}).ready(ctx) == nil {
+			if readyAt(ctx, r.base) == nil {
 				ready = append(ready, r.address)
 			}
 		}

@@ -228,12 +228,11 @@ func (c *chaos) trouble(ctx context.Context, r *yearReplica, kind int, long time
 // up waits for a replica that was started; where the database was away at the moment it
 // is started again, as a supervisor would.
 func (c *chaos) up(ctx context.Context, r *yearReplica) {
-	one := &world{t: c.t, base: r.base}
 	_ = awaitErr(ctx, time.Minute, func() error {
 		if r.hub.ended() {
 			c.launchReplica(r)
 		}
-		return one.ready(ctx)
+		return readyAt(ctx, r.base)
 	})
 }
 

@@ -110,13 +110,7 @@ func (y *years) launchReplica(r *yearReplica) {
 // serves waits until a replica is ready.
 func (y *years) serves(r *yearReplica) {
 	y.t.Helper()
-	one := &world{t: y.t, base: r.base}
-	await(y.t, 60*time.Second, "a replica is ready", func() error {
-		if r.hub.ended() {
-			return fmt.Errorf("replica %d ended by itself: %s", r.n, r.hub.err.tail(20))
-		}
-		return one.ready(y.t.Context())
-	})
+	r.hub.awaitReady(y.t, r.base)
 }
 
 // say sends a change as an identity provider does: to any replica, and again to another

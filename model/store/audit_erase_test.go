@@ -1,9 +1,7 @@
 package store_test
 
 import (
-	"database/sql"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/scimhub/scimhub/model/store"
@@ -123,24 +121,7 @@ func TestAuditOfEarlierSchemas(t *testing.T) {
 // the hashes are constants that such a hub computed.
 func oldAudit(t *testing.T, dialect string) string {
 	t.Helper()
-	url := storetest.URL(t, dialect)
-	driver, dsn := "pgx", url
-	if dialect == storetest.SQLite {
-		driver, dsn = "sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")
-	}
-	raw, err := sql.Open(driver, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
-	texts, err := store.StatementsUpTo(dialect == storetest.Postgres, 6)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts = append(texts, `CREATE TABLE schema_migrations (version integer PRIMARY KEY, at bigint NOT NULL)`)
-	for v := 1; v <= 6; v++ {
-		texts = append(texts, fmt.Sprintf(`INSERT INTO schema_migrations VALUES (%d, 0)`, v))
-	}
+	var texts []string
 	literal := func(hash string) string {
 		if dialect == storetest.Postgres {
 			return `'\x` + hash + `'`
@@ -154,12 +135,7 @@ func oldAudit(t *testing.T, dialect string) string {
 		}
 		texts = append(texts, fmt.Sprintf(`UPDATE audit_heads SET seq = 3, hash = %s WHERE lane = %d`, literal(oldHashes()[2]), lane))
 	}
-	for _, text := range texts {
-		if _, err := raw.ExecContext(t.Context(), text); err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-	}
-	return url
+	return former(t, dialect, 6, texts...)
 }
 
 func oldHashes() []string {

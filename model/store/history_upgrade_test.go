@@ -1,8 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,14 +16,7 @@ func TestHistoryBeginsAtTheUpgrade(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			url := oldAudit(t, dialect)
-			driver, dsn := "pgx", url
-			if dialect == storetest.SQLite {
-				driver, dsn = "sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")
-			}
-			raw, err := sql.Open(driver, dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
+			raw := openRaw(t, dialect, url)
 			for _, who := range []string{"i1", "?stranger"} {
 				_, err := raw.ExecContext(t.Context(), `INSERT INTO accounts (target, identity_id, user_name, remote_id, owned, desired, applied, because, leaver, leaver_held, state, drift, due, enabled, generation, attempts, next_at, last_error, error_class, updated_at)
 VALUES ('git', '`+who+`', 'ada', 'r1', 'created', '{"userName":"ada","active":true}', '{"userName":"ada","active":true}', '{}', FALSE, FALSE, 'in_sync', '', FALSE, TRUE, 1, 0, 0, '', '', 5000000)`)

@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +17,8 @@ import (
 // them, and none of them fails.
 func TestMigrateAmongReplicas(t *testing.T) {
 	t.Parallel()
-	url, raw := former(t, 26)
+	url := former(t, storetest.Postgres, 26)
+	raw := openRaw(t, storetest.Postgres, url)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var done, failed atomic.Int64
@@ -59,29 +59,6 @@ func TestMigrateAmongReplicas(t *testing.T) {
 	}
 }
 
-// former is a database of an earlier schema on PostgreSQL.
-func former(t *testing.T, version int) (url string, raw *sql.DB) {
-	t.Helper()
-	url = storetest.URL(t, storetest.Postgres)
-	raw, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = raw.Close() })
-	texts, err := store.StatementsUpTo(true, version)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts = append(texts, `CREATE TABLE schema_migrations (version integer PRIMARY KEY, at bigint NOT NULL)`,
-		fmt.Sprintf(`INSERT INTO schema_migrations SELECT n, 0 FROM generate_series(1, %d) n`, version))
-	for _, text := range texts {
-		if _, err := raw.ExecContext(t.Context(), text); err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-	}
-	return url, raw
-}
-
 // readInOrder reads tables one after another, and works for a while on each.
 func readInOrder(ctx context.Context, db *sql.DB, tables []string) error {
 	tx, err := db.BeginTx(ctx, nil)
@@ -101,7 +78,7 @@ func readInOrder(ctx context.Context, db *sql.DB, tables []string) error {
 // each, and is carried out again then.
 func TestMigrationRepeated(t *testing.T) {
 	t.Parallel()
-	_, raw := former(t, 26)
+	raw := openRaw(t, storetest.Postgres, former(t, storetest.Postgres, 26))
 	before, err := store.StatementsUpTo(true, 26)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +33,42 @@ func TestMigrateTwice(t *testing.T) {
 	})
 }
 
+// former is a database of an earlier schema, with what these statements add.
+func former(t *testing.T, dialect string, version int, more ...string) (url string) {
+	t.Helper()
+	url = storetest.URL(t, dialect)
+	texts, err := store.StatementsUpTo(dialect == storetest.Postgres, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts = append(texts, `CREATE TABLE schema_migrations (version integer PRIMARY KEY, at bigint NOT NULL)`)
+	for v := 1; v <= version; v++ {
+		texts = append(texts, fmt.Sprintf(`INSERT INTO schema_migrations VALUES (%d, 0)`, v))
+	}
+	raw := openRaw(t, dialect, url)
+	for _, text := range append(texts, more...) {
+		if _, err := raw.ExecContext(t.Context(), text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+	return url
+}
+
+// openRaw opens a database without the store.
+func openRaw(t *testing.T, dialect, url string) *sql.DB {
+	t.Helper()
+	driver, dsn := "pgx", url
+	if dialect == storetest.SQLite {
+		driver, dsn = "sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")
+	}
+	raw, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
 // TestValuesOfEarlierSchemas: whoever was stored before values were kept beside is
 // found by them all the same, and deep in a list.
 func TestValuesOfEarlierSchemas(t *testing.T) {
@@ -39,30 +76,11 @@ func TestValuesOfEarlierSchemas(t *testing.T) {
 	for _, dialect := range storetest.Dialects() {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			url := storetest.URL(t, dialect)
-			driver, dsn := "pgx", url
-			if dialect == storetest.SQLite {
-				driver, dsn = "sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")
-			}
-			raw, err := sql.Open(driver, dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer raw.Close()
-			texts, err := store.StatementsUpTo(dialect == storetest.Postgres, 3)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts = append(texts, `CREATE TABLE schema_migrations (version integer PRIMARY KEY, at bigint NOT NULL)`, `INSERT INTO schema_migrations VALUES (1, 0), (2, 0), (3, 0)`,
+			url := former(t, dialect, 3,
 				`INSERT INTO resource_counts VALUES ('hr', 'User', 0, 2)`,
 				`INSERT INTO resources VALUES ('u1', 'hr', 'User', 'ada', 'E1', '', '{"userName":"Ada"}', '{"username":"ada","externalid":"E1","emails":[{"value":"ada@x"},{"value":"ada@x","type":"work"},{"type":"home"}]}', 1, 1, 1, 'i1')`,
 				`INSERT INTO resources VALUES ('u2', 'hr', 'User', 'bob', '', '', '{"userName":"Bob"}', '{"username":"bob"}', 1, 1, 1, 'i2')`,
 				`INSERT INTO resources VALUES ('g1', 'hr', 'Group', '', '', 'Team', '{"displayName":"Team"}', '{"displayname":"team"}', 1, 1, 1, '')`)
-			for _, text := range texts {
-				if _, err := raw.ExecContext(t.Context(), text); err != nil {
-					t.Fatalf("%s: %v", text, err)
-				}
-			}
 			db := storetest.OpenURL(t, dialect, url)
 			for _, tt := range []struct{ kind, filter, id string }{
 				{"User", `emails.value eq "ADA@x"`, "u1"}, {"User", `externalId eq "E1"`, "u1"}, {"User", `userName eq "BOB"`, "u2"}, {"Group", `displayName eq "TEAM"`, "g1"},

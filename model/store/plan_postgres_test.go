@@ -17,11 +17,7 @@ import (
 func TestFactsUseIndexes(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t, storetest.Postgres)
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := openRaw(t, storetest.Postgres, url)
 	ids := make([]string, 150)
 	for n := range ids {
 		ids[n] = fmt.Sprint("person ", n)
