@@ -325,12 +325,15 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 		}
 		list = append(list, store.Settlement{Row: j.row, Done: j.done, Failed: j.failed, Leaver: r.leaverProgress(j)})
 	}
-	r.settleTasks(ctx, jobs)
+	ctx = context.WithoutCancel(ctx)
+	tasks, err := r.taskChanges(ctx, jobs)
 	if len(removed) > 0 {
 		r.guardMu.Lock()
 	}
 	r.going.done.Add(int64(len(list)))
-	err := r.w.Store.Settle(context.WithoutCancel(ctx), r.target.Name, list)
+	if err == nil {
+		err = r.w.Store.Settle(ctx, r.target.Name, list, tasks.save)
+	}
 	if err != nil {
 		r.log.ErrorContext(ctx, "outcomes cannot be stored", "error", err)
 		r.doubtful(jobs, err)
@@ -345,6 +348,9 @@ func (r *runner) settle(ctx context.Context, jobs []*job) {
 			delete(r.pending, id)
 		}
 		r.guardMu.Unlock()
+	}
+	if err == nil && !tasks.none() {
+		signal(r.wakeTransfer)
 	}
 	wanted := false
 	for _, j := range jobs {

@@ -205,10 +205,20 @@ func (r *runner) concludeAsked(j *job, e *ClientError, now time.Time) {
 	}
 }
 
-// settleTasks closes the open tasks of accounts that want something else by now, and
+// taskChanges are what outcomes make of the tasks about their accounts. They are stored
+// with them: a transfer is that of the moment at which access ended, which another
+// attempt would set anew.
+type taskChanges struct {
+	r          *runner
+	over, used []string // ids
+	open       []model.Task
+}
+
+// taskChanges closes the open tasks of accounts that want something else by now, and
 // opens the transfers that a planned deletion needs.
-func (r *runner) settleTasks(ctx context.Context, jobs []*job) {
-	var ids, used []string
+func (r *runner) taskChanges(ctx context.Context, jobs []*job) (taskChanges, error) {
+	c := taskChanges{r: r}
+	var ids []string
 	transfers := false
 	by := map[string]*job{}
 	for _, j := range jobs {
@@ -218,68 +228,62 @@ func (r *runner) settleTasks(ctx context.Context, jobs []*job) {
 		by[j.row.Identity] = j
 		ids = append(ids, j.row.Identity)
 		if j.err == nil {
-			used = append(used, j.tasks...)
+			c.used = append(c.used, j.tasks...)
 		}
 		transfers = transfers || r.needsTransfer(j.row)
 	}
 	if len(ids) == 0 {
-		return
+		return c, nil
 	}
 	slices.Sort(ids)
-	if err := r.saveTasks(context.WithoutCancel(ctx), ids, used, by, transfers); err != nil {
-		r.log.ErrorContext(ctx, "tasks cannot be stored", "error", err)
-	}
-}
-
-func (r *runner) saveTasks(ctx context.Context, ids, used []string, by map[string]*job, transfers bool) error {
 	found, err := r.w.Store.TasksAbout(ctx, r.target.Name, transfers, ids...)
 	if err != nil {
-		return err
+		return c, fmt.Errorf("read the tasks about accounts: %w", err)
 	}
 	have := map[string]bool{}
-	var over []string
 	for _, t := range found {
 		have[t.Identity+" "+string(t.Kind)+" "+t.Digest] = true
 		if t.Open() && !r.wants(by[t.Identity], t) {
-			over = append(over, t.ID)
+			c.over = append(c.over, t.ID)
 		}
 	}
-	var open []model.Task
-	if transfers {
-		for _, id := range ids {
-			row := by[id].row
-			if !r.needsTransfer(row) || have[id+" "+string(model.TaskTransfer)+" "+transferDigest(row)] {
-				continue
-			}
-			t, err := r.newTransfer(row)
-			if err != nil {
-				return err
-			}
-			open = append(open, t)
+	if !transfers {
+		return c, nil
+	}
+	for _, id := range ids {
+		row := by[id].row
+		if !r.needsTransfer(row) || have[id+" "+string(model.TaskTransfer)+" "+transferDigest(row)] {
+			continue
+		}
+		t, err := r.newTransfer(row)
+		if err != nil {
+			return c, err
+		}
+		c.open = append(c.open, t)
+	}
+	return c, nil
+}
+
+func (c taskChanges) none() bool { return len(c.over) == 0 && len(c.used) == 0 && len(c.open) == 0 }
+
+// save stores them, under the lock of their accounts.
+func (c taskChanges) save(tx *store.Tx) error {
+	for _, id := range c.over {
+		if err := obsolete(tx, id); err != nil {
+			return err
 		}
 	}
-	if len(over) == 0 && len(open) == 0 && len(used) == 0 {
-		return nil
+	for _, id := range c.used {
+		if err := tx.UseTask(id); err != nil {
+			return err
+		}
 	}
-	defer signal(r.wakeTransfer)
-	return r.w.Store.Update(ctx, func(tx *store.Tx) error {
-		for _, id := range over {
-			if err := obsolete(tx, id); err != nil {
-				return err
-			}
+	for _, t := range c.open {
+		if err := c.r.openTransfer(tx, t); err != nil {
+			return err
 		}
-		for _, id := range used {
-			if err := tx.UseTask(id); err != nil {
-				return err
-			}
-		}
-		for _, t := range open {
-			if err := r.openTransfer(tx, t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func obsolete(tx *store.Tx, id string) error {

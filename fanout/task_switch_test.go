@@ -7,12 +7,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/scimhub/scimhub/conformance/app"
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/model/store/storetest"
 )
 
 // Where the application lets nobody be switched off over SCIM a person does it, and the
@@ -269,6 +271,29 @@ func TestTransferByConnector(t *testing.T) {
 	want := "POST " + boss + ` an"na boss Bearer token application/json`
 	if len(got) != 2 || got[1] != want {
 		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+// What somebody owned is handed on when it is stored that their access has ended: else it
+// would be handed on once more, as that of another time.
+func TestTransferOfWhatIsStored(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	w := handing(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	db := storetest.OpenURL(t, storetest.SQLite, w.database)
+	db.Exec(t, `CREATE TRIGGER injected BEFORE UPDATE OF disabled_at ON accounts WHEN NEW.disabled_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'injected'); END`)
+	w.want(leaverNow())
+	for range 3 {
+		before := w.app.Stats().Total()
+		w.until("it is tried again", func(map[string]model.AccountRow) bool { return w.app.Stats().Total() > before })
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("asked %d times before it was stored", n)
+	}
+	db.Exec(t, `DROP TRIGGER injected`)
+	w.inState("i", model.StateDeleted)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
 	}
 }
 

@@ -25,8 +25,10 @@ type world struct {
 	app    *app.App
 	url    string
 	target model.Target
-	worker *Worker
-	stop   func()
+
+	database string // its URL
+	worker   *Worker
+	stop     func()
 }
 
 func newWorld(t testing.TB, change func(*model.Target), faults string) *world {
@@ -43,7 +45,8 @@ func worldWith(t testing.TB, a *app.App, h http.Handler, change func(*model.Targ
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	clock := newClock()
-	s, err := store.Open(t.Context(), storetest.Migrated(t, storetest.SQLite), store.Options{Now: clock.now})
+	database := storetest.Migrated(t, storetest.SQLite)
+	s, err := store.Open(t.Context(), database, store.Options{Now: clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,7 @@ func worldWith(t testing.TB, a *app.App, h http.Handler, change func(*model.Targ
 	if change != nil {
 		change(&target)
 	}
-	w := &world{t: t, store: s, app: a, url: server.URL, target: target, clock: clock}
+	w := &world{t: t, store: s, app: a, url: server.URL, database: database, target: target, clock: clock}
 	snapshot := &Snapshot{Version: 1, Targets: []model.Target{target}}
 	w.worker = &Worker{Store: s, Current: func() *Snapshot { return snapshot }, Holder: "test", Now: clock.now,
 		Log: slog.New(slog.DiscardHandler), Poll: 20 * time.Millisecond, Timeout: 5 * time.Second, Version: "test"}

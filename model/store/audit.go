@@ -103,13 +103,16 @@ var lastLane = func() *atomic.Uint32 {
 // one takes longer than fifteen others.
 func anyLane() int { return int(lastLane.Add(1) % lanes) }
 
-// Audit appends entries to the chain, in order, all in one lane.
+// Audit appends entries to the chain, in order, all those of a transaction in one lane:
+// transactions that had several would wait for each other.
 func (t *Tx) Audit(entries ...AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	lane := anyLane()
-	lock := ""
+	if t.lane == 0 {
+		t.lane = anyLane() + 1
+	}
+	lane, lock := t.lane-1, ""
 	if t.pg {
 		lock = " FOR UPDATE"
 	}

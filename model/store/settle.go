@@ -24,8 +24,8 @@ type Settlement struct {
 // Settle stores outcomes in one transaction, with an audit entry for each change
 // carried out. Facts about the target are always kept. State, Due, NextAttempt and
 // the error are kept only where the generation has not moved on; otherwise the
-// newer one decides.
-func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement) error {
+// newer one decides. also is carried out with it; the whole may be tried more than once.
+func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement, also ...func(*Tx) error) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
@@ -83,6 +83,11 @@ func (s *Store) Settle(ctx context.Context, target string, outcomes []Settlement
 		}
 		if err := tx.countHour(target, ordered); err != nil {
 			return err
+		}
+		for _, do := range also {
+			if err := do(tx); err != nil {
+				return err
+			}
 		}
 		return tx.Audit(entries...)
 	})

@@ -54,6 +54,7 @@ type Tx struct {
 	pg  bool
 	Now time.Time
 
+	lane  int // one more than that of its audit entries; 0: it has none yet
 	later later
 	alone *Store // of a statement without a transaction: the store that sends it
 }
