@@ -47,7 +47,7 @@ type API struct {
 	// public URL of the configuration in force.
 	BaseURL func() string
 	// Refused notes what was refused in the audit trail; may be nil. It must not block.
-	Refused func(hub.APIRefusal)
+	Refused func(context.Context, hub.APIRefusal)
 
 	long longWork
 }

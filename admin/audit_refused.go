@@ -35,5 +35,5 @@ func (a *API) refused(r *http.Request, rt route, caller Caller, err error) {
 	if e, ok := errors.AsType[*model.Error](err); ok {
 		reason = e.Message
 	}
-	a.Refused(hub.APIRefusal{Actor: caller.Name, Remote: remote, Method: r.Method, Route: rt.path, Person: mux.Vars(r)["person"], Status: status, Reason: reason})
+	a.Refused(r.Context(), hub.APIRefusal{Actor: caller.Name, Remote: remote, Method: r.Method, Route: rt.path, Person: mux.Vars(r)["person"], Status: status, Reason: reason})
 }

@@ -60,7 +60,7 @@ type refusalKind struct {
 	Reason                                       string
 
 	API    bool   // of the API, not of the service provider
-	Person string // whom it was about
+	Person string // the id of whom it was about
 }
 
 // otherRefusals stands for the kinds that are not told apart.
@@ -205,13 +205,7 @@ func (r *Refusals) Flush(ctx context.Context, all bool) error {
 	}
 	entries, err := refusalEntries(strangers, sources)
 	if err == nil {
-		err = r.store.Update(ctx, func(tx *store.Tx) error {
-			named, err := namePeople(tx, entries)
-			if err != nil {
-				return err
-			}
-			return tx.Audit(named...)
-		})
+		err = r.store.Update(ctx, func(tx *store.Tx) error { return tx.Audit(entries...) })
 	}
 	if err != nil {
 		r.mu.Lock()

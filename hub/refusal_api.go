@@ -1,15 +1,25 @@
 package hub
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/scimhub/scimhub/model"
 	"github.com/scimhub/scimhub/model/store"
+	"github.com/scimhub/scimhub/scimserver"
 )
 
-// maxReason is how many bytes of a reason are kept.
-const maxReason = 300
+// Limits of what is looked up and kept of a reason.
+const (
+	maxReason   = 300 // bytes
+	reasonWords = 100
+	nameWords   = 3 // of a name
+	lookAtMost  = 2 * time.Second
+)
 
 // APIRefusal is a request of an operator, or of a stranger, that the API refused: who
 // may not do this, or what a guard, a digest or somebody else's change forbids.
@@ -18,22 +28,30 @@ type APIRefusal struct {
 	Remote string // address of the other side, without its port
 	Method string
 	Route  string // the address as the table of routes has it; never what the client wrote
-	Person string // whom the request was about, as the address names them; may be empty
+	Person string // whom the request was about, as its address names them; may be empty
 	Status int
 	Reason string // the message that was answered
 }
 
-// AddAPI notes a refusal of the API, like Add.
-func (r *Refusals) AddAPI(f APIRefusal) {
-	reason := f.Reason
-	for len(reason) > maxReason {
-		_, size := utf8.DecodeLastRuneInString(reason)
-		reason = reason[:len(reason)-size]
-	}
-	kind := refusalKind{API: true, Name: f.Actor, Remote: f.Remote, Method: f.Method, Resource: "api", Status: f.Status, Reason: reason}
+// AddAPI notes a refusal of the API, like Add. Whom it names is looked up first: the
+// audit trail has their ids, for an entry may be written when they are erased, and may
+// be about somebody whom its reason names alone.
+func (r *Refusals) AddAPI(ctx context.Context, f APIRefusal) {
+	kind := refusalKind{API: true, Name: f.Actor, Remote: f.Remote, Method: f.Method, Resource: "api", Status: f.Status, Reason: f.Reason}
 	set := &r.strangers
 	if f.Actor != "" {
-		set, kind.Person = &r.sources, f.Person
+		set = &r.sources
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookAtMost)
+		defer cancel()
+		var err error
+		if kind.Reason, kind.Person, err = r.withoutNames(ctx, f); err != nil {
+			r.log.WarnContext(ctx, "whom a refusal of the API names cannot be looked up", "error", err)
+			kind.Reason = refusalReason(scimserver.Refusal{Status: f.Status})
+		}
+	}
+	for len(kind.Reason) > maxReason {
+		_, size := utf8.DecodeLastRuneInString(kind.Reason)
+		kind.Reason = kind.Reason[:len(kind.Reason)-size]
 	}
 	now := r.store.Now()
 	r.mu.Lock()
@@ -45,19 +63,57 @@ func (r *Refusals) AddAPI(f APIRefusal) {
 	c.n, c.last = c.n+1, now
 }
 
-// namePeople replaces the names of people in entries by their ids, so that the entries
-// go with them when they are erased.
-func namePeople(tx *store.Tx, entries []store.AuditEntry) ([]store.AuditEntry, error) {
-	out := append([]store.AuditEntry(nil), entries...) // the transaction may be run again
-	for i, e := range out {
-		if e.Identity == "" {
+// withoutNames is the reason of a refusal with ids in the place of people's names, and
+// the id of whom it is about.
+func (r *Refusals) withoutNames(ctx context.Context, f APIRefusal) (reason, person string, err error) {
+	words := strings.Fields(f.Reason)
+	words = words[:min(len(words), reasonWords)]
+	err = r.store.View(ctx, func(tx *store.Tx) error {
+		if f.Person != "" {
+			row, err := tx.FindIdentity(f.Person)
+			if known, ok := errors.AsType[*model.Error](err); err != nil && !(ok && (known.Code == model.NotFound || known.Code == model.Conflict)) {
+				return err
+			}
+			person = row.ID
+		}
+		names, err := tx.IDsByName(possibleNames(words))
+		reason = renamed(words, names)
+		return err
+	})
+	return reason, person, err
+}
+
+// around is what may stand around a name in a sentence.
+const around = `"'“”(),:;.`
+
+// possibleNames are all runs of a few words.
+func possibleNames(words []string) (out []string) {
+	for i := range words {
+		for n := 1; n <= nameWords && i+n <= len(words); n++ {
+			if name := strings.Trim(strings.Join(words[i:i+n], " "), around); name != "" {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// renamed puts ids in the place of names, the longest first.
+func renamed(words []string, ids map[string]string) string {
+	var out []string
+	for i := 0; i < len(words); {
+		n := min(nameWords, len(words)-i)
+		run, id := "", ""
+		for ; n > 0 && id == ""; n-- {
+			run = strings.Join(words[i:i+n], " ")
+			id = ids[strings.Trim(run, around)]
+		}
+		if id == "" {
+			out, i = append(out, words[i]), i+1
 			continue
 		}
-		row, err := tx.FindIdentity(e.Identity)
-		if known, ok := errors.AsType[*model.Error](err); err != nil && !(ok && (known.Code == model.NotFound || known.Code == model.Conflict)) {
-			return nil, err
-		}
-		out[i].Identity = row.ID
+		out, i = append(out, strings.Replace(run, strings.Trim(run, around), id, 1)), i+n+1
 	}
-	return out, nil
+	return strings.Join(out, " ")
 }

@@ -86,7 +86,7 @@ func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, name string, err
 	}
 	s.o.Log.WarnContext(r.Context(), "not signed in", "actor", name, "error", err, "cause", errors.Unwrap(err))
 	if s.o.Refused != nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests) {
-		s.o.Refused(hub.APIRefusal{Remote: remote(r), Method: r.Method, Route: "sign-in", Status: status, Reason: text})
+		s.o.Refused(r.Context(), hub.APIRefusal{Remote: remote(r), Method: r.Method, Route: "sign-in", Status: status, Reason: text})
 	}
 	s.show(w, status, sheet{Title: "Not signed in", Fault: text, Return: to, Again: true})
 }

@@ -4,6 +4,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -29,7 +30,7 @@ type Options struct {
 	// Key is 32 random bytes that all replicas share.
 	Key []byte
 	// Refused notes who was not let in; may be nil. It must not block.
-	Refused func(hub.APIRefusal)
+	Refused func(context.Context, hub.APIRefusal)
 }
 
 // SignIn is the way in at the console. Make one with [New]; it is safe for concurrent use.

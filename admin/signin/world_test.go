@@ -96,7 +96,7 @@ func newWorld(t *testing.T, db *storetest.DB, clock *storetest.Clock) *world {
 	t.Cleanup(w.Close)
 	w.configure(fmt.Sprintf(configuration, w.URL, w.provider.URL))
 	w.in = signin.New(signin.Options{Hub: w.hub, Tokens: w.tokens, Log: log, BaseURL: func() string { return w.hub.Snapshot().Doc.PublicURL },
-		Key: []byte("0123456789abcdef0123456789abcdef"), Refused: func(f hub.APIRefusal) { w.refused <- f }})
+		Key: []byte("0123456789abcdef0123456789abcdef"), Refused: func(_ context.Context, f hub.APIRefusal) { w.refused <- f }})
 	w.in.Mount(root)
 	api := &admin.API{Hub: w.hub, Tokens: w.tokens, Log: log, Nudge: func(string) {}}
 	api.Mount(root.PathPrefix("/api/v1").Subrouter())

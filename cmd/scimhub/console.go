@@ -64,5 +64,5 @@ func (i *instance) refusedPage(r *http.Request, err error) {
 	if e, ok := errors.AsType[*model.Error](err); ok {
 		f.Reason = e.Message
 	}
-	i.refusals.AddAPI(f)
+	i.refusals.AddAPI(r.Context(), f)
 }

@@ -149,6 +149,36 @@ func (t *Tx) FindIdentity(name string) (IdentityRow, error) {
 	return IdentityRow{}, model.Fail(model.Conflict, fmt.Sprintf("%q names more than one person: use the id (%s, %s, …)", name, rows[0].ID, rows[1].ID), nil)
 }
 
+// IDsByName finds out which of these names are somebody's, without regard to case, and
+// gives the id of each; of several people of one name that of one.
+func (t *Tx) IDsByName(names []string) (map[string]string, error) {
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = identityKey(name)
+	}
+	where, args := t.among("key", keys)
+	rows, err := t.query(`SELECT key, id FROM identities WHERE merged_into = '' AND `+where+` ORDER BY id`, t.planned(args)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[string]string{}
+	for rows.Next() {
+		var key, id string
+		if err := rows.Scan(&key, &id); err != nil {
+			return nil, err
+		}
+		found[key] = id
+	}
+	out := map[string]string{}
+	for i, name := range names {
+		if id := found[keys[i]]; id != "" {
+			out[name] = id
+		}
+	}
+	return out, rows.Err()
+}
+
 // Identities lists people by name, after the cursor of the previous page.
 func (s *Store) Identities(ctx context.Context, prefix, after string, limit int) (out []IdentityRow, next string, err error) {
 	q := s.read.WithContext(ctx).Order("key, id").Limit(limit + 1)
