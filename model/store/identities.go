@@ -157,18 +157,13 @@ func (t *Tx) IDsByName(names []string) (map[string]string, error) {
 		keys[i] = identityKey(name)
 	}
 	where, args := t.among("key", keys)
-	rows, err := t.query(`SELECT key, id FROM identities WHERE merged_into = '' AND `+where+` ORDER BY id`, t.planned(args)...)
+	rows, err := t.pairs(`SELECT key, id FROM identities WHERE merged_into = '' AND `+where+` ORDER BY id`, t.planned(args)...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	found := map[string]string{}
-	for rows.Next() {
-		var key, id string
-		if err := rows.Scan(&key, &id); err != nil {
-			return nil, err
-		}
-		found[key] = id
+	for _, r := range rows {
+		found[r[0]] = r[1]
 	}
 	out := map[string]string{}
 	for i, name := range names {
@@ -176,7 +171,7 @@ func (t *Tx) IDsByName(names []string) (map[string]string, error) {
 			out[name] = id
 		}
 	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // Identities lists people by name, after the cursor of the previous page.

@@ -65,20 +65,15 @@ func (t *Tx) ReturnAccounts(to, holder string) (moved []string, err error) {
 // cameFrom lists the accounts that were an identity's before it was linked: target ->
 // remote id.
 func (t *Tx) cameFrom(identity string) (map[string]string, error) {
-	rows, err := t.query(`SELECT target, remote_id FROM linked_accounts WHERE identity_id = ?`, identity)
+	rows, err := t.pairs(`SELECT target, remote_id FROM linked_accounts WHERE identity_id = ?`, identity)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	out := map[string]string{}
-	for rows.Next() {
-		var target, remote string
-		if err := rows.Scan(&target, &remote); err != nil {
-			return nil, err
-		}
-		out[target] = remote
+	for _, r := range rows {
+		out[r[0]] = r[1]
 	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // accountsOfBoth reads and locks the accounts of two identities, by target.
