@@ -253,8 +253,13 @@ func (t *Tx) sharedNumbers(ids []string) (map[string]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	found, err := t.pairs(`SELECT i.id, i.number FROM identities i WHERE i.id IN `+list(len(ids))+` AND i.number <> ''
+	return t.byText(`SELECT i.id, i.number FROM identities i WHERE i.id IN `+list(len(ids))+` AND i.number <> ''
 AND EXISTS (SELECT 1 FROM identities o WHERE o.number <> '' AND o.number = i.number AND o.id <> i.id)`, anys(ids)...)
+}
+
+// byText reads two columns of texts, the second by the first; of several the last counts.
+func (t *Tx) byText(text string, args ...any) (map[string]string, error) {
+	found, err := t.pairs(text, args...)
 	out := make(map[string]string, len(found))
 	for _, p := range found {
 		out[p[0]] = p[1]

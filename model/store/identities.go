@@ -157,13 +157,9 @@ func (t *Tx) IDsByName(names []string) (map[string]string, error) {
 		keys[i] = identityKey(name)
 	}
 	where, args := t.among("key", keys)
-	rows, err := t.pairs(`SELECT key, id FROM identities WHERE merged_into = '' AND `+where+` ORDER BY id`, t.planned(args)...)
+	found, err := t.byText(`SELECT key, id FROM identities WHERE merged_into = '' AND `+where+` ORDER BY id`, t.planned(args)...)
 	if err != nil {
 		return nil, err
-	}
-	found := map[string]string{}
-	for _, r := range rows {
-		found[r[0]] = r[1]
 	}
 	out := map[string]string{}
 	for i, name := range names {

@@ -65,15 +65,7 @@ func (t *Tx) ReturnAccounts(to, holder string) (moved []string, err error) {
 // cameFrom lists the accounts that were an identity's before it was linked: target ->
 // remote id.
 func (t *Tx) cameFrom(identity string) (map[string]string, error) {
-	rows, err := t.pairs(`SELECT target, remote_id FROM linked_accounts WHERE identity_id = ?`, identity)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	for _, r := range rows {
-		out[r[0]] = r[1]
-	}
-	return out, nil
+	return t.byText(`SELECT target, remote_id FROM linked_accounts WHERE identity_id = ?`, identity)
 }
 
 // accountsOfBoth reads and locks the accounts of two identities, by target.
